@@ -1,0 +1,163 @@
+package trigger
+
+import (
+	"fmt"
+	"strings"
+)
+
+const maxExpression = 1024
+
+// crontabField describes a field of a crontab expression.
+type crontabField struct {
+	fieldInfo
+	at    int
+	names []string
+	hash  int // H stays at or below this; 0: up to max
+}
+
+var sundayFirst = [...]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// crontabFields are the six fields in the order they are written.
+var crontabFields = [...]crontabField{
+	{fieldInfo: fieldInfo{name: "second", min: 0, max: 59}, at: atSecond},
+	{fieldInfo: fieldInfo{name: "minute", min: 0, max: 59}, at: atMinute},
+	{fieldInfo: fieldInfo{name: "hour", min: 0, max: 23}, at: atHour},
+	{fieldInfo: fieldInfo{name: "day of month", min: 1, max: 31}, at: atDay, hash: 28}, // so that it comes every month
+	{fieldInfo: fieldInfo{name: "month", min: 1, max: 12}, at: atMonth, names: monthNames[:]},
+	{fieldInfo: fieldInfo{name: "day of week", min: 0, max: 7}, at: atDayOfWeek, names: sundayFirst[:], hash: 6},
+}
+
+// parseCrontab compiles an expression. seed decides what H stands for.
+func parseCrontab(expression, seed string, c *calendar, at faults) []part {
+	if len(expression) > maxExpression {
+		at.add(CodeInvalid, fmt.Sprintf("is longer than %d bytes", maxExpression))
+		return nil
+	}
+	expression = strings.Trim(expression, " \t\r\n")
+	if code, problem := refused(expression); problem != "" {
+		at.add(code, problem)
+		return nil
+	}
+	if expression[0] == '@' {
+		expression = macro(expression)
+	}
+	var texts [7]string
+	count := 0
+	for rest := expression; rest != ""; count++ {
+		word, tail := cutWord(rest)
+		if count < len(texts) {
+			texts[count] = word
+		}
+		rest = tail
+	}
+	if code, problem := wrongCount(count, texts[:]); problem != "" {
+		at.add(code, problem)
+		return nil
+	}
+	fields, words := crontabFields[:], texts[:count]
+	parts := make([]part, 0, 8)
+	if count == 5 {
+		fields = fields[1:]
+		parts = append(parts, part{field: atSecond, kind: partRange})
+	}
+	r := crontabReader{seed: seed, at: at, parts: parts, whole: words}
+	for i, word := range words {
+		r.read(&fields[i], word)
+	}
+	if r.failed {
+		return nil
+	}
+	c.compile(crontab, r.parts)
+	dayOfMonth, dayOfWeek := words[count-3], words[count-1]
+	c.either = dayOfMonth[0] != '*' && dayOfMonth[0] != '?' && dayOfWeek[0] != '*' && dayOfWeek[0] != '?'
+	return r.parts
+}
+
+// cutWord splits at the first run of spaces and tabs.
+func cutWord(s string) (word, rest string) {
+	i := 0
+	for i < len(s) && s[i] != ' ' && s[i] != '\t' {
+		i++
+	}
+	word = s[:i]
+	for i < len(s) && (s[i] == ' ' || s[i] == '\t') {
+		i++
+	}
+	return word, s[i:]
+}
+
+// macros are crontab(5)'s, in lower case only.
+var macros = [...]struct{ name, expression string }{
+	{"@yearly", "0 0 1 1 *"},
+	{"@annually", "0 0 1 1 *"},
+	{"@monthly", "0 0 1 * *"},
+	{"@weekly", "0 0 * * 0"},
+	{"@daily", "0 0 * * *"},
+	{"@midnight", "0 0 * * *"},
+	{"@hourly", "0 * * * *"},
+}
+
+// macro returns what a macro stands for, "" if it is unknown.
+func macro(name string) string {
+	for _, m := range macros {
+		if m.name == name {
+			return m.expression
+		}
+	}
+	return ""
+}
+
+// refused knows the forms of other schedulers and says what to write instead.
+func refused(s string) (code, problem string) {
+	lower := strings.ToLower(s)
+	switch {
+	case s == "":
+		return CodeRequired, `is empty; write like "0 2 * * *"`
+	case strings.HasPrefix(s, "@"):
+		return refusedMacro(s, lower)
+	case strings.HasPrefix(s, "TZ=") || strings.HasPrefix(s, "CRON_TZ="):
+		name, _ := cutWord(s[strings.IndexByte(s, '=')+1:])
+		return CodeUnsupported, fmt.Sprintf("a zone is not part of the expression; leave %s out and set time_zone to %s", quote(s[:strings.IndexByte(s, '=')+1]+name), quote(name))
+	case strings.HasPrefix(lower, "cron("):
+		return CodeUnsupported, "this is the EventBridge form; write its first five fields alone, without cron( ) and the year, and mind that its weekday 1 is Sunday and ours is Monday"
+	case strings.HasPrefix(lower, "rate("):
+		return CodeUnsupported, `this is the EventBridge form; write {"type": "interval", "every": "5m"}`
+	}
+	return "", ""
+}
+
+func refusedMacro(s, lower string) (code, problem string) {
+	word, rest := cutWord(s)
+	switch {
+	case macro(s) != "":
+		return "", ""
+	case strings.ToLower(word) == "@every":
+		if rest == "" {
+			rest = "5m"
+		}
+		return CodeUnsupported, fmt.Sprintf(`@every is an interval; write {"type": "interval", "every": %s}`, quote(rest))
+	case strings.ToLower(word) == "@reboot":
+		return CodeUnsupported, `@reboot is no moment in time; write {"type": "date", "at": "…"} or run the job by hand`
+	case macro(lower) != "":
+		return CodeInvalid, fmt.Sprintf("%s: macros are written in lower case: %s", quote(s), lower)
+	default:
+		return CodeInvalid, fmt.Sprintf("%s is no macro; write @yearly @annually @monthly @weekly @daily @midnight or @hourly", quote(s))
+	}
+}
+
+// wrongCount refuses any number of fields but 5 and 6.
+func wrongCount(count int, texts []string) (code, problem string) {
+	const right = "a cron expression has 5 (minute hour day-of-month month day-of-week), or 6 with seconds first"
+	switch {
+	case count == 5 || count == 6:
+		return "", ""
+	case count == 7 && strings.Trim(texts[6], "0123456789*-,/") == "":
+		return CodeUnsupported, `7 fields with a year last are Quartz's; leave the year out, or write {"fields": {"year": …}}; mind that Quartz counts its weekdays from 1 = Sunday`
+	case count > 6:
+		return CodeInvalid, fmt.Sprintf("has %d fields; %s; a command does not belong here", count, right)
+	case count == 1:
+		return CodeInvalid, "has 1 field; " + right
+	default:
+		return CodeInvalid, fmt.Sprintf("has %d fields; %s", count, right)
+	}
+}

@@ -1,0 +1,69 @@
+package trigger
+
+import "strings"
+
+// Codes of an Error.
+const (
+	// CodeRequired marks a member that is missing.
+	CodeRequired = "required"
+	// CodeInvalid marks a member whose value is wrong.
+	CodeInvalid = "invalid"
+	// CodeUnsupported marks a value that other schedulers know and this one refuses; the message says what to
+	// write instead.
+	CodeUnsupported = "unsupported"
+)
+
+// Error is one fault in a Spec.
+type Error struct {
+	// Field is the path within the schedule: "expression", "fields.minute", "exclude[0].dates[1]".
+	Field string `json:"field"`
+	// Code is CodeRequired, CodeInvalid or CodeUnsupported.
+	Code string `json:"code"`
+	// Message says what is wrong and what would be right: "minute: 61 is outside 0-59".
+	Message string `json:"message"`
+}
+
+// Error returns the path and the message.
+func (e Error) Error() string { return e.Field + ": " + e.Message }
+
+// Errors are all the faults of one Spec, in the order of its members. Never empty when returned as an error.
+type Errors []Error
+
+// Error joins the faults with "; ".
+func (e Errors) Error() string {
+	parts := make([]string, len(e))
+	for i, one := range e {
+		parts[i] = one.Error()
+	}
+	return strings.Join(parts, "; ")
+}
+
+// faults collects Errors below one path.
+type faults struct {
+	path string
+	list *Errors
+}
+
+func (f faults) add(code, message string) {
+	*f.list = append(*f.list, Error{Field: f.path, Code: code, Message: message})
+}
+
+func (f faults) at(member string) faults {
+	if f.path == "" || strings.HasPrefix(member, "[") {
+		return faults{path: f.path + member, list: f.list}
+	}
+	return faults{path: f.path + "." + member, list: f.list}
+}
+
+// quote shows a piece of the user's text in a message, cut where it is long.
+func quote(s string) string {
+	const most = 60
+	if len(s) > most {
+		cut := most
+		for cut > 0 && s[cut]&0xC0 == 0x80 { // never inside a UTF-8 sequence
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return `"` + strings.ToValidUTF8(s, "�") + `"`
+}

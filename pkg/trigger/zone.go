@@ -1,0 +1,161 @@
+package trigger
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+)
+
+// zone is a time zone as a table of its offsets. time.Location answers the same questions, but evaluates the rule
+// text of the zone on each look-up beyond its last listed transition, and shows neither the next change nor the
+// offset before the last one without a second look-up.
+type zone struct {
+	loc     *time.Location
+	periods []period
+	cyclic  bool // the rules go on for ever: beyond cycleTo the table repeats every 400 years
+}
+
+// period is a stretch with one offset, which lasts to the start of the next.
+type period struct {
+	start  int64 // Unix seconds; math.MinInt64 for the first
+	offset int64 // seconds east of UTC
+}
+
+// span is the period an instant lies in, with its surroundings.
+type span struct {
+	start, end int64 // Unix seconds, start <= t < end
+	offset     int64
+	before     int64 // the offset before start; equal to offset in the first period
+}
+
+// From cycleFrom on every zone follows a yearly rule (the longest listed one, Africa/Casablanca, ends in 2087), so
+// what happens after cycleTo is what happened 400 years before.
+var (
+	cycleFrom = daysOf(2100, 1, 1) * daySeconds
+	cycleTo   = daysOf(2500, 1, 1) * daySeconds
+)
+
+// newZone reads every change of offset out of loc.
+func newZone(loc *time.Location) *zone {
+	z := &zone{loc: loc}
+	t := time.Unix(daysOf(minYear, 1, 1)*daySeconds, 0).In(loc)
+	_, offset := t.Zone()
+	z.periods = append(z.periods, period{math.MinInt64, int64(offset)})
+	for {
+		_, end := t.ZoneBounds()
+		if end.IsZero() {
+			break
+		}
+		if !end.After(t) { // package time ends a leap year a day early, and does not get past that day by itself
+			end = t.Add(day)
+		}
+		_, offset := end.Zone()
+		if last := z.periods[len(z.periods)-1]; int64(offset) != last.offset { // a mere change of name is none
+			z.periods = append(z.periods, period{end.Unix(), int64(offset)})
+			if end.Unix() >= cycleTo { // one beyond, so that the last one inside has an end
+				break
+			}
+		}
+		t = end
+	}
+	z.cyclic = z.periods[len(z.periods)-1].start >= cycleTo
+	return z
+}
+
+// at returns the period t lies in.
+func (z *zone) at(t int64) span {
+	if len(z.periods) == 1 {
+		offset := z.periods[0].offset
+		return span{math.MinInt64, math.MaxInt64, offset, offset}
+	}
+	shift := int64(0)
+	if z.cyclic && t >= cycleTo {
+		shift = (t - cycleFrom) / cycleSeconds * cycleSeconds
+		t -= shift
+	}
+	low, high := 0, len(z.periods) // periods[low].start <= t < periods[high].start
+	for high-low > 1 {
+		if mid := int(uint(low+high) >> 1); z.periods[mid].start <= t {
+			low = mid
+		} else {
+			high = mid
+		}
+	}
+	s := span{z.periods[low].start, math.MaxInt64, z.periods[low].offset, z.periods[low].offset}
+	if low > 0 {
+		s.start += shift
+		s.before = z.periods[low-1].offset
+	}
+	if high < len(z.periods) {
+		s.end = z.periods[high].start + shift
+	}
+	return s
+}
+
+// zones keeps the zones a Parser has read. It cannot outgrow the time zone database.
+type zones struct {
+	mu     sync.Mutex
+	byName map[string]*zone
+}
+
+var errZone = errors.New("unknown zone")
+
+// get returns the zone of an IANA name; "" is UTC.
+func (c *zones) get(name string) (*zone, error) {
+	if name == "" || name == "UTC" {
+		return utc, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if z := c.byName[name]; z != nil {
+		return z, nil
+	}
+	loc, err := loadLocation(name)
+	if err != nil {
+		return nil, err
+	}
+	z := newZone(loc)
+	if c.byName == nil {
+		c.byName = make(map[string]*zone)
+	}
+	c.byName[name] = z
+	return z, nil
+}
+
+// utc is immutable.
+var utc = newZone(time.UTC)
+
+// loadLocation refuses the names that mean something else on each machine, or that count leap seconds.
+func loadLocation(name string) (*time.Location, error) {
+	const hint = "write an IANA name such as Asia/Shanghai"
+	switch {
+	case len(name) > 64:
+		return nil, fmt.Errorf("%s is no time zone; %s: %w", quote(name), hint, errZone)
+	case name == "Local" || name == "localtime" || name == "posixrules" || strings.HasPrefix(name, "right/") ||
+		strings.HasPrefix(name, "posix/"):
+		return nil, fmt.Errorf("%s depends on the machine; %s: %w", quote(name), hint, errZone)
+	}
+	loc, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not in the time zone database; %s%s: %w", quote(name), hint, offsetHint(name), errZone)
+	}
+	return loc, nil
+}
+
+// offsetHint helps who wrote an offset: Etc/GMT names have their sign reversed.
+func offsetHint(name string) string {
+	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") || strings.HasPrefix(name, "UTC+") ||
+		strings.HasPrefix(name, "UTC-") || strings.HasPrefix(name, "GMT+") || strings.HasPrefix(name, "GMT-") {
+		return " (a fixed offset is written Etc/GMT-8, which is 8 hours EAST of UTC)"
+	}
+	if i := sort.SearchStrings(shortZones[:], strings.ToUpper(name)); i < len(shortZones) && shortZones[i] == strings.ToUpper(name) {
+		return " (short names are ambiguous)"
+	}
+	return ""
+}
+
+var shortZones = [...]string{"AEST", "AKST", "BST", "CEST", "CST", "EDT", "IST", "JST", "KST", "MDT", "PDT", "PST", "SGT"}
