@@ -1,0 +1,104 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Log says what is logged and how. Every role embeds it.
+type Log struct {
+	LogLevel  slog.Level       `help:"Least level that is logged: debug, info, warn or error." default:"info" env:"LOG_LEVEL" group:"log"`
+	LogFormat string           `help:"How log lines look: text or json." enum:"text,json" default:"text" env:"LOG_FORMAT" group:"log"`
+	Version   kong.VersionFlag `help:"Print the version and exit."`
+}
+
+func (l *Log) logging() *Log { return l }
+
+// New makes the logger.
+func (l *Log) New(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: l.LogLevel}
+	if l.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// Lifetime says how long a stop may take.
+type Lifetime struct {
+	ShutdownTimeout time.Duration `help:"How long running calls may take to finish when the process is asked to stop." default:"30s" env:"SHUTDOWN_TIMEOUT" group:"run"`
+}
+
+// Data says where files live when nothing else is said.
+type Data struct {
+	DataDir string `help:"Folder for the SQLite database when --database-url is not given." default:"./data" env:"DATA_DIR" type:"path" group:"storage"`
+}
+
+// Database says where jobs and history live.
+type Database struct {
+	Data
+	DatabaseURL string `help:"sqlite:///path/to/file or postgres://user:password@host/name. Default: a SQLite file in --data-dir." env:"DATABASE_URL" group:"storage"`
+}
+
+// URL is the database's URL, with the default filled in.
+func (d *Database) URL() string {
+	if d.DatabaseURL != "" {
+		return d.DatabaseURL
+	}
+	return "sqlite://" + filepath.Join(d.DataDir, "schedule.db")
+}
+
+// Redis says where the queues are.
+type Redis struct {
+	RedisURL string `help:"redis://, rediss://, redis-sentinel://host:port,host:port?master=name or redis-cluster://host:port,host:port." default:"redis://127.0.0.1:6379" env:"REDIS_URL" group:"storage"`
+}
+
+// HTTP says where the API is served.
+type HTTP struct {
+	Listen         string `help:"Address of the API and the page." default:"127.0.0.1:8000" env:"LISTEN_ADDR" group:"listen"`
+	BasePath       string `help:"Path prefix under which everything is served, such as /schedule." env:"BASE_PATH" group:"listen"`
+	InsecureNoAuth bool   `help:"Serve without any API key on an address that is not loopback." env:"INSECURE_NO_AUTH" group:"listen"`
+}
+
+// Check refuses an address that others can reach while there is no key to keep them out.
+func (h *HTTP) Check() error {
+	host, _, err := net.SplitHostPort(h.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %q is not an address such as 127.0.0.1:8000", h.Listen)
+	}
+	if Loopback(host) || h.InsecureNoAuth {
+		return nil
+	}
+	return fmt.Errorf("--listen: %s can be reached from other machines and there is no API key: listen on 127.0.0.1, or pass --insecure-no-auth when something in front of it asks who is calling", h.Listen)
+}
+
+// Loopback reports whether a host can only be reached from this machine.
+func Loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Delivery says how calls are made.
+type Delivery struct {
+	Concurrency  int      `help:"How many calls are made at once." default:"256" env:"CONCURRENCY" group:"delivery"`
+	AllowTargets []string `help:"Targets to allow although they are not public: CIDRs, host patterns such as *.corp.example, and the words private and loopback. Repeatable or comma-separated." env:"ALLOW_TARGETS" group:"delivery"`
+	Proxy        string   `help:"Proxy for all calls. HTTP_PROXY and its like are ignored." env:"PROXY" group:"delivery"`
+}
+
+// Validate is called by kong.
+func (d *Delivery) Validate() error {
+	if d.Concurrency < 1 {
+		return fmt.Errorf("--concurrency: %d is less than 1", d.Concurrency)
+	}
+	return nil
+}
+
+// OpsFlags says where health and metrics of a role without an API are served.
+type OpsFlags struct {
+	OpsListen string `help:"Address for /healthz, /readyz and /metrics. Off when empty." env:"OPS_LISTEN_ADDR" group:"listen"`
+}

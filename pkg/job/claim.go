@@ -1,0 +1,45 @@
+package job
+
+// Claim asks for jobs that beat must look at, in the order of (DueAt, ID).
+type Claim struct {
+	// Now bounds DueAt, inclusive.
+	Now Instant
+	// After leaves out what comes at or before it in that order. Zero: nothing.
+	After ClaimKey
+	// Limit is how many jobs are looked at, at least 1.
+	Limit int
+}
+
+// ClaimKey is a place in the order in which due jobs are claimed.
+type ClaimKey struct {
+	DueAt Instant
+	ID    string
+}
+
+// Verdict is what a claim does with one due job.
+type Verdict struct {
+	// Defer leaves the job as it is, to be claimed a moment later; nothing else of the verdict counts then.
+	Defer bool
+	// Runs are the accounts to insert. One whose id exists already is left out.
+	Runs []Run
+	// Job is the job with its new status and plan; its definition and version do not change.
+	Job Job
+}
+
+// Claimed is what one claim did.
+type Claimed struct {
+	// Tasks are the runs to deliver, by the definitions they were claimed with.
+	Tasks []Task
+	// Seen counts the due jobs that were looked at, Deferred those of them left alone.
+	Seen, Deferred int
+	// Last is the place of the last one seen.
+	Last ClaimKey
+}
+
+// Outcome is how a delivery ended, for the queue.
+type Outcome struct {
+	// RetryAt is when the next attempt starts; nil: the run has ended.
+	RetryAt *Instant
+	// Made are all attempts of the run so far.
+	Made []Attempt
+}

@@ -1,0 +1,196 @@
+package job
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"schedule-server/pkg/trigger"
+)
+
+// Decode reads a JSON object into dst, a pointer to a struct, and names every
+// member that is unknown or of the wrong type by its path. Members that are
+// absent, or null where dst has no pointer, leave dst as it was: fill it with
+// the defaults first. The error is an *Error: CodeMalformed for what is no JSON
+// object, CodeInvalid with Fields otherwise.
+func Decode(data []byte, dst any) error {
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		return malformed(data, err)
+	}
+	if whole = bytes.TrimSpace(whole); whole[0] != '{' {
+		return &Error{Code: CodeMalformed, Detail: "the body is not a JSON object"}
+	}
+	var d decoder
+	d.object(whole, "", reflect.ValueOf(dst).Elem())
+	return invalid(d.faults)
+}
+
+func malformed(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	if len(bytes.TrimSpace(data)) == 0 {
+		return &Error{Code: CodeMalformed, Detail: "the body is empty; a JSON object is expected"}
+	}
+	if errors.As(err, &syntax) {
+		return &Error{Code: CodeMalformed, Detail: fmt.Sprintf("the body is not JSON: %v (at byte %d)", err, syntax.Offset)}
+	}
+	return &Error{Code: CodeMalformed, Detail: "the body is not JSON: " + err.Error()}
+}
+
+// decoder walks a struct along its JSON names. encoding/json alone stops at the
+// first fault and does not say where it lies.
+type decoder struct{ faults []FieldError }
+
+func (d *decoder) fault(path, code, message string) {
+	d.faults = append(d.faults, FieldError{Field: path, Code: code, Message: message})
+}
+
+func (d *decoder) object(data json.RawMessage, path string, dst reflect.Value) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(data, &members) != nil {
+		d.fault(path, "invalid", "an object is expected")
+		return
+	}
+	known := fieldsByName(dst)
+	names := make([]string, 0, len(members))
+	for name := range members {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		at := strings.TrimPrefix(path+"."+name, ".")
+		field, ok := known[name]
+		if !ok {
+			d.fault(at, "unknown", "there is no such field")
+			continue
+		}
+		d.value(members[name], at, field)
+	}
+}
+
+func (d *decoder) value(data json.RawMessage, path string, dst reflect.Value) {
+	if dst.Kind() == reflect.Struct && !dst.Addr().Type().Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		if string(data) != "null" {
+			d.object(data, path, dst)
+		}
+		return
+	}
+	err := json.Unmarshal(data, dst.Addr().Interface())
+	var wrongType *json.UnmarshalTypeError
+	var nested *Error
+	var faults trigger.Errors
+	switch {
+	case err == nil:
+	case errors.As(err, &nested) && len(nested.Fields) > 0:
+		for _, f := range nested.Fields {
+			d.fault(path+"."+f.Field, f.Code, f.Message)
+		}
+	case errors.As(err, &faults):
+		for _, f := range faults {
+			d.fault(strings.TrimSuffix(path+"."+f.Field, "."), f.Code, f.Message)
+		}
+	case errors.As(err, &wrongType):
+		at := strings.TrimSuffix(path+"."+wrongType.Field, ".")
+		d.fault(at, "invalid", fmt.Sprintf("%s is expected, not a JSON %s", typeName(wrongType.Type), wrongType.Value))
+	default:
+		d.fault(path, "invalid", strings.TrimPrefix(err.Error(), "json: "))
+	}
+}
+
+// fieldsByName maps the JSON names of a struct, embedded structs included, to its fields.
+func fieldsByName(dst reflect.Value) map[string]reflect.Value {
+	known := map[string]reflect.Value{}
+	for i := range dst.NumField() {
+		field := dst.Type().Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		switch {
+		case field.Anonymous && name == "":
+			for inner, value := range fieldsByName(dst.Field(i)) {
+				known[inner] = value
+			}
+		case name != "" && name != "-":
+			known[name] = dst.Field(i)
+		}
+	}
+	return known
+}
+
+// typeName says in JSON's words what a Go type is read from.
+func typeName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return typeName(t.Elem())
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	}
+	return "an object"
+}
+
+// Input is a job as a caller sends it. The members that only the service
+// writes are accepted, so that what GET answered can be sent back, and not read.
+type Input struct {
+	Definition
+	// Status may be active or paused; nil when not given.
+	Status      *Status  `json:"status"`
+	PauseReason *string  `json:"pause_reason"`
+	PausedUntil *Instant `json:"paused_until"`
+
+	NextRunAt json.RawMessage `json:"next_run_at"`
+	LastRun   json.RawMessage `json:"last_run"`
+	Version   json.RawMessage `json:"version"`
+	CreatedAt json.RawMessage `json:"created_at"`
+	UpdatedAt json.RawMessage `json:"updated_at"`
+	Recent    json.RawMessage `json:"recent"`
+}
+
+// DecodeInput reads a job over the defaults, and validates it as of the given
+// moment. An id in the path of the call goes before the one in the body. The
+// error is an *Error that names fields.
+func DecodeInput(data []byte, id string, parser *trigger.Parser, now Instant) (*Input, error) {
+	in := &Input{Definition: Definition{Policy: DefaultPolicy()}}
+	if err := Decode(data, in); err != nil {
+		return nil, err
+	}
+	if err := in.complete(id, parser, now); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+func (in *Input) complete(id string, parser *trigger.Parser, now Instant) error {
+	faults := in.claimID(id)
+	if in.ID == "" {
+		in.ID = NewID(now)
+	}
+	in.Normalize(now)
+	if in.Status != nil && *in.Status != StatusActive && *in.Status != StatusPaused && *in.Status != StatusCompleted {
+		faults = append(faults, FieldError{"status", "invalid", "status is active or paused"})
+	}
+	if in.PausedUntil != nil && (in.Status == nil || *in.Status != StatusPaused) {
+		faults = append(faults, FieldError{"paused_until", "invalid", "paused_until goes with status paused"})
+	}
+	return invalid(append(faults, in.Validate(parser)...))
+}
+
+func (in *Input) claimID(id string) []FieldError {
+	if id == "" {
+		return nil
+	}
+	if in.ID != "" && in.ID != id {
+		return []FieldError{{"id", "invalid", "the id in the body is not the one in the path"}}
+	}
+	in.ID = id
+	return nil
+}

@@ -1,0 +1,112 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"schedule-server/pkg/trigger"
+)
+
+// Code is a class of error that a caller can act on. The API maps each to one
+// HTTP status.
+type Code string
+
+// The codes.
+const (
+	CodeInvalid            Code = "invalid"
+	CodeMalformed          Code = "malformed"
+	CodeNotFound           Code = "not_found"
+	CodeConflict           Code = "conflict"
+	CodePreconditionFailed Code = "precondition_failed"
+	CodeTooLarge           Code = "too_large"
+	CodeUnavailable        Code = "unavailable"
+	CodeInternal           Code = "internal"
+)
+
+// FieldError is one fault in what a caller sent.
+type FieldError struct {
+	// Field is the path of the member, "schedule.expression".
+	Field string `json:"field"`
+	// Code is "required", "invalid", "unknown" or "unsupported".
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// Error is an error with a code for callers.
+type Error struct {
+	Code Code
+	// Detail is one sentence for the caller; it never holds a secret.
+	Detail string
+	// Fields name what is wrong, for CodeInvalid and CodeMalformed. May be empty.
+	Fields []FieldError
+	// Err is the cause, for operators. May be nil.
+	Err error
+}
+
+// Error joins the detail, the fields and the cause.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Detail)
+	for _, f := range e.Fields {
+		fmt.Fprintf(&b, "; %s: %s", f.Field, f.Message)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an error with a code and a detail for the caller.
+func Errorf(code Code, format string, args ...any) *Error {
+	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
+}
+
+// NotFound says that no such thing exists.
+func NotFound(what, id string) *Error {
+	return Errorf(CodeNotFound, "there is no %s with the id %q", what, id)
+}
+
+// Unavailable says that a neighbour of the service, "the database" or "redis", does not answer.
+func Unavailable(what string, err error) *Error {
+	return &Error{Code: CodeUnavailable, Detail: what + " does not answer", Err: err}
+}
+
+// CodeOf is the code of an error, CodeInternal when it has none.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return CodeInternal
+}
+
+// invalid makes the error for faulty fields, nil when there are none.
+func invalid(fields []FieldError) error {
+	if len(fields) == 0 {
+		return nil
+	}
+	detail := "1 field is invalid"
+	if len(fields) > 1 {
+		detail = fmt.Sprintf("%d fields are invalid", len(fields))
+	}
+	return &Error{Code: CodeInvalid, Detail: detail, Fields: fields}
+}
+
+// scheduleError turns the trigger room's errors into ours.
+func scheduleError(err error) error { return invalid(scheduleFields(err)) }
+
+func scheduleFields(err error) []FieldError {
+	var faults trigger.Errors
+	if !errors.As(err, &faults) {
+		return []FieldError{{Field: "schedule", Code: "invalid", Message: err.Error()}}
+	}
+	fields := make([]FieldError, len(faults))
+	for i, f := range faults {
+		fields[i] = FieldError{Field: strings.TrimSuffix("schedule."+f.Field, "."), Code: f.Code, Message: f.Message}
+	}
+	return fields
+}

@@ -1,0 +1,121 @@
+package job
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Event is what a worker, or a cancellation, says about a run. Events may
+// arrive late, twice and out of order: Run.Apply gives the same run for any order.
+type Event struct {
+	RunID string `json:"run_id"`
+	// At is when it happened, by the clock of who says it.
+	At Instant `json:"at"`
+	// State is running, retrying, succeeded, failed or canceled.
+	State State `json:"state"`
+	// Reason goes with a final state.
+	Reason Reason `json:"reason,omitempty"`
+	// N is the number of the attempt that began or ended. Zero: the run ended without one.
+	N int `json:"n,omitempty"`
+	// Attempt is the ended call; nil for running and for an end without a call.
+	Attempt *Attempt `json:"attempt,omitempty"`
+	// Response is the answer to that call; nil when there was none.
+	Response *Response `json:"response,omitempty"`
+}
+
+// Apply takes an event into the account and reports whether anything changed.
+// A final state is never left; an attempt is always added to the account, once.
+func (r *Run) Apply(e *Event) bool {
+	changed := r.addAttempt(e)
+	if r.begin(e) {
+		changed = true
+	}
+	if r.State.Final() {
+		return changed
+	}
+	if e.State.Final() {
+		r.State, r.Reason = e.State, e.Reason
+		at := e.At
+		r.FinishedAt = &at
+		r.derive()
+		return true
+	}
+	if state := r.openState(); state != r.State {
+		r.State = state
+		changed = true
+	}
+	r.derive()
+	return changed
+}
+
+// begin notes the start of an attempt.
+func (r *Run) begin(e *Event) bool {
+	changed := false
+	if e.N > r.AttemptStarted {
+		r.AttemptStarted = e.N
+		changed = true
+	}
+	start := e.At
+	switch {
+	case e.Attempt != nil:
+		start = e.Attempt.StartedAt
+	case e.State != StateRunning:
+		return changed
+	}
+	if r.StartedAt == nil || start < *r.StartedAt {
+		r.StartedAt = &start
+		r.derive()
+		changed = true
+	}
+	return changed
+}
+
+// addAttempt puts an ended call in its place, unless it is there already.
+func (r *Run) addAttempt(e *Event) bool {
+	if e.Attempt == nil {
+		return false
+	}
+	a := *e.Attempt
+	at, found := slices.BinarySearchFunc(r.Attempts, a, compareAttempts)
+	if found {
+		return false
+	}
+	r.Attempts = slices.Insert(r.Attempts, at, a)
+	if at == len(r.Attempts)-1 {
+		r.Response = e.Response
+	}
+	return true
+}
+
+// compareAttempts orders by number; repeats of one number, by start and worker.
+func compareAttempts(a, b Attempt) int {
+	return cmp.Or(cmp.Compare(a.N, b.N), cmp.Compare(a.StartedAt, b.StartedAt), cmp.Compare(a.Worker, b.Worker))
+}
+
+// openState is where a run without an end stands, by what has begun and ended.
+func (r *Run) openState() State {
+	ended := 0
+	if n := len(r.Attempts); n > 0 {
+		ended = r.Attempts[n-1].N
+	}
+	switch {
+	case r.AttemptStarted > ended:
+		return StateRunning
+	case ended > 0:
+		return StateRetrying
+	}
+	return StateQueued
+}
+
+// derive fills in what follows from the moments.
+func (r *Run) derive() {
+	if r.StartedAt == nil {
+		return
+	}
+	lag := int64(*r.StartedAt - r.ScheduledAt)
+	r.LagMS = &lag
+	if r.FinishedAt != nil {
+		took := max(int64(*r.FinishedAt-*r.StartedAt), 0)
+		r.DurationMS = &took
+	}
+}

@@ -1,0 +1,147 @@
+package job
+
+import (
+	"encoding/json"
+	"math"
+	"time"
+
+	"schedule-server/pkg/trigger"
+)
+
+// Coalesce says which of several occurrences that are due together run.
+type Coalesce string
+
+// The coalesce policies.
+const (
+	CoalesceLatest   Coalesce = "latest"
+	CoalesceEarliest Coalesce = "earliest"
+	CoalesceAll      Coalesce = "all" // at most MaxCatchUp, the newest
+)
+
+// MaxCatchUp is the most occurrences that CoalesceAll runs at once.
+const MaxCatchUp = 100
+
+// Concurrency says what an occurrence does while a run of its job is open.
+type Concurrency string
+
+// The concurrency policies.
+const (
+	ConcurrencyForbid Concurrency = "forbid" // the occurrence is skipped
+	ConcurrencyAllow  Concurrency = "allow"  // both run
+)
+
+// Queue is a priority class: an asynq queue of that name.
+type Queue string
+
+// The queues, the most urgent first.
+const (
+	QueueCritical Queue = "critical"
+	QueueDefault  Queue = "default"
+	QueueLow      Queue = "low"
+)
+
+// QueueWeights is how often each queue is asked when all of them hold tasks.
+func QueueWeights() map[Queue]int {
+	return map[Queue]int{QueueCritical: 6, QueueDefault: 3, QueueLow: 1}
+}
+
+// Grace is how late an occurrence may be claimed and still run. It reads and
+// writes as a duration or as "unlimited". Zero: not set.
+type Grace Duration
+
+// Unlimited is the grace that is never exceeded.
+const Unlimited Grace = math.MaxInt64
+
+// MarshalJSON writes a duration or "unlimited".
+func (g Grace) MarshalJSON() ([]byte, error) {
+	if g == Unlimited {
+		return []byte(`"unlimited"`), nil
+	}
+	return json.Marshal(Duration(g))
+}
+
+// UnmarshalJSON reads a duration or "unlimited".
+func (g *Grace) UnmarshalJSON(data []byte) error {
+	if string(data) == `"unlimited"` {
+		*g = Unlimited
+		return nil
+	}
+	return json.Unmarshal(data, (*Duration)(g))
+}
+
+// Policy says what happens to an occurrence that is late, that overlaps another,
+// or whose call fails.
+type Policy struct {
+	// MisfireGraceTime is how long after its moment an occurrence may still be
+	// claimed; later it is missed. At least 1s. Not set: 60s, for a date job unlimited.
+	MisfireGraceTime Grace `json:"misfire_grace_time"`
+	// Coalesce picks among several occurrences that are due and within grace.
+	Coalesce Coalesce `json:"coalesce"`
+	// ConcurrencyPolicy decides an occurrence that falls due while a run is open.
+	ConcurrencyPolicy Concurrency `json:"concurrency_policy"`
+	// AttemptTimeout bounds one whole call, 1s to 30m.
+	AttemptTimeout Duration `json:"attempt_timeout"`
+	// ConnectTimeout bounds look-up, connection and TLS handshake, 100ms to 5m.
+	ConnectTimeout Duration `json:"connect_timeout"`
+	Retry          Retry    `json:"retry"`
+	Success        Success  `json:"success"`
+	// Jitter spreads occurrences: each is delayed by a stable offset in [0, Jitter), at most half the gap to the next.
+	Jitter Duration `json:"jitter"`
+	// Queue is the priority class of the job's runs.
+	Queue Queue `json:"queue"`
+	// AutoPauseAfter pauses the job after so many failed runs in a row. Zero: never.
+	AutoPauseAfter int `json:"auto_pause_after"`
+}
+
+// Retry says how often and when a failed call is made again.
+type Retry struct {
+	// MaxAttempts counts the first call too, 1 to 100.
+	MaxAttempts int `json:"max_attempts"`
+	// MinBackoff is the first wait's upper bound; it doubles MaxDoublings times, never above MaxBackoff.
+	MinBackoff   Duration `json:"min_backoff"`
+	MaxBackoff   Duration `json:"max_backoff"`
+	MaxDoublings int      `json:"max_doublings"`
+	// MaxRetryDuration bounds the time from the first call to the start of the last. Zero: no bound.
+	MaxRetryDuration Duration `json:"max_retry_duration"`
+}
+
+// Success says which answers count as success.
+type Success struct {
+	// Status lists codes ("204"), classes ("2xx") and ranges ("200-299"). At least one.
+	Status []string `json:"status"`
+	// BodyMatch is an RE2 expression that the first 64 KiB of the answer must match. Empty: any.
+	BodyMatch string `json:"body_match,omitempty"`
+	// BodyNotMatch is an RE2 expression that they must not match. Empty: none.
+	BodyNotMatch string `json:"body_not_match,omitempty"`
+}
+
+// DefaultPolicy is the policy of a job that says nothing. MisfireGraceTime is
+// left unset because it depends on the schedule's type: see Definition.Normalize.
+func DefaultPolicy() Policy {
+	return Policy{
+		Coalesce:          CoalesceLatest,
+		ConcurrencyPolicy: ConcurrencyForbid,
+		AttemptTimeout:    Duration(30 * time.Second),
+		ConnectTimeout:    Duration(5 * time.Second),
+		Retry: Retry{
+			MaxAttempts:  3,
+			MinBackoff:   Duration(5 * time.Second),
+			MaxBackoff:   Duration(time.Hour),
+			MaxDoublings: 5,
+		},
+		Success: Success{Status: []string{"2xx"}},
+		Queue:   QueueDefault,
+	}
+}
+
+// JitterAt is the delay, in milliseconds, of one occurrence of the job.
+func (p *Policy) JitterAt(schedule *trigger.Schedule, id string, at Instant) Instant {
+	if p.Jitter <= 0 {
+		return 0
+	}
+	var gap time.Duration
+	if next, ok := schedule.Next(at); ok {
+		gap = next.Time().Sub(at.Time())
+	}
+	return Instant(trigger.Jitter(id, at, time.Duration(p.Jitter), gap).Milliseconds())
+}

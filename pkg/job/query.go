@@ -1,0 +1,53 @@
+package job
+
+// JobQuery picks and orders jobs. The zero value picks all of them by id.
+type JobQuery struct {
+	// Text is looked for in id, name, URL and tags, without regard to case. Empty: any.
+	Text string
+	// IDContains is looked for in the id, with regard to case. Empty: any.
+	IDContains string
+	// Unfinished leaves completed jobs out.
+	Unfinished bool
+	// Tags must all be there.
+	Tags []string
+	// Type is the schedule's type, Status the job's, LastState that of its last run, Host the target's. Empty: any.
+	Type      string
+	Status    Status
+	LastState State
+	Host      string
+	// Sort is id, name, next_run_at or updated_at. Empty: id.
+	Sort       string
+	Descending bool
+	// Limit is how many jobs a page holds, 1 to 500.
+	Limit int
+	// Cursor is the NextCursor of the page before. Empty: the first page.
+	Cursor string
+}
+
+// JobPage is one page of jobs.
+type JobPage struct {
+	Jobs []Job
+	// Total counts all jobs that match, whatever the page.
+	Total int64
+	// NextCursor is empty on the last page.
+	NextCursor string
+}
+
+// RunQuery picks runs, newest first. The zero value picks all of them.
+type RunQuery struct {
+	JobID   string  // empty: any job
+	State   State   // empty: any
+	Trigger Trigger // empty: any
+	// Since and Until bound ScheduledAt, both inclusive. Nil: no bound.
+	Since, Until *Instant
+	// Limit is how many runs a page holds, 1 to 500.
+	Limit int
+	// Cursor is the NextCursor of the page before. Empty: the first page.
+	Cursor string
+}
+
+// RunPage is one page of runs, without their requests and responses.
+type RunPage struct {
+	Runs       []Run
+	NextCursor string
+}
