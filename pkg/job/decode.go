@@ -146,6 +146,8 @@ type Input struct {
 	Status      *Status  `json:"status"`
 	PauseReason *string  `json:"pause_reason"`
 	PausedUntil *Instant `json:"paused_until"`
+	// AnchorMade says that the anchor of an interval was not given: DecodeInput made it.
+	AnchorMade bool `json:"-"`
 
 	NextRunAt json.RawMessage `json:"next_run_at"`
 	LastRun   json.RawMessage `json:"last_run"`
@@ -174,6 +176,7 @@ func (in *Input) complete(id string, parser *trigger.Parser, now Instant) error 
 	if in.ID == "" {
 		in.ID = NewID(now)
 	}
+	in.AnchorMade = in.Schedule.Type == trigger.TypeInterval && in.Schedule.Anchor == nil
 	in.Normalize(now)
 	if in.Status != nil && *in.Status != StatusActive && *in.Status != StatusPaused && *in.Status != StatusCompleted {
 		faults = append(faults, FieldError{"status", "invalid", "status is active or paused"})
