@@ -59,6 +59,9 @@ func (d *Definition) Normalize(now Instant) {
 	if d.Schedule.Type == "interval" && d.Schedule.Anchor == nil {
 		d.Schedule.Anchor = &now
 	}
+	if d.Schedule.Exclude == nil {
+		d.Schedule.Exclude = []trigger.Exclusion{}
+	}
 	slices.Sort(d.Tags)
 	d.Tags = slices.Compact(d.Tags)
 	if d.Tags == nil {

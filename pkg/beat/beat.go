@@ -1,0 +1,244 @@
+// Package beat owns the firing of schedules: it waits for the next due job,
+// claims what is due, decides each occurrence by its job's policy and hands the
+// runs to the queue; and it reconciles the history with the queue, so that what
+// one of them lost is delivered all the same. It keeps no schedule in memory and
+// makes no call itself. Any number of beats may run side by side.
+package beat
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// Store is the schedule: the database's index on what is due.
+type Store interface {
+	// NextDue is the earliest moment after the given one at which a job is due; nil: none.
+	NextDue(ctx context.Context, after job.Instant) (*job.Instant, error)
+	// Claim takes due jobs in one transaction, asks decide what to do with each, and writes it.
+	Claim(ctx context.Context, c job.Claim, decide func([]job.Due) []job.Verdict) (job.Claimed, error)
+}
+
+// Queue takes runs to the workers.
+type Queue interface {
+	// Enqueue delivers the tasks; a task that is already there is no error. After
+	// an error the same tasks may be given again.
+	Enqueue(ctx context.Context, tasks []job.Task) error
+}
+
+// Signals are what beat hears from the other processes.
+type Signals interface {
+	// Wakes carries a value after jobs changed; it closes when the context ends.
+	Wakes(ctx context.Context) <-chan struct{}
+	// Settle waits until all results that are under way now have been recorded.
+	Settle(ctx context.Context) error
+	// BeatAlive tells the others, for some seconds, that a beat is there.
+	BeatAlive(ctx context.Context) error
+}
+
+// Options tune a beat. The zero value of each but Now is usable.
+type Options struct {
+	// Now reads the clock.
+	Now func() job.Instant
+	// Logger takes what operators should know. Nil: nothing is logged.
+	Logger *slog.Logger
+	// Metrics takes the beat's counters. Nil: they are counted and not shown.
+	Metrics prometheus.Registerer
+	// ChunkSize is how many jobs one transaction claims. Zero: 1,000.
+	ChunkSize int
+}
+
+const (
+	defaultChunk = 1000
+	// safetyNet bounds every wait: should a wake-up be lost, a change is seen this much later.
+	safetyNet = time.Second
+	// aliveEvery is how often a beat says that it is there.
+	aliveEvery = 3 * time.Second
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 2 * time.Second
+)
+
+// Beat fires schedules. Make it with New.
+type Beat struct {
+	store   Store
+	queue   Queue
+	signals Signals
+	now     func() job.Instant
+	logger  *slog.Logger
+	metrics *metrics
+	chunk   int
+	parser  trigger.Parser
+
+	// settledAt is the moment up to which every reported result is recorded.
+	settledAt atomic.Int64
+	settling  atomic.Bool
+	settled   chan struct{}
+}
+
+// New makes a beat. The error says which dependency is missing.
+func New(store Store, queue Queue, signals Signals, o Options) (*Beat, error) {
+	if store == nil || queue == nil || signals == nil || o.Now == nil {
+		return nil, errors.New("beat: store, queue, signals and Now are required")
+	}
+	b := &Beat{
+		store: store, queue: queue, signals: signals, now: o.Now,
+		logger: o.Logger, chunk: o.ChunkSize, metrics: newMetrics(o.Metrics),
+		settled: make(chan struct{}, 1),
+	}
+	if b.logger == nil {
+		b.logger = slog.New(slog.DiscardHandler)
+	}
+	if b.chunk <= 0 {
+		b.chunk = defaultChunk
+	}
+	return b, nil
+}
+
+// Run fires schedules until the context ends; it never gives up on a neighbour
+// that is away. It returns nil.
+func (b *Beat) Run(ctx context.Context) error {
+	var side sync.WaitGroup
+	defer side.Wait()
+	side.Go(func() { b.stayAlive(ctx) })
+
+	wakes := b.signals.Wakes(ctx)
+	outage := newOutage(b.logger, "the schedule cannot be read or fired")
+	for ctx.Err() == nil {
+		wait, err := b.turn(ctx, &side)
+		if ctx.Err() != nil {
+			break
+		}
+		wait = outage.after(err, wait)
+		if wakes, err = b.sleep(ctx, wait, wakes); err != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// turn fires what is due and says how long nothing else will be.
+func (b *Beat) turn(ctx context.Context, side *sync.WaitGroup) (time.Duration, error) {
+	now := b.now()
+	deferred, err := b.fire(ctx, now)
+	if err != nil {
+		return 0, err
+	}
+	if deferred > 0 {
+		b.settle(ctx, side)
+	}
+	next, err := b.store.NextDue(ctx, now)
+	if err != nil || next == nil {
+		return safetyNet, err
+	}
+	return min(safetyNet, max(0, time.Duration(*next-b.now())*time.Millisecond)), nil
+}
+
+// fire claims all jobs due at the moment, chunk by chunk, and enqueues their
+// runs. It says how many were left for after the results under way are recorded.
+func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err error) {
+	decide := decider{parser: &b.parser, now: now, settledAt: job.Instant(b.settledAt.Load())}
+	claim := job.Claim{Now: now, Limit: b.chunk}
+	for {
+		claimed, err := b.store.Claim(ctx, claim, decide.all)
+		if err != nil {
+			return deferred, err
+		}
+		b.metrics.claimed(claimed, now)
+		if err := b.enqueue(ctx, claimed.Tasks); err != nil {
+			return deferred, err
+		}
+		deferred += claimed.Deferred
+		if claimed.Seen < b.chunk {
+			return deferred, nil
+		}
+		claim.After = claimed.Last
+	}
+}
+
+// enqueue hands committed runs to the queue, for as long as it takes: while the
+// queue is away nothing more is claimed, so that what falls due meanwhile is
+// judged by its misfire policy and not piled up.
+func (b *Beat) enqueue(ctx context.Context, tasks []job.Task) error {
+	if len(tasks) == 0 {
+		return nil
+	}
+	outage := newOutage(b.logger, "claimed runs cannot be enqueued")
+	for {
+		err := b.queue.Enqueue(ctx, tasks)
+		wait := outage.after(err, 0)
+		if err == nil {
+			return nil
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err // the reconciler of the next start delivers them
+		}
+	}
+}
+
+// settle waits beside the firing loop until the results that are under way are
+// recorded. Then it is known whether the runs that stand in the way of a
+// deferred occurrence have really not ended.
+func (b *Beat) settle(ctx context.Context, side *sync.WaitGroup) {
+	if !b.settling.CompareAndSwap(false, true) {
+		return
+	}
+	side.Go(func() {
+		defer b.settling.Store(false)
+		at := b.now()
+		if err := b.signals.Settle(ctx); err != nil {
+			return // the loop comes back within the safety net and tries again
+		}
+		b.settledAt.Store(int64(at))
+		select {
+		case b.settled <- struct{}{}:
+		default:
+		}
+	})
+}
+
+// sleep waits for the next due job, for a change, or for the results to be
+// recorded. The error is the context's.
+func (b *Beat) sleep(ctx context.Context, wait time.Duration, wakes <-chan struct{}) (<-chan struct{}, error) {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-b.settled:
+	case _, open := <-wakes:
+		if !open {
+			wakes = nil // the safety net remains
+		}
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return wakes, nil
+}
+
+func (b *Beat) stayAlive(ctx context.Context) {
+	for {
+		// A queue that is away makes the beat count as absent: that is the truth.
+		_ = b.signals.BeatAlive(ctx)
+		if pause(ctx, aliveEvery) != nil {
+			return
+		}
+	}
+}
+
+func pause(ctx context.Context, wait time.Duration) error {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

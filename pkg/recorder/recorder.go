@@ -1,0 +1,96 @@
+// Package recorder owns the way from results to history: it reads what workers
+// report, writes it into the accounts of the runs, and acknowledges it only
+// after that. It decides nothing about a run: job.Run.Apply does.
+package recorder
+
+import (
+	"context"
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schedule-server/pkg/job"
+)
+
+// Source is where results come from.
+type Source interface {
+	// Results hands batches of events to handle until the context ends. A batch
+	// whose handle failed comes again.
+	Results(ctx context.Context, consumer string, handle func(context.Context, []job.Event) error) error
+}
+
+// History is where results go.
+type History interface {
+	// Record takes the events into the accounts and returns the runs that changed.
+	Record(ctx context.Context, events []job.Event) ([]job.Run, error)
+}
+
+// Options tune a recorder.
+type Options struct {
+	// Name tells recorders apart; two processes never share one. Required.
+	Name string
+	// Metrics takes the recorder's counters. Nil: they are counted and not shown.
+	Metrics prometheus.Registerer
+}
+
+// Recorder records results. Make it with New.
+type Recorder struct {
+	source  Source
+	history History
+	name    string
+	events  prometheus.Counter
+	ended   *prometheus.CounterVec
+	lag     prometheus.Histogram
+}
+
+// New makes a recorder. The error says what is missing.
+func New(source Source, history History, o Options) (*Recorder, error) {
+	if source == nil || history == nil || o.Name == "" {
+		return nil, errors.New("recorder: source, history and Name are required")
+	}
+	r := &Recorder{
+		source: source, history: history, name: o.Name,
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "schedule_recorded_events_total", Help: "Reports of workers that were written into the history.",
+		}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "schedule_runs_ended_total", Help: "Runs that a worker's report brought to an end, by state.",
+		}, []string{"state"}),
+		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "schedule_run_start_lag_seconds", Help: "From a run's scheduled moment to the start of its first call.",
+			Buckets: []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
+		}),
+	}
+	if o.Metrics != nil {
+		o.Metrics.MustRegister(r.events, r.ended, r.lag)
+	}
+	return r, nil
+}
+
+// Run records until the context ends. It returns nil unless the source gives up.
+func (r *Recorder) Run(ctx context.Context) error {
+	err := r.source.Results(ctx, r.name, r.record)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+func (r *Recorder) record(ctx context.Context, events []job.Event) error {
+	changed, err := r.history.Record(ctx, events)
+	if err != nil {
+		return err
+	}
+	r.events.Add(float64(len(events)))
+	for i := range changed {
+		run := &changed[i]
+		if !run.State.Final() {
+			continue
+		}
+		r.ended.WithLabelValues(string(run.State)).Inc()
+		if run.LagMS != nil {
+			r.lag.Observe(float64(*run.LagMS) / 1000)
+		}
+	}
+	return nil
+}
