@@ -1,0 +1,146 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+// How long a call waits for the queue, at most. The reconciler of a beat
+// finishes what was not done by then.
+const (
+	enqueueWait = 2 * time.Second
+	cancelWait  = 3 * time.Second
+)
+
+// Pause stops a job's schedule, until a moment in the future if one is given.
+// Pausing a paused job changes until and reason. A completed job is a conflict.
+func (s *Service) Pause(ctx context.Context, id string, until *job.Instant, reason string) (*job.Job, error) {
+	if err := checkReason("reason", reason); err != nil {
+		return nil, err
+	}
+	_, after, err := s.change(ctx, id, func(old *job.Job) (*job.Job, error) {
+		now := s.now()
+		if err := checkUntil("until", until, now); err != nil {
+			return nil, err
+		}
+		if old.Status == job.StatusCompleted {
+			return nil, job.Errorf(job.CodeConflict, "the job is completed: its schedule has no further occurrence")
+		}
+		j := *old
+		j.Pause(until, reason)
+		j.UpdatedAt = now
+		return &j, nil
+	})
+	return after, err
+}
+
+// Resume follows a paused job's schedule again from now on: what fell due in
+// the pause is not made up for. A job that is not paused is left as it is.
+func (s *Service) Resume(ctx context.Context, id string) (*job.Job, error) {
+	_, after, err := s.change(ctx, id, func(old *job.Job) (*job.Job, error) {
+		if old.Status != job.StatusPaused {
+			return nil, nil
+		}
+		schedule, err := old.Compile(s.parser)
+		if err != nil {
+			return nil, err
+		}
+		j := *old
+		now := s.now()
+		j.Resume(schedule, now)
+		j.UpdatedAt = now
+		return &j, nil
+	})
+	return after, err
+}
+
+// Run starts a run by hand, also of a paused or completed job. While a run of
+// the job is open and its policy forbids two, it takes force.
+func (s *Service) Run(ctx context.Context, id string, force bool) (*job.Run, error) {
+	var run *job.Run
+	task, err := s.store.StartRun(ctx, id, func(due *job.Due) (*job.Run, error) {
+		if due.Open > 0 && due.Policy.ConcurrencyPolicy == job.ConcurrencyForbid && !force {
+			return nil, job.Errorf(job.CodeConflict,
+				"a run of the job is open and its concurrency_policy is forbid; force starts another all the same")
+		}
+		run = manualRun(due, s.now())
+		return run, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.bounded(ctx, enqueueWait, func(ctx context.Context) {
+		if err := s.queue.Enqueue(ctx, []job.Task{*task}); err != nil {
+			s.logger.Warn("run not enqueued yet", "run_id", task.RunID, "error", err)
+		}
+	})
+	return run, nil
+}
+
+// manualRun is the account of a run that was asked for now.
+func manualRun(due *job.Due, now job.Instant) *job.Run {
+	request := due.Request
+	run := &job.Run{
+		ID: job.NewID(now), JobID: due.ID, Trigger: job.TriggerManual, State: job.StateQueued,
+		ScheduledAt: now, QueuedAt: &now, Attempts: []job.Attempt{}, Request: &request,
+		JobVersion: due.Version, Queue: due.Policy.Queue,
+	}
+	if due.Policy.ConcurrencyPolicy != job.ConcurrencyAllow && due.NextRunAt != nil && *due.NextRunAt > now {
+		run.RetryUntil = due.NextRunAt
+	}
+	return run
+}
+
+// Delete removes a job. Its runs that have not started are canceled, now or, if
+// the queue does not answer, by the reconciler; the history stays readable.
+func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error {
+	open, err := s.store.DeleteJob(ctx, id, max(ifVersion, AnyVersion), s.now())
+	if err != nil {
+		return err
+	}
+	s.waker.call()
+	if len(open) > 0 {
+		s.bounded(ctx, cancelWait, func(ctx context.Context) {
+			if err := s.cancel(ctx, open); err != nil {
+				s.logger.Warn("runs not canceled yet", "job_id", id, "runs", len(open), "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+// cancel ends the marked runs that have not started. What a worker reported
+// before it saw the mark is recorded first, so that a call that was made is
+// never accounted as canceled.
+func (s *Service) cancel(ctx context.Context, runs []job.Run) error {
+	if err := s.queue.Cancel(ctx, runs); err != nil {
+		return err
+	}
+	if err := s.queue.Settle(ctx); err != nil {
+		return err
+	}
+	ids := make([]string, len(runs))
+	for i := range runs {
+		ids[i] = runs[i].ID
+	}
+	_, err := s.store.CancelMarked(ctx, ids, s.now())
+	return err
+}
+
+// bounded runs a piece of work and waits for it no longer than the limit, even
+// where its neighbours do not heed their context. It outlives the call's own end.
+func (s *Service) bounded(ctx context.Context, limit time.Duration, work func(context.Context)) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), limit)
+	done := make(chan struct{})
+	s.behind.Go(func() {
+		defer stop()
+		defer close(done)
+		work(ctx)
+	})
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

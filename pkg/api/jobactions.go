@@ -1,0 +1,73 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+
+	"schedule-server/pkg/job"
+)
+
+// action reads what every call to do something with a job has: the id, no
+// query, and a body that may be left out.
+func action(c *fiber.Ctx, dst any) (id string, err error) {
+	if id, err = pathID(c); err != nil {
+		return "", err
+	}
+	if err := readQuery(c).check(); err != nil {
+		return "", err
+	}
+	return id, decode(c, dst, true)
+}
+
+func (s *Server) pauseJob(c *fiber.Ctx) error {
+	var in struct {
+		Until  *job.Instant `json:"until"`
+		Reason string       `json:"reason"`
+	}
+	id, err := action(c, &in)
+	if err != nil {
+		return err
+	}
+	j, err := s.deps.Service.Pause(c.UserContext(), id, in.Until, in.Reason)
+	if err != nil {
+		return err
+	}
+	return answerJob(c, j)
+}
+
+func (s *Server) resumeJob(c *fiber.Ctx) error {
+	in := struct {
+		ResumeFrom string `json:"resume_from"`
+	}{ResumeFrom: "now"}
+	id, err := action(c, &in)
+	if err != nil {
+		return err
+	}
+	switch in.ResumeFrom {
+	case "now":
+	case "last":
+		return fieldError("resume_from", "unsupported", "a job resumes from now; what fell due in its pause is not made up for")
+	default:
+		return fieldError("resume_from", "invalid", "resume_from is now")
+	}
+	j, err := s.deps.Service.Resume(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	return answerJob(c, j)
+}
+
+func (s *Server) runJob(c *fiber.Ctx) error {
+	var in struct {
+		Force bool `json:"force"`
+	}
+	id, err := action(c, &in)
+	if err != nil {
+		return err
+	}
+	run, err := s.deps.Service.Run(c.UserContext(), id, in.Force)
+	if err != nil {
+		return err
+	}
+	c.Location(s.options.BasePath + v1 + "/runs/" + run.ID)
+	return c.Status(fiber.StatusAccepted).JSON(run)
+}

@@ -1,0 +1,193 @@
+package api
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// jobList is a page of jobs.
+type jobList struct {
+	Jobs  []job.Job `json:"jobs"`
+	Total int64     `json:"total"`
+	// NextCursor is null on the last page.
+	NextCursor *string `json:"next_cursor"`
+}
+
+func (s *Server) listJobs(c *fiber.Ctx) error {
+	params := readQuery(c)
+	q := job.JobQuery{
+		Text:      params.text("q"),
+		Tags:      params.all("tag"),
+		Type:      params.choice("type", trigger.TypeCron, trigger.TypeInterval, trigger.TypeDate),
+		Status:    job.Status(params.choice("status", words(job.StatusActive, job.StatusPaused, job.StatusCompleted)...)),
+		LastState: job.State(params.choice("last_state", words(finalStates()...)...)),
+		Host:      params.text("host"),
+		Limit:     params.limit(),
+		Cursor:    params.text("cursor"),
+	}
+	sort := params.choice("sort", "id", "name", "next_run_at", "updated_at", "-id", "-name", "-next_run_at", "-updated_at")
+	q.Sort, q.Descending = strings.TrimPrefix(sort, "-"), strings.HasPrefix(sort, "-")
+	if err := params.check(); err != nil {
+		return err
+	}
+	page, err := s.deps.Service.List(c.UserContext(), q)
+	if err != nil {
+		return err
+	}
+	if page.Jobs == nil {
+		page.Jobs = []job.Job{}
+	}
+	return c.JSON(jobList{Jobs: page.Jobs, Total: page.Total, NextCursor: optional(page.NextCursor)})
+}
+
+func finalStates() []job.State {
+	var final []job.State
+	for _, state := range job.States() {
+		if state.Final() {
+			final = append(final, state)
+		}
+	}
+	return final
+}
+
+// optional is nil for the empty string.
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// input reads the job in the body; an id in the path goes before the one in it.
+func (s *Server) input(c *fiber.Ctx, id string) (*job.Input, error) {
+	if err := readQuery(c).check(); err != nil {
+		return nil, err
+	}
+	data, err := body(c)
+	if err != nil {
+		return nil, err
+	}
+	return job.DecodeInput(data, id, s.deps.Parser, s.deps.Now())
+}
+
+func (s *Server) createJob(c *fiber.Ctx) error {
+	in, err := s.input(c, "")
+	if err != nil {
+		return err
+	}
+	j, err := s.deps.Service.Create(c.UserContext(), in)
+	if err != nil {
+		return err
+	}
+	return s.created(c, j)
+}
+
+// created answers a job that this call made.
+func (s *Server) created(c *fiber.Ctx, j *job.Job) error {
+	c.Location(s.options.BasePath + v1 + "/jobs/" + url.PathEscape(j.ID))
+	setETag(c, j)
+	return c.Status(fiber.StatusCreated).JSON(j)
+}
+
+func (s *Server) replaceJob(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	version, err := ifMatch(c)
+	if err != nil {
+		return err
+	}
+	in, err := s.input(c, id)
+	if err != nil {
+		return err
+	}
+	j, created, err := s.deps.Service.Replace(c.UserContext(), in, version)
+	if err != nil {
+		return err
+	}
+	if created {
+		return s.created(c, j)
+	}
+	return answerJob(c, j)
+}
+
+func (s *Server) patchJob(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	version, err := ifMatch(c)
+	if err != nil {
+		return err
+	}
+	params := readQuery(c)
+	dryRun := params.boolean("dry_run")
+	if err := params.check(); err != nil {
+		return err
+	}
+	patch, err := body(c)
+	if err != nil {
+		return err
+	}
+	before, after, err := s.deps.Service.Patch(c.UserContext(), id, patch, version, dryRun)
+	if err != nil {
+		return err
+	}
+	if !dryRun {
+		return answerJob(c, after)
+	}
+	outlook, err := s.compare(before, after)
+	if err != nil {
+		return err
+	}
+	return c.JSON(outlook)
+}
+
+func (s *Server) getJob(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	if err := readQuery(c).check(); err != nil {
+		return err
+	}
+	j, err := s.deps.Service.Get(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	if notModified(c, j) {
+		setETag(c, j)
+		return c.SendStatus(fiber.StatusNotModified)
+	}
+	return answerJob(c, j)
+}
+
+func answerJob(c *fiber.Ctx, j *job.Job) error {
+	setETag(c, j)
+	return c.JSON(j)
+}
+
+func (s *Server) deleteJob(c *fiber.Ctx) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	if err := readQuery(c).check(); err != nil {
+		return err
+	}
+	version, err := ifMatch(c)
+	if err != nil {
+		return err
+	}
+	if err := s.deps.Service.Delete(c.UserContext(), id, version); err != nil {
+		return err
+	}
+	c.Status(fiber.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,136 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"schedule-server/pkg/job"
+)
+
+// Keys of what a request carries along.
+type (
+	requestIDKey struct{}
+	routeKey     struct{}
+)
+
+func requestID(c *fiber.Ctx) string {
+	id, _ := c.Locals(requestIDKey{}).(string)
+	return id
+}
+
+// labeled notes the route's template for metrics.
+func labeled(path string) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Locals(routeKey{}, path)
+		return c.Next()
+	}
+}
+
+// observe stands around everything: it names the request, bounds its time,
+// turns errors and panics into answers, and writes the access log and metrics.
+func (s *Server) observe(c *fiber.Ctx) error {
+	start := time.Now() // a distance, not a moment: never compared with the injected clock
+	id := c.Get(fiber.HeaderXRequestID)
+	if !saneRequestID(id) {
+		id = job.NewID(s.deps.Now())
+	}
+	c.Locals(requestIDKey{}, id)
+	ctx, stop := context.WithTimeout(context.Background(), requestTimeout)
+	defer stop()
+	c.SetUserContext(ctx)
+	if err := s.guarded(c); err != nil {
+		if err := s.fail(c, err); err != nil {
+			return err
+		}
+	}
+	c.Set(fiber.HeaderXRequestID, id)
+	secureHeaders(c)
+	s.account(c, id, time.Since(start))
+	return nil
+}
+
+// guarded turns a panic into an error; its stack goes to the log only.
+func (s *Server) guarded(c *fiber.Ctx) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.deps.Logger.Error("handler panicked", "request_id", requestID(c), "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			err = job.Errorf(job.CodeInternal, "handler panicked")
+		}
+	}()
+	return c.Next()
+}
+
+// account writes the access log, without the query and the bodies, and counts.
+func (s *Server) account(c *fiber.Ctx, id string, took time.Duration) {
+	status := c.Response().StatusCode()
+	route, ok := c.Locals(routeKey{}).(string)
+	if !ok {
+		route = "unmatched"
+	}
+	s.metrics.observe(c.Method(), route, status, took)
+	level := slog.LevelInfo
+	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
+		level = slog.LevelDebug
+	}
+	s.deps.Logger.LogAttrs(c.UserContext(), level, "request",
+		slog.String("request_id", id), slog.String("method", c.Method()), slog.String("path", c.Path()),
+		slog.Int("status", status), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
+		slog.Int("bytes", len(c.Response().Body())), slog.String("remote", c.IP()))
+}
+
+func saneRequestID(id string) bool {
+	if id == "" || len(id) > 128 {
+		return false
+	}
+	for i := range len(id) {
+		if b := id[i]; !isAlphanumeric(b) && !strings.ContainsRune("._-", rune(b)) {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(b byte) bool {
+	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9'
+}
+
+// secureHeaders adds what a page that set none of its own should have.
+func secureHeaders(c *fiber.Ctx) {
+	for _, h := range [...][2]string{
+		{fiber.HeaderXContentTypeOptions, "nosniff"},
+		{fiber.HeaderReferrerPolicy, "no-referrer"},
+		{fiber.HeaderXFrameOptions, "DENY"},
+		{fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'"},
+	} {
+		if c.GetRespHeader(h[0]) == "" {
+			c.Set(h[0], h[1])
+		}
+	}
+}
+
+// sameOrigin refuses writes that a page of another site makes a browser send:
+// the service may listen on a loopback address without asking who calls.
+func sameOrigin(c *fiber.Ctx) error {
+	switch c.Method() {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return c.Next()
+	}
+	switch c.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return c.Next()
+	case "":
+		origin, err := url.Parse(c.Get(fiber.HeaderOrigin))
+		if c.Get(fiber.HeaderOrigin) == "" || (err == nil && origin.Host == string(c.Request().Host())) {
+			return c.Next()
+		}
+	}
+	return job.Errorf(codeForbidden, "a page of another origin may not change anything here")
+}

@@ -1,0 +1,116 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/gofiber/fiber/v2"
+
+	"schedule-server/pkg/job"
+)
+
+// problem is the body of every error of the API (RFC 9457).
+type problem struct {
+	Type   string           `json:"type"`
+	Title  string           `json:"title"`
+	Status int              `json:"status"`
+	Code   job.Code         `json:"code"`
+	Detail string           `json:"detail"`
+	Errors []job.FieldError `json:"errors"`
+	// RequestID is that of the X-Request-Id header, to be told to an operator.
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// Codes that only HTTP knows.
+const (
+	codeForbidden        job.Code = "forbidden"
+	codeMethodNotAllowed job.Code = "method_not_allowed"
+	codeTimeout          job.Code = "request_timeout"
+)
+
+// statusOf is the one place that maps codes to HTTP.
+func statusOf(code job.Code) int {
+	switch code {
+	case job.CodeInvalid:
+		return http.StatusUnprocessableEntity
+	case job.CodeMalformed:
+		return http.StatusBadRequest
+	case job.CodeNotFound:
+		return http.StatusNotFound
+	case job.CodeConflict:
+		return http.StatusConflict
+	case job.CodePreconditionFailed:
+		return http.StatusPreconditionFailed
+	case job.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case job.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	case codeForbidden:
+		return http.StatusForbidden
+	case codeMethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case codeTimeout:
+		return http.StatusRequestTimeout
+	}
+	return http.StatusInternalServerError
+}
+
+// problemOf turns any error into what a caller may see of it.
+func problemOf(err error) problem {
+	var known *job.Error
+	var router *fiber.Error
+	p := problem{Code: job.CodeInternal, Detail: "the service failed; its log has more under this request id"}
+	switch {
+	case errors.As(err, &known):
+		if known.Code != job.CodeInternal {
+			p.Code, p.Detail, p.Errors = known.Code, known.Detail, known.Fields
+		}
+	case errors.As(err, &router):
+		p.Code, p.Detail = routerProblem(router.Code)
+		if p.Code == job.CodeTooLarge {
+			p.Status = router.Code // 431 is a kind of its own
+		}
+	}
+	if p.Status == 0 {
+		p.Status = statusOf(p.Code)
+	}
+	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
+	if p.Errors == nil {
+		p.Errors = []job.FieldError{}
+	}
+	return p
+}
+
+// routerProblem says what the router or the parser of HTTP found. Its own
+// words may quote the request, so ours are used.
+func routerProblem(status int) (job.Code, string) {
+	switch status {
+	case http.StatusNotFound:
+		return job.CodeNotFound, "there is nothing at this path"
+	case http.StatusMethodNotAllowed:
+		return codeMethodNotAllowed, "the path does not take this method; the Allow header lists those it takes"
+	case http.StatusRequestEntityTooLarge:
+		return job.CodeTooLarge, "the body is larger than 1 MiB"
+	case http.StatusRequestHeaderFieldsTooLarge:
+		return job.CodeTooLarge, "the URL and the headers are larger than 16 KiB"
+	case http.StatusRequestTimeout:
+		return codeTimeout, "the request did not arrive in time"
+	case http.StatusBadRequest:
+		return job.CodeMalformed, "the request is not HTTP that can be read"
+	}
+	return job.CodeInternal, "the service failed; its log has more under this request id"
+}
+
+// fail answers an error, and logs it when the fault is not the caller's.
+func (s *Server) fail(c *fiber.Ctx, err error) error {
+	p := problemOf(err)
+	p.RequestID = requestID(c)
+	if p.Status >= http.StatusInternalServerError {
+		s.deps.Logger.Error("request failed", "request_id", p.RequestID, "method", c.Method(), "path", c.Path(), "error", err)
+	}
+	if err := c.Status(p.Status).JSON(p); err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "application/problem+json")
+	return nil
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+)
+
+// route is one line of the table of contents. The OpenAPI document has the same
+// paths, methods and operation ids; a test compares them.
+type route struct {
+	method string
+	// path is in Fiber's form, below the base path.
+	path      string
+	operation string
+	handler   fiber.Handler
+}
+
+const v1 = "/api/v1"
+
+// routes is the table of contents of the API.
+func (s *Server) routes() []route {
+	return []route{
+		{fiber.MethodGet, v1 + "/jobs", "listJobs", s.listJobs},
+		{fiber.MethodPost, v1 + "/jobs", "createJob", s.createJob},
+		{fiber.MethodGet, v1 + "/jobs/:id", "getJob", s.getJob},
+		{fiber.MethodPut, v1 + "/jobs/:id", "replaceJob", s.replaceJob},
+		{fiber.MethodPatch, v1 + "/jobs/:id", "patchJob", s.patchJob},
+		{fiber.MethodDelete, v1 + "/jobs/:id", "deleteJob", s.deleteJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/pause", "pauseJob", s.pauseJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/resume", "resumeJob", s.resumeJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/run", "runJob", s.runJob},
+		{fiber.MethodGet, v1 + "/jobs/:id/runs", "listJobRuns", s.listJobRuns},
+		{fiber.MethodPost, v1 + "/schedules/preview", "previewSchedule", s.previewSchedule},
+		{fiber.MethodGet, v1 + "/runs", "listRuns", s.listRuns},
+		{fiber.MethodGet, v1 + "/runs/:id", "getRun", s.getRun},
+
+		{fiber.MethodGet, "/healthz", "getHealth", s.healthz},
+		{fiber.MethodGet, "/readyz", "getReadiness", s.readyz},
+		{fiber.MethodGet, "/metrics", "getMetrics", s.serveMetrics()},
+		{fiber.MethodGet, "/openapi.json", "getOpenAPI", s.serveOpenAPI},
+		{fiber.MethodGet, "/docs", "getDocs", s.serveDocs()},
+		{fiber.MethodGet, "/monitoring", "getMonitoring", s.serveMonitor()},
+		{fiber.MethodGet, "/", "getHome", s.serveHome()},
+	}
+}
+
+// mount puts the table, and what lies below its pages, into the router.
+func (s *Server) mount() {
+	base := s.options.BasePath
+	s.app.Use(s.observe)
+	s.app.Use(base+v1, sameOrigin)
+	for _, r := range s.routes() {
+		if r.method == fiber.MethodGet {
+			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), r.handler)
+		}
+		s.app.Add(r.method, base+r.path, labeled(r.path), r.handler)
+	}
+	s.app.Get(base+"/docs/", redirect(base+"/docs"))
+	s.app.Get(base+"/docs/*", labeled("/docs/*"), s.serveDocsFile())
+	if s.deps.Monitor != nil {
+		s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), adaptor.HTTPHandler(s.deps.Monitor))
+	}
+	if s.deps.Compat != nil {
+		group := s.app.Group(base)
+		s.app.Use(base+"/scheduler", labeled("/scheduler"))
+		s.deps.Compat.Mount(group)
+	}
+	if base != "" {
+		s.app.Get(base, redirect(base+"/"))
+	}
+}
+
+func redirect(to string) fiber.Handler {
+	return func(c *fiber.Ctx) error { return c.Redirect(to, fiber.StatusPermanentRedirect) }
+}

@@ -1,0 +1,220 @@
+// Package api owns the HTTP face of the product: the v1 API, the service
+// endpoints, the OpenAPI document and its page, and what they all do to jobs
+// (Service). The original's API lives in the folder compat.
+//
+// It never decides when something runs, never makes a job's call, and knows
+// neither SQL nor Redis: those are behind the interfaces it declares.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// Limits of a request.
+const (
+	maxBody        = 1 << 20
+	maxHeader      = 16 << 10 // the request line with its URL included
+	readTimeout    = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	requestTimeout = 30 * time.Second // what a handler may take
+)
+
+// RunStore reads the accounts of runs.
+type RunStore interface {
+	// GetRun reads a run; job.CodeNotFound when there is none.
+	GetRun(ctx context.Context, id string) (*job.Run, error)
+	// ListRuns reads a page of runs, newest first.
+	ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, error)
+}
+
+// Pinger is a neighbour that can be asked whether it is there.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// Fleet is Redis and the processes that work behind it.
+type Fleet interface {
+	Pinger
+	// Alive counts the beats and the workers that gave a sign of life lately.
+	Alive(ctx context.Context) (beats, workers int, err error)
+}
+
+// Health is what /readyz asks.
+type Health struct {
+	Database Pinger
+	Redis    Fleet
+}
+
+// Mounter adds routes of its own, such as the compatibility API.
+type Mounter interface {
+	Mount(r fiber.Router)
+}
+
+// Deps are the neighbours of a Server. All are required unless they say otherwise.
+type Deps struct {
+	Service *Service
+	Runs    RunStore
+	Health  Health
+	// Compat is the original's API; it owns every path under /scheduler. Nil: there is none.
+	Compat Mounter
+	// Monitor serves the path /monitoring and all below it, base path included. Nil: there is none.
+	Monitor http.Handler
+	// Metrics is what /metrics shows; the server registers its own there. Nil: a registry of its own.
+	Metrics *prometheus.Registry
+	// Parser reads schedules. Nil: one of its own.
+	Parser *trigger.Parser
+	// Now is the clock.
+	Now func() job.Instant
+	// Logger takes the access log and what failed. Nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Options say how a Server listens.
+type Options struct {
+	// Listen is the address, "127.0.0.1:8000"; port 0 takes any free one. Not used with Listener.
+	Listen string
+	// Listener is used instead of Listen when it is not nil.
+	Listener net.Listener
+	// BasePath is put before every path, "/cron". Empty: none.
+	BasePath string
+	// ShutdownTimeout is how long open requests may take when the server stops. Zero: 10s.
+	ShutdownTimeout time.Duration
+	// Version is shown by the OpenAPI document and the page. Empty: "dev".
+	Version string
+}
+
+// Server is the API's HTTP server.
+type Server struct {
+	deps     Deps
+	options  Options
+	app      *fiber.App
+	listener net.Listener
+	metrics  *metrics
+	openapi  []byte
+}
+
+// New makes a server; it listens only when Listen or Run is called. The error
+// names the option that is wrong.
+func New(d Deps, o Options) (*Server, error) {
+	if err := d.complete(); err != nil {
+		return nil, err
+	}
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	document, err := openapiJSON(o.BasePath, o.Version)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{deps: d, options: o, listener: o.Listener, metrics: newMetrics(), openapi: document}
+	if err := s.metrics.register(d.Metrics); err != nil {
+		return nil, err
+	}
+	s.app = fiber.New(fiber.Config{
+		AppName: "schedule-server",
+		// What handlers keep of a request outlives it: strings are copies, not views of a buffer that is used again.
+		Immutable:                    true,
+		CaseSensitive:                true,
+		StrictRouting:                true,
+		BodyLimit:                    maxBody,
+		ReadBufferSize:               maxHeader,
+		ReadTimeout:                  readTimeout,
+		IdleTimeout:                  idleTimeout,
+		DisableStartupMessage:        true,
+		DisablePreParseMultipartForm: true,
+		JSONEncoder:                  encodeJSON,
+		ErrorHandler:                 s.fail,
+	})
+	s.mount()
+	return s, nil
+}
+
+func (d *Deps) complete() error {
+	if d.Service == nil || d.Runs == nil || d.Health.Database == nil || d.Health.Redis == nil || d.Now == nil {
+		return errors.New("api: Deps lacks a required neighbour")
+	}
+	if d.Metrics == nil {
+		d.Metrics = prometheus.NewRegistry()
+	}
+	if d.Parser == nil {
+		d.Parser = new(trigger.Parser)
+	}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+func (o *Options) complete() error {
+	if o.BasePath == "/" {
+		o.BasePath = ""
+	}
+	if !regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`).MatchString(o.BasePath) {
+		return fmt.Errorf("--base-path %q: a base path begins with /, does not end with it, and holds letters, digits and . _ ~ -", o.BasePath)
+	}
+	if o.ShutdownTimeout <= 0 {
+		o.ShutdownTimeout = 10 * time.Second
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	return nil
+}
+
+// App is the router, for tests.
+func (s *Server) App() *fiber.App { return s.app }
+
+// Listen binds the address, once, and answers what it is bound to. The error
+// names the address.
+func (s *Server) Listen() (net.Addr, error) {
+	if s.listener == nil {
+		listener, err := net.Listen("tcp", s.options.Listen)
+		if err != nil {
+			var op *net.OpError
+			if errors.As(err, &op) {
+				err = op.Err
+			}
+			return nil, fmt.Errorf("cannot listen on %s: %w", s.options.Listen, err)
+		}
+		s.listener = listener
+	}
+	return s.listener.Addr(), nil
+}
+
+// Run listens and serves until the context ends, then lets open requests end
+// within ShutdownTimeout. It may be called once. The error is nil after an
+// orderly stop.
+func (s *Server) Run(ctx context.Context) error {
+	if _, err := s.Listen(); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.app.Listener(s.listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("the API server ended: %w", err)
+	case <-ctx.Done():
+	}
+	drain, stop := context.WithTimeout(context.WithoutCancel(ctx), s.options.ShutdownTimeout)
+	defer stop()
+	err := s.app.ShutdownWithContext(drain)
+	_ = s.listener.Close() // the shutdown does not know a listener whose serving has not begun yet
+	err = errors.Join(err, <-served, s.deps.Service.Wait(drain))
+	if err != nil {
+		return fmt.Errorf("the API server did not stop in order: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// JobStore keeps the jobs. A method that finds no such job answers
+// job.CodeNotFound, one that cannot reach the database job.CodeUnavailable.
+type JobStore interface {
+	// CreateJob inserts a job; job.CodeConflict when its id exists.
+	CreateJob(ctx context.Context, j *job.Job) error
+	// ChangeJob replaces a job by what change makes of it, with the job locked. Old is nil when there is none; a
+	// result of nil writes nothing. It may call change more than once.
+	ChangeJob(ctx context.Context, id string, change func(old *job.Job) (*job.Job, error)) (before, after *job.Job, err error)
+	// GetJob reads a job.
+	GetJob(ctx context.Context, id string) (*job.Job, error)
+	// ListJobs reads a page of jobs.
+	ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, error)
+	// DeleteJob deletes a job (of that version, unless it is 0), marks its open runs as to be canceled and answers them.
+	DeleteJob(ctx context.Context, id string, ifVersion int64, now job.Instant) ([]job.Run, error)
+	// CancelMarked cancels those of the runs that are so marked and have not started.
+	CancelMarked(ctx context.Context, runIDs []string, now job.Instant) ([]job.Run, error)
+	// StartRun inserts the run that decide makes, with the job locked, and answers its task.
+	StartRun(ctx context.Context, jobID string, decide func(due *job.Due) (*job.Run, error)) (*job.Task, error)
+}
+
+// Queue carries tasks to the workers and news to beat.
+type Queue interface {
+	// Wake tells every beat that some job changed.
+	Wake(ctx context.Context) error
+	// Enqueue hands tasks to the workers; one that is there already is left alone.
+	Enqueue(ctx context.Context, tasks []job.Task) error
+	// Cancel keeps runs that have not started from starting.
+	Cancel(ctx context.Context, runs []job.Run) error
+	// Settle waits until every result reported so far is recorded.
+	Settle(ctx context.Context) error
+}
+
+// Conditions on the version of a job, where a call takes one.
+const (
+	// AnyVersion sets no condition.
+	AnyVersion int64 = 0
+	// SomeVersion wants the job to exist.
+	SomeVersion int64 = -1
+	// NoVersion wants the job not to exist.
+	NoVersion int64 = -2
+)
+
+// ServiceOptions are what a Service needs beside its neighbours.
+type ServiceOptions struct {
+	// Parser reads schedules. Nil: one of its own.
+	Parser *trigger.Parser
+	// Now is the clock. Required.
+	Now func() job.Instant
+	// Logger takes what goes wrong behind an answer. Nil: nothing is logged.
+	Logger *slog.Logger
+}
+
+// Service is what every face of the API does to jobs. It knows no HTTP. Its
+// errors are *job.Error.
+type Service struct {
+	store  JobStore
+	queue  Queue
+	parser *trigger.Parser
+	now    func() job.Instant
+	logger *slog.Logger
+	waker  *waker
+	// behind are the calls that go on after their answer was given.
+	behind sync.WaitGroup
+}
+
+// NewService joins a store and a queue.
+func NewService(store JobStore, queue Queue, o ServiceOptions) *Service {
+	if o.Parser == nil {
+		o.Parser = new(trigger.Parser)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{store: store, queue: queue, parser: o.Parser, now: o.Now, logger: o.Logger}
+	s.waker = &waker{wake: queue.Wake, logger: o.Logger, behind: &s.behind}
+	return s
+}
+
+// Wait blocks until what earlier calls left under way has ended, or the context has.
+func (s *Service) Wait(ctx context.Context) error {
+	done := make(chan struct{})
+	go func() {
+		s.behind.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Get reads one job.
+func (s *Service) Get(ctx context.Context, id string) (*job.Job, error) {
+	return s.store.GetJob(ctx, id)
+}
+
+// List reads one page of jobs.
+func (s *Service) List(ctx context.Context, q job.JobQuery) (job.JobPage, error) {
+	return s.store.ListJobs(ctx, q)
+}
+
+// Create makes a job; job.CodeConflict when its id exists.
+func (s *Service) Create(ctx context.Context, in *job.Input) (*job.Job, error) {
+	j, err := s.revise(nil, in, s.now())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.store.CreateJob(ctx, j); err != nil {
+		return nil, err
+	}
+	s.waker.call()
+	return j, nil
+}
+
+// Replace puts a definition in the place of a job, or creates the job. A paused
+// job stays paused unless the input gives a status.
+func (s *Service) Replace(ctx context.Context, in *job.Input, ifVersion int64) (j *job.Job, created bool, err error) {
+	before, after, err := s.store.ChangeJob(ctx, in.ID, func(old *job.Job) (*job.Job, error) {
+		if err := checkVersion(old, ifVersion); err != nil {
+			return nil, err
+		}
+		return s.revise(old, in, s.now())
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	s.waker.call()
+	return after, before == nil, nil
+}
+
+// change rewrites a job that must exist. A result of nil leaves it as it was.
+func (s *Service) change(ctx context.Context, id string, change func(old *job.Job) (*job.Job, error)) (before, after *job.Job, err error) {
+	before, after, err = s.store.ChangeJob(ctx, id, func(old *job.Job) (*job.Job, error) {
+		if old == nil {
+			return nil, job.NotFound("job", id)
+		}
+		return change(old)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if after == nil {
+		return before, before, nil
+	}
+	s.waker.call()
+	return before, after, nil
+}
+
+// checkVersion compares a job, nil for none, with the condition of a call.
+func checkVersion(old *job.Job, ifVersion int64) error {
+	switch {
+	case ifVersion == AnyVersion, ifVersion == NoVersion && old == nil:
+		return nil
+	case old == nil:
+		return job.Errorf(job.CodePreconditionFailed, "the job does not exist")
+	case ifVersion == NoVersion:
+		return job.Errorf(job.CodePreconditionFailed, "the job exists already, at version %d", old.Version)
+	case ifVersion != SomeVersion && ifVersion != old.Version:
+		return job.Errorf(job.CodePreconditionFailed, "the job is at version %d", old.Version)
+	}
+	return nil
+}
