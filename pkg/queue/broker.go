@@ -1,0 +1,132 @@
+package queue
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
+)
+
+// Options are what a Broker needs.
+type Options struct {
+	// URL says where Redis is: redis://, rediss://, redis-sentinel:// or redis-cluster://.
+	URL string
+	// Logger takes what operators must know. Nil: nothing is logged.
+	Logger *slog.Logger
+	// Now is the clock. Nil: the system's.
+	Now func() job.Instant
+	// Name is this process, "host:pid"; it tells heartbeats and consumers apart.
+	Name string
+}
+
+// Broker is the connection to Redis, for all roles. It is safe for concurrent
+// use. Every error of its methods is an *job.Error of CodeUnavailable unless
+// said otherwise.
+type Broker struct {
+	client redis.UniversalClient
+	log    *slog.Logger
+	now    func() job.Instant
+	name   string
+	outage *outage
+	fast   func() (*fast, error)
+	start  *redis.Script
+	beat   *redis.Script
+	beats  *redis.Script
+}
+
+// fast is the connection on which commands of many goroutines travel together.
+// Blocking reads, subscriptions, transactions and pipelines take the plain one.
+type fast struct {
+	client    redis.UniversalClient
+	tasks     *asynq.Client
+	inspector *asynq.Inspector
+}
+
+// Open makes a Broker. Redis need not be up: the first call finds out. The
+// error is an *job.Error of CodeInvalid that names redis-url and shows no part
+// of it. The log of go-redis, one for the whole process, goes to o.Logger.
+func Open(o Options) (*Broker, error) {
+	client, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = func() job.Instant { return job.Instant(time.Now().UnixMilli()) }
+	}
+	b := &Broker{
+		client: client, log: o.Logger, now: o.Now, name: o.Name,
+		outage: &outage{log: o.Logger},
+		start:  redis.NewScript(startScript),
+		beat:   redis.NewScript(beatScript),
+		beats:  redis.NewScript(beatsScript),
+	}
+	redis.SetLogger(redisLog{newLibraryLog(o.Logger, b.outage, "redis client")})
+	b.fast = sync.OnceValues(b.openFast)
+	return b, nil
+}
+
+// openFast starts the goroutine that gathers commands: on first use, since a
+// constructor starts none.
+func (b *Broker) openFast() (*fast, error) {
+	gathering, ok := b.client.(interface {
+		AutoPipeline() (*redis.AutoPipeliner, error)
+	})
+	if !ok {
+		return nil, job.Errorf(job.CodeInternal, "this client of redis cannot gather commands")
+	}
+	client, err := gathering.AutoPipeline()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return &fast{
+		client:    client,
+		tasks:     asynq.NewClientFromRedisClient(client),
+		inspector: asynq.NewInspectorFromRedisClient(client),
+	}, nil
+}
+
+// Close ends all connections. Everything that uses the Broker has ended before.
+func (b *Broker) Close() error {
+	if err := b.client.Close(); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Ping asks Redis for an answer.
+func (b *Broker) Ping(ctx context.Context) error {
+	return unavailable(b.client.Ping(ctx).Err())
+}
+
+// unavailable says that Redis did not do what it was asked; nil stays nil.
+func unavailable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return job.Unavailable("redis", err)
+}
+
+// pause waits; it reports false when the context ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// backoff is the wait before the next try after n failed ones: 50 ms, doubling to 2 s.
+func backoff(n int) time.Duration {
+	return min(50*time.Millisecond<<min(n, 6), 2*time.Second)
+}

@@ -1,0 +1,57 @@
+package queue
+
+import (
+	"context"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
+)
+
+// Cancel marks runs as not to be called: from its return on, a call that has
+// not been reported as started is not made. Tasks that still wait are deleted
+// as far as that goes; one that is left ends at its mark.
+func (b *Broker) Cancel(ctx context.Context, runs []job.Run) error {
+	for start := 0; start < len(runs); start += askAtOnce {
+		chunk := runs[start:min(start+askAtOnce, len(runs))]
+		_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for i := range chunk {
+				p.Set(ctx, keyCanceled+chunk[i].ID, 1, canceledTTL)
+			}
+			return nil
+		})
+		if err != nil {
+			return unavailable(err)
+		}
+	}
+	if err := b.deleteWaiting(ctx, runs); err != nil {
+		b.log.Debug("tasks of canceled runs were left in the queue", "error", err)
+	}
+	return nil
+}
+
+// deleteWaiting deletes the tasks that wait. Completed ones stay: they keep
+// their run from being enqueued again.
+func (b *Broker) deleteWaiting(ctx context.Context, runs []job.Run) error {
+	refs := make([]taskRef, len(runs))
+	for i := range runs {
+		refs[i] = taskRef{served(runs[i].Queue), runs[i].ID}
+	}
+	states, err := b.states(ctx, refs)
+	if err != nil {
+		return err
+	}
+	f, err := b.fast()
+	if err != nil {
+		return err
+	}
+	return each(ctx, len(refs), func(_ context.Context, i int) error {
+		switch states[i] {
+		case asynq.TaskStatePending.String(), asynq.TaskStateScheduled.String(), asynq.TaskStateRetry.String():
+			// An error means that it has just been taken, which the mark sees to.
+			_ = f.inspector.DeleteTask(string(refs[i].queue), refs[i].runID)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,162 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"schedule-server/pkg/job"
+)
+
+// deliveries is the handler that the lanes of one worker process share.
+type deliveries struct {
+	b *Broker
+	d Deliverer
+	// calls lives until running calls must stop. It is not asynq's context: that
+	// one ends as soon as Redis has been away for a lease of 30 s, and a call that
+	// was cut off for it would have to be made a second time.
+	calls context.Context
+
+	mu      sync.Mutex
+	running map[string]struct{} // run ids
+	closed  bool
+	wg      sync.WaitGroup
+}
+
+// ProcessTask delivers one task. Its error tells asynq when to bring the task back.
+func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	task, err := decodeTask(t)
+	if err != nil {
+		h.b.log.Warn("a task cannot be read by this version", "error", err)
+		return err
+	}
+	if !h.begin(task.RunID) {
+		return elsewhere()
+	}
+	defer h.end(task.RunID)
+	recalled := false
+	if retried, _ := asynq.GetRetryCount(ctx); retried > 0 {
+		before, err := h.b.recall(ctx, task.RunID)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			recalled = true
+			if len(before.Made) > len(task.Made) {
+				task.Made = before.Made
+			}
+			if done, err := h.resume(ctx, task, before); done {
+				return err
+			}
+		}
+	}
+	outcome, err := h.call(ctx, task)
+	if err != nil {
+		return err
+	}
+	if outcome.RetryAt != nil {
+		return nextAttempt(*outcome.RetryAt)
+	}
+	if recalled {
+		h.b.forget(ctx, task.RunID)
+	}
+	return nil
+}
+
+// resume reports whether an earlier delivery, whose end asynq did not see, left nothing to call now.
+func (h *deliveries) resume(ctx context.Context, task *job.Task, before *savedOutcome) (done bool, err error) {
+	switch {
+	case before.RetryAt == nil:
+		h.b.forget(ctx, task.RunID)
+		return true, nil
+	case before.Lost && *before.RetryAt > h.b.now():
+		return true, nextAttempt(*before.RetryAt)
+	}
+	return false, nil
+}
+
+// call has the run delivered and saves what the next delivery must know. While
+// asynq believes the delivery lost, the run is held against another one.
+func (h *deliveries) call(lease context.Context, task *job.Task) (job.Outcome, error) {
+	holding, release := context.WithCancel(h.calls)
+	defer release()
+	released := make(chan struct{})
+	inTime := context.AfterFunc(lease, func() {
+		defer close(released)
+		h.b.hold(holding, task.RunID)
+	})
+	outcome, err := h.guarded(task)
+	lost := lease.Err() != nil
+	if err == nil && (outcome.RetryAt != nil || lost) {
+		err = h.b.save(h.calls, task.RunID, &savedOutcome{Made: outcome.Made, RetryAt: outcome.RetryAt, Lost: lost})
+	}
+	release()
+	if !inTime() {
+		<-released
+		h.b.letGo(task.RunID)
+	}
+	return outcome, err
+}
+
+// guarded calls the Deliverer; a panic in it becomes an error. asynq keeps the
+// text of the error, so that is constant.
+func (h *deliveries) guarded(task *job.Task) (outcome job.Outcome, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.b.log.Error("a delivery panicked", "run_id", task.RunID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = panicked()
+		}
+	}()
+	outcome, err = h.d.Deliver(h.calls, task)
+	switch {
+	case err == nil:
+	case h.calls.Err() != nil:
+		err = handedBack(0)
+	default:
+		h.b.log.Warn("a delivery was not settled", "run_id", task.RunID, "error", err)
+		err = handedBack(time.Second)
+	}
+	return outcome, err
+}
+
+// begin notes that a run is being delivered; false when it is already.
+func (h *deliveries) begin(runID string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.running[runID]; ok || h.closed {
+		return false
+	}
+	h.running[runID] = struct{}{}
+	h.wg.Add(1)
+	return true
+}
+
+func (h *deliveries) end(runID string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.running, runID)
+	h.wg.Done()
+}
+
+// drain waits, for a while at most, until the deliveries have ended that asynq no longer waits for.
+func (h *deliveries) drain(most time.Duration) {
+	h.mu.Lock()
+	h.closed = true
+	h.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		h.wg.Wait()
+		close(ended)
+	}()
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-ended:
+	case <-timer.C:
+		h.b.log.Warn("deliveries did not end in time")
+	}
+}

@@ -1,0 +1,113 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// outage tells operators once that Redis is away and once that it is back,
+// however many parts of the process notice.
+type outage struct {
+	log  *slog.Logger
+	mu   sync.Mutex
+	down bool
+}
+
+// failed notes that Redis did not answer.
+func (o *outage) failed(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.down {
+		o.down = true
+		o.log.Error("redis is away", "error", err)
+	}
+}
+
+// answered notes that it did.
+func (o *outage) answered() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.down {
+		o.down = false
+		o.log.Info("redis is back")
+	}
+}
+
+func (o *outage) isDown() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.down
+}
+
+const (
+	sameLogEvery = time.Minute
+	maxLogDetail = 300
+	maxLogKinds  = 256
+)
+
+// libraryLog brings what asynq and go-redis have to say into the log: a constant
+// message, the library's text as a detail, each kind of line at most once a
+// minute, and nothing while Redis is known to be away, which is said elsewhere.
+type libraryLog struct {
+	log     *slog.Logger
+	outage  *outage
+	message string
+
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+func newLibraryLog(log *slog.Logger, o *outage, message string) *libraryLog {
+	return &libraryLog{log: log, outage: o, message: message, last: map[string]time.Time{}}
+}
+
+func (l *libraryLog) write(level slog.Level, text string) {
+	if level >= slog.LevelWarn && (l.outage.isDown() || l.repeated(text)) {
+		level = slog.LevelDebug
+	}
+	if len(text) > maxLogDetail {
+		text = strings.ToValidUTF8(text[:maxLogDetail], "") + "…"
+	}
+	l.log.Log(context.Background(), level, l.message, "detail", text)
+}
+
+// repeated reports whether a line of this kind, the words before its first
+// colon or equals sign, was written within the last minute.
+func (l *libraryLog) repeated(text string) bool {
+	kind := text
+	if i := strings.IndexAny(text, ":=["); i > 0 {
+		kind = text[:i]
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if last, ok := l.last[kind]; ok && now.Sub(last) < sameLogEvery {
+		return true
+	}
+	if len(l.last) >= maxLogKinds {
+		clear(l.last)
+	}
+	l.last[kind] = now
+	return false
+}
+
+// asynqLog is the logger that asynq wants. Its everyday lines are of interest
+// only when something is looked for, and its fatal ones end nothing.
+type asynqLog struct{ *libraryLog }
+
+func (l asynqLog) Debug(args ...any) { l.write(slog.LevelDebug, fmt.Sprint(args...)) }
+func (l asynqLog) Info(args ...any)  { l.write(slog.LevelDebug, fmt.Sprint(args...)) }
+func (l asynqLog) Warn(args ...any)  { l.write(slog.LevelWarn, fmt.Sprint(args...)) }
+func (l asynqLog) Error(args ...any) { l.write(slog.LevelError, fmt.Sprint(args...)) }
+func (l asynqLog) Fatal(args ...any) { l.write(slog.LevelError, fmt.Sprint(args...)) }
+
+// redisLog is the logger that go-redis wants.
+type redisLog struct{ *libraryLog }
+
+func (l redisLog) Printf(_ context.Context, format string, args ...any) {
+	l.write(slog.LevelWarn, fmt.Sprintf(format, args...))
+}

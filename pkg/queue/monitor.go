@@ -1,0 +1,117 @@
+package queue
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/hibiken/asynqmon"
+	"github.com/redis/go-redis/v9"
+)
+
+// Monitor serves asynqmon below rootPath, such as "/monitoring"; the requests
+// keep that prefix. Read-only, its buttons do nothing. It has no login: put it
+// behind one. Its pages may reach no other host: what they would load from one,
+// a font, the browser is told to leave out, and falls back to its own.
+func (b *Broker) Monitor(rootPath string, readOnly bool) http.Handler {
+	pages := asynqmon.New(asynqmon.Options{
+		RootPath:         rootPath,
+		RedisConnOpt:     sharedClient{b.client},
+		PayloadFormatter: asynqmon.PayloadFormatterFunc(showPayload),
+		ReadOnly:         readOnly,
+	})
+	policy := contentPolicy(pages, rootPath)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Security-Policy", policy)
+		header.Set("X-Content-Type-Options", "nosniff")
+		header.Set("Referrer-Policy", "no-referrer")
+		pages.ServeHTTP(w, r)
+	})
+}
+
+// sharedClient gives asynqmon our connections instead of opening its own.
+type sharedClient struct{ client redis.UniversalClient }
+
+// MakeRedisClient returns the shared client.
+func (s sharedClient) MakeRedisClient() any { return s.client }
+
+// contentPolicy allows the page its own files, its inline scripts, known by
+// their hashes, and the style elements that its components write.
+func contentPolicy(pages http.Handler, rootPath string) string {
+	page := &pageRecorder{header: http.Header{}}
+	pages.ServeHTTP(page, &http.Request{Method: http.MethodGet, Header: http.Header{},
+		URL: &url.URL{Path: strings.TrimSuffix(rootPath, "/") + "/"}})
+	scripts := "'self'"
+	for _, part := range strings.Split(page.body.String(), "<script>")[1:] {
+		script, _, _ := strings.Cut(part, "</script>")
+		sum := sha256.Sum256([]byte(script))
+		scripts += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	return "default-src 'self'; script-src " + scripts + "; style-src 'self' 'unsafe-inline'; " +
+		"img-src 'self' data:; font-src 'self' data:; connect-src 'self'; object-src 'none'; " +
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+}
+
+// pageRecorder keeps a page that is asked for at construction.
+type pageRecorder struct {
+	header http.Header
+	body   bytes.Buffer
+}
+
+func (p *pageRecorder) Header() http.Header         { return p.header }
+func (p *pageRecorder) Write(b []byte) (int, error) { return p.body.Write(b) }
+func (p *pageRecorder) WriteHeader(int)             {}
+
+const redacted = "[redacted]"
+
+// showPayload is what the monitor shows of a task: its JSON, without the values
+// of headers that carry credentials.
+func showPayload(_ string, payload []byte) string {
+	var task map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(payload))
+	decoder.UseNumber()
+	if err := decoder.Decode(&task); err != nil {
+		return "a payload that is not JSON"
+	}
+	if request, ok := task["request"].(map[string]any); ok {
+		hideCredentials(request)
+	}
+	var shown bytes.Buffer
+	encoder := json.NewEncoder(&shown)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(task); err != nil {
+		return "a payload that cannot be shown"
+	}
+	return strings.TrimSpace(shown.String())
+}
+
+func hideCredentials(request map[string]any) {
+	headers, _ := request["headers"].(map[string]any)
+	for name := range headers {
+		if carriesCredentials(name) {
+			headers[name] = redacted
+		}
+	}
+	text, _ := request["url"].(string)
+	if u, err := url.Parse(text); err == nil && u.User != nil {
+		u.User = url.User("redacted")
+		request["url"] = u.String()
+	}
+}
+
+// carriesCredentials goes by the name of a header, generously.
+func carriesCredentials(name string) bool {
+	name = strings.ToLower(name)
+	for _, part := range []string{"auth", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey",
+		"access-key", "private-key", "session", "credential", "signature"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,69 @@
+package queue
+
+import (
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+// Everything that this service names in Redis. Our own keys share one hash tag,
+// so that in a cluster they lie in one slot and go together into a script or a
+// transaction.
+const (
+	keyResults  = "{schedule}:results"         // stream: events of runs, until the recorder has written them
+	keyUnknown  = "{schedule}:results:unknown" // stream: entries that this version cannot read, kept aside
+	keyBeats    = "{schedule}:beats"           // zset: name of a beat → second of its last sign of life
+	keyCanceled = "{schedule}:canceled:"       // + run id: this run is not to be called
+	keyOutcome  = "{schedule}:outcome:"        // + run id: how far the run's delivery had come, for the next one
+	keyHeld     = "{schedule}:held:"           // + run id: a worker without lease is still calling
+	channelWake = "schedule:wake"              // pub/sub: some job changed
+	groupRecord = "recorder"                   // consumer group of the results
+	taskDeliver = "run:deliver"                // asynq task type: deliver one run
+	fieldEvent  = "e"                          // of a result: the event as JSON
+	fieldFormat = "v"                          // of a result: the version of that JSON
+	fieldOrigin = "id"                         // of an unknown entry: the id it had among the results
+)
+
+const (
+	// retention is how long asynq remembers a completed task, and so refuses
+	// another one of the same run.
+	retention = 10 * time.Minute
+	// canceledTTL outlives every wait of a run: a backoff is at most 24 hours.
+	canceledTTL = 48 * time.Hour
+	// outcomeTTL is how long past the next attempt the account of a delivery is kept.
+	outcomeTTL = 48 * time.Hour
+	// heldTTL is how long a call without lease keeps others off after its last sign.
+	heldTTL   = 30 * time.Second
+	heldEvery = 10 * time.Second
+	// beatTTL is how long a beat counts as alive after its last sign.
+	beatTTL = 15 * time.Second
+	// unknownMax bounds the entries kept aside.
+	unknownMax = 1000
+	// lostWorkers is how many deliveries of one run may be lost, beyond its own
+	// attempts, before asynq gives the task up and archives it.
+	lostWorkers = 50
+	// timeoutHeadroom is how much longer than its call a delivery may take.
+	timeoutHeadroom = time.Minute
+)
+
+// Names that belong to asynq (v0.26, internal/base). They are read in bulk
+// where its Inspector asks one task at a time, and runs a memory estimate that
+// fails while tasks come and go; a test compares them with what asynq writes.
+const asynqQueues = "asynq:queues"
+
+func asynqKey(queue job.Queue, name string) string { return "asynq:{" + string(queue) + "}:" + name }
+
+func asynqTask(queue job.Queue, runID string) string { return asynqKey(queue, "t:"+runID) }
+
+// queues lists the queues, the most urgent first.
+func queues() []job.Queue {
+	return []job.Queue{job.QueueCritical, job.QueueDefault, job.QueueLow}
+}
+
+// served is the queue that a task goes to: one that workers serve, whatever the history says.
+func served(queue job.Queue) job.Queue {
+	if _, ok := job.QueueWeights()[queue]; ok {
+		return queue
+	}
+	return job.QueueDefault
+}

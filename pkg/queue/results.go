@@ -1,0 +1,233 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
+)
+
+const (
+	resultBatch = 1000
+	// claimIdle is how long entries lie with another consumer before it counts as dead.
+	claimIdle  = 10 * time.Second
+	claimEvery = 5 * time.Second
+	// forgetIdle is how long a consumer without entries is remembered.
+	forgetIdle = time.Hour
+	// lastBatch bounds the work on a batch that was at hand when the context ended.
+	lastBatch = 5 * time.Second
+)
+
+// Results reads the events of all workers until the context ends, and then
+// returns nil. Each batch goes to handle until that returns nil; only then is it
+// taken out of Redis, so an event may come again, and is never lost. Several
+// consumers, each of its own name, share the events, and take over those of one
+// that has died. An outage of Redis is waited out. What this version cannot read
+// is put aside into a stream of its own. Handle's context lives for some seconds
+// after ctx has ended, so that a batch that was read is also recorded.
+func (b *Broker) Results(ctx context.Context, consumer string, handle func(context.Context, []job.Event) error) error {
+	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(lastBatch, cancel)
+		context.AfterFunc(grace, func() { timer.Stop() })
+	})()
+	r := &resultReader{b: b, consumer: consumer, handle: handle, grace: grace}
+	for failures := 0; ctx.Err() == nil; failures++ {
+		before := r.batches
+		err := r.read(ctx)
+		if r.batches > before {
+			failures = 0
+		}
+		switch {
+		case ctx.Err() != nil:
+		case isNoGroup(err): // Redis lost its data; the next round makes the group anew
+		default:
+			b.outage.failed(err)
+			pause(ctx, backoff(failures))
+		}
+	}
+	return nil
+}
+
+// resultReader is one consumer of the results.
+type resultReader struct {
+	b        *Broker
+	consumer string
+	handle   func(context.Context, []job.Event) error
+	grace    context.Context // of the work on a batch
+	batches  int             // answers that Redis has given
+	claimed  time.Time       // when the entries of the dead were last looked for
+}
+
+// read goes on until something fails, at the latest when ctx ends.
+func (r *resultReader) read(ctx context.Context) error {
+	if err := r.join(ctx); err != nil {
+		return err
+	}
+	if err := r.own(ctx); err != nil {
+		return err
+	}
+	for ctx.Err() == nil {
+		if time.Since(r.claimed) >= claimEvery {
+			if err := r.claim(ctx); err != nil {
+				return err
+			}
+			r.claimed = time.Now()
+		}
+		if _, err := r.next(ctx, ">", blockTimeout); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// join makes the group where it is not there, and forgets the consumers that
+// have long gone: each process had a name of its own.
+func (r *resultReader) join(ctx context.Context) error {
+	err := r.b.client.XGroupCreateMkStream(ctx, keyResults, groupRecord, "0").Err()
+	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
+		return err
+	}
+	consumers, err := r.b.client.XInfoConsumers(ctx, keyResults, groupRecord).Result()
+	if err != nil {
+		return err
+	}
+	for _, c := range consumers {
+		if c.Name != r.consumer && c.Pending == 0 && c.Idle > forgetIdle {
+			if err := r.b.client.XGroupDelConsumer(ctx, keyResults, groupRecord, c.Name).Err(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// own works on what was handed to this consumer before, and never acknowledged.
+func (r *resultReader) own(ctx context.Context) error {
+	for ctx.Err() == nil {
+		n, err := r.next(ctx, "0", -1)
+		if n == 0 || err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// claim takes over what a dead consumer has left.
+func (r *resultReader) claim(ctx context.Context) error {
+	cursor := "0-0"
+	for ctx.Err() == nil {
+		entries, next, err := r.b.client.XAutoClaim(ctx, &redis.XAutoClaimArgs{
+			Stream: keyResults, Group: groupRecord, Consumer: r.consumer,
+			MinIdle: claimIdle, Start: cursor, Count: resultBatch,
+		}).Result()
+		if err != nil {
+			return err
+		}
+		if err := r.work(ctx, entries); err != nil {
+			return err
+		}
+		if next == "0-0" || next == "" {
+			return nil
+		}
+		cursor = next
+	}
+	return ctx.Err()
+}
+
+// next reads one batch and works on it; block < 0 does not wait for one.
+func (r *resultReader) next(ctx context.Context, from string, block time.Duration) (int, error) {
+	streams, err := r.b.client.XReadGroup(ctx, &redis.XReadGroupArgs{
+		Group: groupRecord, Consumer: r.consumer, Streams: []string{keyResults, from},
+		Count: resultBatch, Block: block,
+	}).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return 0, err
+	}
+	r.batches++
+	r.b.outage.answered()
+	if len(streams) == 0 {
+		return 0, nil
+	}
+	return len(streams[0].Messages), r.work(ctx, streams[0].Messages)
+}
+
+// work hands a batch over, and takes it out of Redis when that has gone well.
+func (r *resultReader) work(ctx context.Context, entries []redis.XMessage) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	events := make([]job.Event, 0, len(entries))
+	var unknown []redis.XMessage
+	for _, entry := range entries {
+		if len(entry.Values) == 0 {
+			continue // deleted while it was pending: somebody else has recorded it
+		}
+		event, err := decodeEvent(entry.Values)
+		if err != nil {
+			unknown = append(unknown, entry)
+			continue
+		}
+		events = append(events, event)
+	}
+	if err := r.hand(ctx, events); err != nil {
+		return err
+	}
+	return r.finish(entries, unknown)
+}
+
+// hand calls handle until it succeeds.
+func (r *resultReader) hand(ctx context.Context, events []job.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	for failures := 0; ; failures++ {
+		err := r.handle(r.grace, events)
+		if err == nil {
+			if failures > 0 {
+				r.b.log.Info("results are recorded again")
+			}
+			return nil
+		}
+		if failures == 0 {
+			r.b.log.Error("results cannot be recorded", "error", err)
+		}
+		if !pause(ctx, backoff(failures)) {
+			return err
+		}
+	}
+}
+
+// finish acknowledges and deletes the entries, and puts the unknown ones aside, all or nothing.
+func (r *resultReader) finish(entries, unknown []redis.XMessage) error {
+	ids := make([]string, len(entries))
+	for i, entry := range entries {
+		ids[i] = entry.ID
+	}
+	ctx := r.grace
+	_, err := r.b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		for _, entry := range unknown {
+			values := []any{fieldOrigin, entry.ID}
+			for name, value := range entry.Values {
+				values = append(values, name, value)
+			}
+			p.XAdd(ctx, &redis.XAddArgs{Stream: keyUnknown, MaxLen: unknownMax, Approx: true, Values: values})
+		}
+		p.XAck(ctx, keyResults, groupRecord, ids...)
+		p.XDel(ctx, keyResults, ids...)
+		return nil
+	})
+	if err == nil && len(unknown) > 0 {
+		r.b.log.Warn("results that this version cannot read were put aside", "count", len(unknown), "stream", keyUnknown)
+	}
+	return err
+}
+
+func isNoGroup(err error) bool {
+	return err != nil && strings.HasPrefix(err.Error(), "NOGROUP")
+}
