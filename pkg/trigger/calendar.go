@@ -17,6 +17,7 @@ type calendar struct {
 	either           bool   // a day matches if days or weekdays does (Vixie), not only if both do
 	kinds            uint16 // which kinds of year have a day at all, see yearKind
 	firstTime        int64  // the first second of a day that matches
+	firstYear        int    // nothing matches before it
 }
 
 // daySet is the day-of-month side of a cron.
@@ -59,7 +60,7 @@ func (c *calendar) finish() {
 	for year := 2001; year <= 2028; year++ { // every kind comes once or more
 		kind := yearKind(year)
 		for month := 1; month <= 12 && c.kinds>>kind&1 == 0; month++ {
-			if c.monthDays(year, month, weekdayOf(daysOf(year, month, 1))) != 0 {
+			if c.months>>month&1 != 0 && c.monthDays(year, month, weekdayOf(daysOf(year, month, 1))) != 0 {
 				c.kinds |= 1 << kind
 			}
 		}
@@ -83,8 +84,8 @@ func (c *calendar) matches(civil int64) bool { return c.next(civil, civil+1) == 
 func (c *calendar) next(from, limit int64) int64 {
 	days := floorDiv(from, daySeconds)
 	year, month, day := dateOf(days)
-	if year < minYear {
-		days, year, month, day = daysOf(minYear, 1, 1), minYear, 1, 1
+	if year < c.firstYear {
+		days, year, month, day = daysOf(c.firstYear, 1, 1), c.firstYear, 1, 1
 		from = days * daySeconds
 	}
 	if year <= maxYear && c.months>>month&1 != 0 && c.hasYear(year) {

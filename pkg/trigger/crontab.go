@@ -149,6 +149,8 @@ func refusedMacro(s, lower string) (code, problem string) {
 func wrongCount(count int, texts []string) (code, problem string) {
 	const right = "a cron expression has 5 (minute hour day-of-month month day-of-week), or 6 with seconds first"
 	switch {
+	case count == 6 && strings.ContainsAny(texts[5][:1], "/.~$"):
+		return CodeInvalid, "the command does not belong here; write the first five fields alone"
 	case count == 5 || count == 6:
 		return "", ""
 	case count == 7 && strings.Trim(texts[6], "0123456789*-,/") == "":

@@ -59,7 +59,7 @@ func (r *crontabReader) element(f *crontabField, s string) (p part, code, proble
 	case body[0] == 'H' || body[0] == 'h':
 		return r.hashed(f, p, body)
 	}
-	if found, problem, ok := special(f, p, strings.ToLower(body), hasStep); ok {
+	if found, problem, ok := special(f, p, body, hasStep); ok {
 		return found, CodeInvalid, problem
 	}
 	p, problem = crontabRange(f, p, s, body)
@@ -132,9 +132,10 @@ func special(f *crontabField, p part, s string, hasStep bool) (_ part, problem s
 	return p, "", false
 }
 
-func specialDay(f *crontabField, p part, s string) (_ part, problem string, ok bool) {
+func specialDay(f *crontabField, p part, raw string) (_ part, problem string, ok bool) {
+	s := strings.ToLower(raw)
 	if strings.Contains(s, "#") {
-		return p, fmt.Sprintf("%s belongs in the day of week: 5#2 is the second Friday", quote(s)), true
+		return p, fmt.Sprintf("%s belongs in the day of week: 5#2 is the second Friday", quote(raw)), true
 	}
 	body, near := strings.CutSuffix(s, "w")
 	rest, fromEnd := strings.CutPrefix(body, "l")
@@ -149,45 +150,46 @@ func specialDay(f *crontabField, p part, s string) (_ part, problem string, ok b
 		}
 		back, problem := number(strings.TrimPrefix(rest, "-"), "number")
 		if problem != "" || rest[0] != '-' || back < 1 || back > 30 {
-			return p, fmt.Sprintf("%s is not a day; write L, LW, or L-1 to L-30", quote(s)), true
+			return p, fmt.Sprintf("%s is not a day; write L, LW, or L-1 to L-30", quote(raw)), true
 		}
 		p.from = int16(back)
 		return p, "", true
 	case near:
 		n, problem := bounded(body, f.fieldInfo)
 		if problem != "" {
-			return p, fmt.Sprintf("%s is not a day; write 1W to 31W, or LW", quote(s)), true
+			return p, fmt.Sprintf("%s is not a day; write 1W to 31W, or LW", quote(raw)), true
 		}
 		p.kind, p.from = partNear, int16(n)
 		return p, "", true
 	case strings.HasSuffix(s, "l"):
-		return p, fmt.Sprintf("%s belongs in the day of week: 5L is the last Friday; the last day is L", quote(s)), true
+		return p, fmt.Sprintf("%s belongs in the day of week: 5L is the last Friday; the last day is L", quote(raw)), true
 	}
 	return p, "", false
 }
 
-func specialWeekday(f *crontabField, p part, s string) (_ part, problem string, ok bool) {
+func specialWeekday(f *crontabField, p part, raw string) (_ part, problem string, ok bool) {
+	s := strings.ToLower(raw)
 	if s == "l" {
 		return p, "L alone means Saturday to some and the last day to others; write 6, or 5L for the last Friday", true
 	}
 	if name, nth, isNth := strings.Cut(s, "#"); isNth {
 		weekday, known := crontabValue(f, name)
 		if known != "" || len(nth) != 1 || nth[0] < '1' || nth[0] > '5' {
-			return p, fmt.Sprintf("%s is not a position; write like 5#2 or fri#2, the second Friday, with 1 to 5", quote(s)), true
+			return p, fmt.Sprintf("%s is not a position; write like 5#2 or fri#2, the second Friday, with 1 to 5", quote(raw)), true
 		}
-		p.kind, p.from, p.to = partNth, int16(weekday%7), int16(nth[0]-'0')
+		p.kind, p.from, p.to, p.named = partNth, int16(weekday%7), int16(nth[0]-'0'), name[0] > '9'
 		return p, "", true
 	}
 	if name, last := strings.CutSuffix(s, "l"); last {
 		weekday, known := crontabValue(f, name)
 		if known != "" {
-			return p, fmt.Sprintf("%s is not a weekday; write like 5L or friL, the last Friday", quote(s)), true
+			return p, fmt.Sprintf("%s is not a weekday; write like 5L or friL, the last Friday", quote(raw)), true
 		}
-		p.kind, p.from, p.to = partNth, int16(weekday%7), lastNth
+		p.kind, p.from, p.to, p.named = partNth, int16(weekday%7), lastNth, name[0] > '9'
 		return p, "", true
 	}
 	if strings.HasSuffix(s, "w") && len(s) <= 3 && s[0] <= '9' {
-		return p, fmt.Sprintf("%s belongs in the day of month: 15W is the weekday nearest to the 15th", quote(s)), true
+		return p, fmt.Sprintf("%s belongs in the day of month: 15W is the weekday nearest to the 15th", quote(raw)), true
 	}
 	return p, "", false
 }
@@ -227,8 +229,11 @@ func crontabRange(f *crontabField, p part, s, body string) (part, string) {
 		return p, ""
 	}
 	if last[0] <= '9' { // numbers have no day after the last; names go round
-		low := f.min
-		return p, fmt.Sprintf("%s runs backwards; write %s,%s", quote(s), ascending(from, f.max), ascending(low, to))
+		right := ascending(from, f.max)
+		if f.at != atDayOfWeek || to > 0 { // Sunday is the end of the week as well
+			right += "," + ascending(f.min, to)
+		}
+		return p, fmt.Sprintf("%s runs backwards; write %s", quote(s), right)
 	}
 	p.named, p.wraps = true, true
 	if f.at == atDayOfWeek && from == 7 {

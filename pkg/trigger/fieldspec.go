@@ -35,7 +35,7 @@ func parseField(field int, text string, at faults) ([]part, bool) {
 	ok := true
 	for _, element := range strings.Split(text, ",") {
 		element = strings.Trim(element, " ")
-		p, problem := parseFieldPart(field, strings.ToLower(element))
+		p, problem := parseFieldPart(field, element)
 		if problem != "" {
 			if text != element {
 				problem += " (in " + quote(text) + ")"
@@ -49,7 +49,8 @@ func parseField(field int, text string, at faults) ([]part, bool) {
 }
 
 // parseFieldPart reads one element of a list; the problem is "" when it is valid.
-func parseFieldPart(field int, s string) (part, string) {
+func parseFieldPart(field int, raw string) (part, string) {
+	s := strings.ToLower(raw)
 	info := fieldInfos[field]
 	p := part{field: int8(field)}
 	if s == "" {
@@ -79,7 +80,7 @@ func parseFieldPart(field int, s string) (part, string) {
 	}
 	p.kind = partRange
 	if body != "" && (body[0] < '0' || body[0] > '9') {
-		return namedRange(p, info, s, body, hasStep)
+		return namedRange(p, info, raw, body, hasStep)
 	}
 	return numberRange(p, info, s, body)
 }
@@ -116,11 +117,12 @@ func numberRange(p part, info fieldInfo, s, body string) (part, string) {
 	return p, ""
 }
 
-// namedRange reads names and ranges of names.
-func namedRange(p part, info fieldInfo, s, body string, hasStep bool) (part, string) {
-	names := fieldNames(int(p.field))
+// namedRange reads names and ranges of names. raw is the element as it was written, body in lower case and without
+// its step.
+func namedRange(p part, info fieldInfo, raw, body string, hasStep bool) (part, string) {
+	names, s := fieldNames(int(p.field)), strings.ToLower(raw)
 	if names == nil {
-		return p, notNumber(body, info) + foreign(int(p.field), s)
+		return p, notNumber(raw, info) + foreign(int(p.field), s)
 	}
 	first, last, isRange := strings.Cut(body, "-")
 	from := indexOf(names, first)
@@ -133,13 +135,16 @@ func namedRange(p part, info fieldInfo, s, body string, hasStep bool) (part, str
 		if from >= 0 {
 			wrong = last
 		}
+		if wrong == "" {
+			return p, fmt.Sprintf("%s lacks a name; write like %s-%s", quote(raw), names[0], names[4])
+		}
 		return p, fmt.Sprintf("%s is not a name of this field; write %s", quote(wrong), nameChoice(names, wrong)) + foreign(int(p.field), s)
 	}
 	if hasStep {
-		return p, fmt.Sprintf("%s has a step on names; write it with numbers, %d-%d/%d", quote(s), from+info.min, to+info.min, p.step)
+		return p, fmt.Sprintf("%s has a step on names; write it with numbers, %d-%d/%d", quote(raw), from+info.min, to+info.min, p.step)
 	}
 	if to < from {
-		return p, fmt.Sprintf("%s runs backwards; write %s-%s,%s-%s", quote(s), names[from], names[len(names)-1], names[0], names[to])
+		return p, fmt.Sprintf("%s runs backwards; write %s,%s", quote(raw), nameSpan(names, from, len(names)-1), nameSpan(names, 0, to))
 	}
 	p.named = true
 	p.from, p.to = int16(from+info.min), int16(to+info.min)

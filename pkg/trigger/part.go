@@ -71,6 +71,10 @@ func (p part) wildcard() bool { return p.kind == partAll }
 
 // compile fills the sets of a calendar. A field without parts is left empty, so give it one.
 func (c *calendar) compile(d dialect, parts []part) {
+	c.firstYear = minYear
+	if d == apscheduler {
+		c.firstYear = fieldInfos[atYear].min
+	}
 	for _, p := range parts {
 		switch p.field {
 		case atYear:

@@ -85,6 +85,13 @@ func ascending(from, to int) string {
 	return fmt.Sprintf("%d-%d", from, to)
 }
 
+func nameSpan(names []string, from, to int) string {
+	if from == to {
+		return names[from]
+	}
+	return names[from] + "-" + names[to]
+}
+
 // foreign says what an APScheduler field should hold where another dialect's word was written.
 func foreign(field int, s string) string {
 	switch {
@@ -94,7 +101,7 @@ func foreign(field int, s string) string {
 		return "; here 0 is Monday and 6 is Sunday"
 	case strings.Contains(s, "#"):
 		return `; write the position in day: "2nd fri"`
-	case field == atDay && (s == "l" || s == "lw"):
+	case field == atDay && (s == "l" || strings.HasPrefix(s, "last")):
 		return `; write "last"`
 	case field == atDayOfWeek && strings.HasSuffix(s, "l"):
 		return `; write "last fri" in day`

@@ -1,0 +1,439 @@
+package trigger
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// chinese is the wording of Describe in simplified Chinese: date first, then time, numbers set off by spaces.
+type chinese struct{}
+
+var chineseWeekdays = [...]string{"一", "二", "三", "四", "五", "六", "日"}
+
+func (c chinese) cron(d *description) string {
+	when := c.dates(d)
+	if when == "" && d.times != nil {
+		when = "每天"
+	}
+	text := c.time(d)
+	if when != "" {
+		text = when + gap(when, text) + text
+	}
+	if d.anyDateTime {
+		return text
+	}
+	return text + "，" + d.zone
+}
+
+// gap is a space where a number would touch a Chinese character.
+func gap(left, right string) string {
+	if left[len(left)-1] < 0x80 || right[0] < 0x80 {
+		return " "
+	}
+	return ""
+}
+
+func (chinese) and(list []string) string {
+	return strings.ReplaceAll(join(list, "、", " 和 "), "） 和", "）和")
+}
+
+// also joins phrases rather than numbers.
+func (chinese) also(list []string) string { return join(list, "、", "和") }
+
+func (c chinese) time(d *description) string {
+	if d.times != nil {
+		return c.and(d.times)
+	}
+	if d.minute.kind == shapeOne && d.second.kind == shapeOne {
+		return c.hourly(d)
+	}
+	hour := ""
+	switch h := d.hour; {
+	case h.kind == shapeAll:
+		if d.minute.kind != shapeAll && d.minute.kind != shapeStep {
+			hour = "每小时的"
+		}
+	case (h.kind == shapeOne || h.kind == shapeSpan) && (d.minute.kind == shapeAll || d.minute.kind == shapeStep):
+		hour = clock(h.from, 0, 0) + " 至 " + clock(h.to, english{}.lastMinute(d.minute), 0) + " "
+	default:
+		hour = c.hours(h) + "的"
+		if d.minute.kind == shapeAll || d.minute.kind == shapeStep {
+			hour = c.hours(h) + "内"
+		}
+	}
+	return hour + c.minutes(d)
+}
+
+// hours names hours of the day: "9、11 和 13 点", "9 至 17 点".
+func (c chinese) hours(h shape) string {
+	switch h.kind {
+	case shapeOne:
+		return fmt.Sprintf("%d 点", h.from)
+	case shapeSpan:
+		return fmt.Sprintf("%d 至 %d 点每小时", h.from, h.to)
+	case shapeStep, shapeSteps: // at most 12 numbers
+		var items []string
+		for n := h.from; n <= h.to; n += h.step {
+			items = append(items, strconv.Itoa(n))
+		}
+		return c.and(items) + " 点"
+	default:
+		text := c.list(h, "小时")
+		return text + gap(text, "点") + "点"
+	}
+}
+
+func (c chinese) hourly(d *description) string {
+	minute, second := d.minute.from, d.second.from
+	span := clock(d.hour.from, minute, second) + " 至 " + clock(d.hour.to, minute, second)
+	past := fmt.Sprintf("第 %d 分", minute)
+	if second != 0 {
+		past += fmt.Sprintf(" %d 秒", second)
+	}
+	switch h := d.hour; h.kind {
+	case shapeAll:
+		if minute == 0 && second == 0 {
+			return "每小时"
+		}
+		return "每小时的" + past
+	case shapeStep:
+		if minute == 0 && second == 0 && h.even() {
+			return fmt.Sprintf("每 %d 小时", h.step)
+		}
+		return fmt.Sprintf("%s 每 %d 小时", span, h.step)
+	case shapeSpan:
+		return span + " 每小时"
+	case shapeSteps:
+		return fmt.Sprintf("%s 每 %d 小时", span, h.step)
+	default:
+		return c.hours(h) + "的" + past
+	}
+}
+
+// minutes says at which minutes and seconds.
+func (c chinese) minutes(d *description) string {
+	if d.second.kind == shapeOne && d.second.from == 0 {
+		return c.every(d.minute, "分钟", "分", "小时")
+	}
+	larger := "分钟"
+	if d.minute.kind != shapeAll {
+		larger = ""
+	}
+	text := c.every(d.second, "秒", "秒", larger)
+	rhythm := d.second.kind == shapeAll || d.second.kind == shapeStep
+	switch {
+	case d.minute.kind == shapeAll && rhythm:
+		return text
+	case d.minute.kind == shapeAll:
+		return "每分钟的" + text
+	case d.minute.kind == shapeStep:
+		if rhythm {
+			return fmt.Sprintf("每 %d 分钟的第一分钟内%s", d.minute.step, text)
+		}
+		return fmt.Sprintf("每 %d 分钟的第一分钟的%s", d.minute.step, text)
+	default:
+		return c.every(d.minute, "分钟", "分", "小时") + "的" + text
+	}
+}
+
+// every says a field as a rhythm or a list: "每 5 分钟", "第 5 和 10 分".
+func (c chinese) every(s shape, length, unit, larger string) string {
+	switch s.kind {
+	case shapeAll:
+		return "每" + length
+	case shapeStep:
+		text := fmt.Sprintf("每 %d %s", s.step, length)
+		if !s.even() && larger != "" {
+			return "每" + larger + "内" + text
+		}
+		return text
+	case shapeOne:
+		return fmt.Sprintf("第 %d %s", s.from, unit)
+	case shapeSpan:
+		return fmt.Sprintf("第 %d 至 %d %s", s.from, s.to, unit)
+	case shapeSteps:
+		return fmt.Sprintf("第 %d 至 %d %s每 %d %s", s.from, s.to, unit, s.step, length)
+	default:
+		text := "第 " + c.list(s, length)
+		return text + gap(text, unit) + unit
+	}
+}
+
+func (c chinese) list(s shape, length string) string {
+	var items []string
+	for _, one := range s.items {
+		switch one.kind {
+		case shapeOne:
+			items = append(items, strconv.Itoa(one.from))
+		case shapeSpan:
+			items = append(items, fmt.Sprintf("%d 至 %d", one.from, one.to))
+		default:
+			items = append(items, fmt.Sprintf("%d 至 %d（每 %d %s）", one.from, one.to, one.step, length))
+		}
+	}
+	return c.and(items)
+}
+
+// dates says on which days; "" is every day.
+func (c chinese) dates(d *description) string {
+	months, weekdays := c.months(d), c.weekdays(d, "和")
+	text := ""
+	switch {
+	case d.days != nil && weekdays != "" && d.either:
+		if d.months != 0 {
+			months = strings.TrimSuffix(months, "的") + "内，"
+		}
+		days := c.days(d)
+		if d.months != 0 {
+			days = strings.TrimPrefix(days, " ")
+		}
+		text = months + days + "或" + c.weekly(d, weekdays)
+	case d.days != nil && weekdays != "":
+		text = months + c.days(d) + "且为" + c.weekdays(d, "或")
+	case d.days != nil:
+		text = months + c.days(d)
+	case d.weekdayPlaces != nil && d.weekdays == 0:
+		text = months + weekdays
+	case weekdays != "" && d.months != 0:
+		text = strings.TrimSuffix(months, "的") + "的" + c.weekly(d, weekdays)
+	case weekdays != "":
+		text = c.weekly(d, weekdays)
+	case d.months != 0:
+		text = strings.TrimSuffix(months, "的") + "每天"
+	case d.years != nil || d.weeks != nil:
+		text = "每天"
+	}
+	if d.weeks != nil {
+		numbers := "ISO 第 " + c.numbers(d.weeks)
+		text = numbers + gap(numbers, "周") + "周" + text
+	}
+	if d.years != nil {
+		years := c.years(d.years)
+		if d.months == 0 || !d.oneYear() {
+			years += "，"
+		}
+		text = years + text
+	}
+	return text
+}
+
+// oneYear reports whether a single year is named, so that a month need not say "every year".
+func (d *description) oneYear() bool { return len(d.years) == 1 && d.years[0].single() }
+
+// months precedes a day: "每月", "每年 1 月", "每年 1 月和 7 月的".
+func (c chinese) months(d *description) string {
+	if d.months == 0 {
+		return "每月"
+	}
+	every := "每年"
+	if d.oneYear() {
+		every = ""
+	}
+	if from, to, ok := run(uint64(d.months), 1, 12); ok {
+		return fmt.Sprintf("%s %d 月至 %d 月的", every, from, to)
+	}
+	var items []string
+	for _, i := range setOf(uint64(d.months)) {
+		items = append(items, " "+strconv.Itoa(i)+" 月")
+	}
+	if len(items) == 1 {
+		return every + items[0]
+	}
+	return every + c.also(items) + "的"
+}
+
+func (c chinese) days(d *description) string {
+	var numbers, items []string
+	for _, p := range d.days {
+		if p.kind == partRange && p.from == p.to {
+			numbers = append(numbers, fmt.Sprintf(" %d 日", p.from))
+			continue
+		}
+		items = append(items, c.day(p, d.dialect))
+	}
+	return c.also(append(numbers, items...))
+}
+
+func (c chinese) day(p part, dialect dialect) string {
+	from, to, step := int(p.from), int(p.to), int(p.step)
+	switch p.kind {
+	case partAll:
+		return fmt.Sprintf(" 1 日起每 %d 天", step)
+	case partFromEnd:
+		if from == 0 {
+			return "最后一天"
+		}
+		return fmt.Sprintf("倒数第 %d 天", from+1)
+	case partNear:
+		return fmt.Sprintf("离 %d 日最近的工作日", from)
+	case partNearEnd:
+		if from == 0 {
+			return "最后一个工作日"
+		}
+		return fmt.Sprintf("离倒数第 %d 天最近的工作日", from+1)
+	case partNth:
+		return c.place(p, dialect)
+	}
+	if step > 1 {
+		return fmt.Sprintf(" %d 日至 %d 日每 %d 天", from, to-(to-from)%step, step)
+	}
+	return fmt.Sprintf(" %d 日至 %d 日", from, to)
+}
+
+// place says "第二个星期五".
+func (chinese) place(p part, dialect dialect) string {
+	which := [...]string{"", "第一个", "第二个", "第三个", "第四个", "第五个", "最后一个"}[p.to]
+	return which + "星期" + chineseWeekdays[(dialect.weekday(int(p.from))+6)%7]
+}
+
+// weekdays joins with and, "和" or "或".
+func (c chinese) weekdays(d *description, and string) string {
+	var items []string
+	if d.weekdays != 0 {
+		if from, to, ok := run(uint64(d.weekdays), 0, 6); ok {
+			items = append(items, "周"+chineseWeekdays[(from+6)%7]+"至周"+chineseWeekdays[(to+6)%7])
+		} else {
+			for _, i := range mondayFirst(d.weekdays) {
+				items = append(items, "周"+chineseWeekdays[i])
+			}
+		}
+	}
+	for _, p := range d.weekdayPlaces {
+		items = append(items, c.place(p, d.dialect))
+	}
+	text := join(items, "、", and)
+	if d.weekdays != 0 && d.weekdayPlaces != nil && and == "和" {
+		text = "每" + text
+	}
+	return text
+}
+
+// weekly puts "每" before plain weekdays and "每月" before positions.
+func (chinese) weekly(d *description, weekdays string) string {
+	switch {
+	case strings.HasPrefix(weekdays, "每"):
+		return weekdays
+	case d.weekdayPlaces != nil:
+		return "每月" + weekdays
+	default:
+		return "每" + weekdays
+	}
+}
+
+func (c chinese) numbers(parts []part) string {
+	var items []string
+	for _, p := range parts {
+		switch from, to, step := int(p.from), int(p.to), int(p.step); {
+		case p.kind == partAll:
+			items = append(items, fmt.Sprintf("1 至 53（每 %d 周）", step))
+		case from == to:
+			items = append(items, strconv.Itoa(from))
+		case step > 1:
+			items = append(items, fmt.Sprintf("%d 至 %d（每 %d 周）", from, to-(to-from)%step, step))
+		default:
+			items = append(items, fmt.Sprintf("%d 至 %d", from, to))
+		}
+	}
+	return c.and(items)
+}
+
+func (c chinese) years(parts []part) string {
+	var items []string
+	for _, p := range parts {
+		from, to, step := int(p.from), int(p.to), int(p.step)
+		if p.kind == partAll {
+			from = fieldInfos[atYear].min
+		}
+		switch {
+		case p.kind != partAll && from == to:
+			items = append(items, strconv.Itoa(from)+" 年")
+		case step > 1 && (p.open || p.kind == partAll):
+			items = append(items, fmt.Sprintf("%d 年起每 %d 年", from, step))
+		case step > 1:
+			items = append(items, fmt.Sprintf("%d 至 %d 年每 %d 年", from, to-(to-from)%step, step))
+		default:
+			items = append(items, fmt.Sprintf("%d 至 %d 年", from, to))
+		}
+	}
+	return c.also(items)
+}
+
+func (c chinese) interval(every time.Duration, anchor, zone string) string {
+	text := "每" + chineseDuration(every)
+	if anchor != "" {
+		text += "，自 " + anchor + " 起计，" + zone
+	}
+	return text
+}
+
+func (chinese) date(at, zone string) string { return "仅一次：" + at + "，" + zone }
+
+func (chinese) bounds(from, until string) string {
+	switch {
+	case from != "" && until != "":
+		return "；自 " + from + " 起，至 " + until + " 止"
+	case from != "":
+		return "；自 " + from + " 起"
+	case until != "":
+		return "；至 " + until + " 止"
+	default:
+		return ""
+	}
+}
+
+func (c chinese) except(list []Exclusion) string {
+	var items []string
+	for _, one := range list {
+		items = append(items, c.exclusion(one))
+	}
+	const few = 3
+	if len(items) > few {
+		items = append(items[:few-1], fmt.Sprintf("另外 %d 项", len(items)-few+1))
+	}
+	return "；除外：" + strings.Join(items, "；")
+}
+
+func (c chinese) exclusion(one Exclusion) string {
+	var kinds []string
+	if n := len(one.Dates); n > 0 {
+		switch {
+		case one.Name != "":
+			kinds = append(kinds, fmt.Sprintf("%s（%d 个日期）", one.Name, n))
+		case n > 3:
+			kinds = append(kinds, fmt.Sprintf("%s 等 %d 个日期", strings.Join(one.Dates[:2], "、"), n))
+		default:
+			kinds = append(kinds, c.and(one.Dates))
+		}
+	} else if one.Name != "" {
+		kinds = append(kinds, one.Name)
+	}
+	if len(one.Weekdays) > 0 {
+		kinds = append(kinds, c.weekdays(&description{weekdays: excludedWeekdays(one.Weekdays)}, "和"))
+	}
+	var times []string
+	for _, r := range one.Times {
+		times = append(times, r.From+" 至 "+r.To)
+	}
+	if len(times) > 0 {
+		kinds = append(kinds, c.and(times))
+	}
+	return strings.Join(kinds, "，")
+}
+
+// chineseDuration says "10 秒", "小时", "36 小时", "1 小时 30 分钟"; a number has a space before it.
+func chineseDuration(d time.Duration) string {
+	var items []string
+	for i, n := range durationParts(d) {
+		if n == 0 {
+			continue
+		}
+		name := [...]string{"天", "小时", "分钟", "秒", "毫秒"}[i]
+		if n == 1 && d == durationSizes[i] {
+			return name
+		}
+		items = append(items, " "+strconv.Itoa(n)+" "+name)
+	}
+	return strings.Join(items, "")
+}
