@@ -1,0 +1,99 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jmoiron/sqlx"
+	_ "github.com/mattn/go-sqlite3" // the driver "sqlite3"
+
+	"schedule-server/pkg/job"
+)
+
+// address is a database as its URL names it.
+type address struct {
+	dialect dialect
+	// name is what people are told: the file, or the host and the database.
+	name string
+	// file is the absolute path of a SQLite file.
+	file string
+	// config is how PostgreSQL is reached.
+	config *pgx.ConnConfig
+}
+
+// parseAddress reads a database URL. The error never repeats the URL: it may hold a password.
+func parseAddress(text string) (*address, error) {
+	scheme, rest, ok := strings.Cut(text, ":")
+	switch {
+	case ok && scheme == "sqlite":
+		return sqliteAddress(strings.TrimPrefix(rest, "//"))
+	case ok && (scheme == "postgres" || scheme == "postgresql"):
+		return postgresAddress(text)
+	}
+	return nil, job.Errorf(job.CodeInvalid, "the database URL must begin with sqlite: or postgres:, as in sqlite:///var/lib/schedule/schedule.db")
+}
+
+func sqliteAddress(path string) (*address, error) {
+	if path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#\x00") || strings.HasPrefix(path, ":memory:") {
+		return nil, job.Errorf(job.CodeInvalid, "the database URL must name a file, as in sqlite:///var/lib/schedule/schedule.db; %q is none", path)
+	}
+	file, err := filepath.Abs(path)
+	if err != nil {
+		return nil, &job.Error{Code: job.CodeUnavailable, Detail: fmt.Sprintf("the database file %s cannot be found", path), Err: err}
+	}
+	return &address{dialect: sqlite, name: "the database file " + file, file: file}, nil
+}
+
+func postgresAddress(text string) (*address, error) {
+	config, err := pgx.ParseConfig(text)
+	if err != nil {
+		return nil, job.Errorf(job.CodeInvalid, "the database URL cannot be read; it is written like postgres://user:password@host:5432/name")
+	}
+	if _, set := config.RuntimeParams["application_name"]; !set {
+		config.RuntimeParams["application_name"] = "schedule-server"
+	}
+	name := fmt.Sprintf("the database %q at %s:%d", cmp.Or(config.Database, config.User), config.Host, config.Port)
+	return &address{dialect: postgres, name: name, config: config}, nil
+}
+
+// unavailable tells what could not be opened.
+func (a *address) unavailable(err error) error {
+	return &job.Error{Code: job.CodeUnavailable, Detail: a.name + " cannot be used", Err: err}
+}
+
+// connect makes the pool that writes and the pool that reads.
+func (a *address) connect(maxOpen int) (w, r *sqlx.DB, err error) {
+	if a.dialect == postgres {
+		db := sqlx.NewDb(stdlib.OpenDB(*a.config), "pgx")
+		db.SetMaxOpenConns(cmp.Or(maxOpen, 16))
+		db.SetMaxIdleConns(cmp.Or(maxOpen, 16))
+		return db, db, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(a.file), 0o750); err != nil {
+		return nil, nil, err
+	}
+	if w, err = sqlx.Open("sqlite3", a.dsn("&_txlock=immediate&_cache_size=-65536")); err != nil {
+		return nil, nil, err
+	}
+	w.SetMaxOpenConns(1)
+	if r, err = sqlx.Open("sqlite3", a.dsn("&_query_only=1&_cache_size=-16384")); err != nil {
+		_ = w.Close() // nothing was opened yet
+		return nil, nil, err
+	}
+	r.SetMaxOpenConns(cmp.Or(maxOpen, 4))
+	r.SetMaxIdleConns(cmp.Or(maxOpen, 4))
+	return w, r, nil
+}
+
+// dsn names the SQLite file to the driver. Pragmas go here, not into statements:
+// those would reach one connection of the pool only.
+func (a *address) dsn(more string) string {
+	path := (&url.URL{Path: a.file}).EscapedPath()
+	return "file:" + path + "?_journal=WAL&_busy_timeout=5000&_synchronous=NORMAL&_fk=1&_stmt_cache_size=64" + more
+}

@@ -1,0 +1,309 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/jmoiron/sqlx"
+
+	"schedule-server/pkg/job"
+)
+
+// dueRow is what a claim reads of a job.
+type dueRow struct {
+	ID          string       `db:"id"`
+	Status      job.Status   `db:"status"`
+	NextRunAt   *job.Instant `db:"next_run_at"`
+	DueAt       *job.Instant `db:"due_at"`
+	Version     int64        `db:"version"`
+	CreatedAt   job.Instant  `db:"created_at"`
+	UpdatedAt   job.Instant  `db:"updated_at"`
+	PauseReason *string      `db:"pause_reason"`
+	PausedUntil *job.Instant `db:"paused_until"`
+	definitionRow
+}
+
+const dueColumns = `j.id, j.status, j.next_run_at, j.due_at, j.version, j.created_at, j.updated_at,
+	j.pause_reason, j.paused_until, d.schedule, d.request, d.policy`
+
+// NextDue is the first moment after the given one at which a job falls due; nil when none does.
+func (s *Store) NextDue(ctx context.Context, after job.Instant) (*job.Instant, error) {
+	var next *job.Instant
+	_, err := selectOne(ctx, s.r, &next, "SELECT MIN(due_at) FROM jobs WHERE due_at IS NOT NULL AND due_at > :after",
+		args{"after": int64(after)})
+	return next, fail("look for the next due job", err)
+}
+
+// Claim reads due jobs in the order of (due_at, id), lets decide say what becomes
+// of them, and writes that, in one transaction: no job is claimed twice, whoever
+// else claims, and none that changed meanwhile by what it was before. What decide
+// is given lacks Name, Description, Tags and LastRun, which are not written either;
+// it may be called again when the database undid the transaction. Runs that exist
+// already are left out.
+func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) []job.Verdict) (done job.Claimed, err error) {
+	err = s.write(ctx, "claim", func(tx *sqlx.Tx) error {
+		done = job.Claimed{}
+		due, err := s.readDue(ctx, tx, c)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		last := &due[len(due)-1]
+		done.Seen, done.Last = len(due), job.ClaimKey{DueAt: *last.DueAt, ID: last.ID}
+		before := make([]state, len(due))
+		for i := range due {
+			before[i] = stateOf(&due[i].Job)
+		}
+		verdicts := decide(due)
+		if len(verdicts) != len(due) {
+			return callerError{job.Errorf(job.CodeInternal, "%d verdicts were given on %d jobs", len(verdicts), len(due))}
+		}
+		w := claimWriter{now: c.Now}
+		for i := range verdicts {
+			if verdicts[i].Defer {
+				done.Deferred++
+				continue
+			}
+			w.add(&due[i], before[i], &verdicts[i])
+		}
+		done.Tasks, err = s.writeClaim(ctx, tx, &w)
+		return err
+	})
+	if err != nil {
+		return job.Claimed{}, err
+	}
+	return done, nil
+}
+
+// readDue reads and locks the jobs, and then counts their open runs: a second
+// statement, because on PostgreSQL the first would count as of before it had the locks.
+func (s *Store) readDue(ctx context.Context, tx *sqlx.Tx, c job.Claim) ([]job.Due, error) {
+	after := c.After
+	if after == (job.ClaimKey{}) {
+		after.DueAt = math.MinInt64
+	}
+	var rows []dueRow
+	err := selectAll(ctx, tx, &rows, "SELECT "+dueColumns+jobTables+`WHERE j.due_at IS NOT NULL AND j.due_at <= :now
+		AND (j.due_at, j.id) > (:after_due, :after_id) ORDER BY j.due_at, j.id LIMIT :limit`+s.d.skipLocked("j"),
+		args{"now": int64(c.Now), "after_due": int64(after.DueAt), "after_id": cleanText(after.ID), "limit": max(1, c.Limit)})
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	due, err := decodeDue(rows)
+	if err != nil {
+		return nil, err
+	}
+	return due, s.countOpen(ctx, tx, due)
+}
+
+// countOpen fills in how many runs of each job have not ended.
+func (s *Store) countOpen(ctx context.Context, tx *sqlx.Tx, due []job.Due) error {
+	ids := make([]string, len(due))
+	place := make(map[string]int, len(due))
+	for i := range due {
+		ids[i] = due[i].ID
+		place[due[i].ID] = i
+	}
+	var counts []struct {
+		JobID string `db:"job_id"`
+		N     int    `db:"n"`
+	}
+	err := selectAll(ctx, tx, &counts, "SELECT job_id, count(*) AS n FROM runs WHERE open = 1 AND "+
+		s.d.in("job_id", ":ids")+" GROUP BY job_id", args{"ids": s.d.list(ids)})
+	for _, c := range counts {
+		due[place[c.JobID]].Open = c.N
+	}
+	return err
+}
+
+// state is the part of a job that few verdicts change.
+type state struct {
+	status      job.Status
+	pauseReason string
+	pausedUntil job.Instant
+}
+
+func stateOf(j *job.Job) state {
+	st := state{status: j.Status}
+	if j.PauseReason != nil {
+		st.pauseReason = *j.PauseReason
+	}
+	if j.PausedUntil != nil {
+		st.pausedUntil = *j.PausedUntil
+	}
+	return st
+}
+
+// claimWriter collects what a claim writes.
+type claimWriter struct {
+	now job.Instant
+	// runs are all to insert; tasks are those of them to deliver, with the runs beside them.
+	runs  rowset
+	tasks []job.Task
+	// plans are jobs of which only the plan changes, states the others.
+	plans, states rowset
+	ended         []*job.Run
+	expected      int
+}
+
+func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
+	var ran any
+	for i := range v.Runs {
+		run := &v.Runs[i]
+		run.JobID, run.JobVersion = due.ID, due.Version
+		ran = due.Version
+		w.runs.addRun(run, w.now)
+		switch {
+		case run.State.Final():
+			w.ended = append(w.ended, run)
+		case run.State == job.StateQueued:
+			w.tasks = append(w.tasks, job.TaskOf(run, &due.Request, &due.Policy))
+		}
+	}
+	if after := stateOf(&v.Job); after != before {
+		w.states.add(due.ID, v.Job.NextRunAt, v.Job.DueAt, ran, string(v.Job.Status), v.Job.PauseReason, v.Job.PausedUntil)
+		return
+	}
+	w.plans.add(due.ID, v.Job.NextRunAt, v.Job.DueAt, ran)
+}
+
+// writeClaim writes what was collected and returns the tasks whose runs are new.
+func (s *Store) writeClaim(ctx context.Context, tx *sqlx.Tx, w *claimWriter) ([]job.Task, error) {
+	fresh, err := s.insertRuns(ctx, tx, &w.runs)
+	if err != nil {
+		return nil, err
+	}
+	if w.plans.n > 0 {
+		_, err = exec(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
+				ran_version = COALESCE(v.ran_version, jobs.ran_version)
+			FROM `+s.d.rows("id TEXT", "next_run_at BIGINT", "due_at BIGINT", "ran_version BIGINT")+` AS v WHERE jobs.id = v.id`,
+			args{"rows": w.plans.text()})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if w.states.n > 0 {
+		_, err = exec(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
+				ran_version = COALESCE(v.ran_version, jobs.ran_version),
+				status = v.status, pause_reason = v.pause_reason, paused_until = v.paused_until
+			FROM `+s.d.rows("id TEXT", "next_run_at BIGINT", "due_at BIGINT", "ran_version BIGINT",
+			"status TEXT", "pause_reason TEXT", "paused_until BIGINT")+` AS v WHERE jobs.id = v.id`,
+			args{"rows": w.states.text()})
+		if err != nil {
+			return nil, err
+		}
+	}
+	ended := keep(w.ended, func(r *job.Run) bool { return fresh[r.ID] })
+	return keep(w.tasks, func(t job.Task) bool { return fresh[t.RunID] }), s.writeLastRuns(ctx, tx, ended)
+}
+
+// keep leaves in a slice what a test accepts.
+func keep[T any](all []T, accept func(T) bool) []T {
+	kept := all[:0]
+	for _, one := range all {
+		if accept(one) {
+			kept = append(kept, one)
+		}
+	}
+	return kept
+}
+
+// addRun adds a new run to a rowset for insertRuns.
+func (r *rowset) addRun(run *job.Run, touched job.Instant) {
+	r.add(run.ID, run.JobID, run.JobVersion, string(run.Trigger), string(run.State), string(run.Reason), openFlag(run.State),
+		touched, run.ScheduledAt, run.QueuedAt, run.StartedAt, run.FinishedAt, run.MissedCount, run.MissedFrom, run.MissedTo,
+		string(run.Queue), run.RetryUntil)
+}
+
+// insertRuns inserts runs that are not there yet, and says which those were.
+func (s *Store) insertRuns(ctx context.Context, tx *sqlx.Tx, runs *rowset) (map[string]bool, error) {
+	fresh := make(map[string]bool, runs.n)
+	if runs.n == 0 {
+		return fresh, nil
+	}
+	var ids []string
+	err := selectAll(ctx, tx, &ids, `INSERT INTO runs (id, job_id, job_version, cause, state, reason, open, touched_at,
+			scheduled_at, queued_at, started_at, finished_at, missed_count, missed_from, missed_to, queue, retry_until,
+			attempt_started, attempts)
+		SELECT v.*, 0, '[]' FROM `+s.d.rows("id TEXT", "job_id TEXT", "job_version BIGINT", "cause TEXT", "state TEXT",
+		"reason TEXT", "open BIGINT", "touched_at BIGINT", "scheduled_at BIGINT", "queued_at BIGINT", "started_at BIGINT",
+		"finished_at BIGINT", "missed_count BIGINT", "missed_from BIGINT", "missed_to BIGINT", "queue TEXT", "retry_until BIGINT")+
+		` AS v WHERE true ON CONFLICT (id) DO NOTHING RETURNING id`, args{"rows": runs.text()})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		fresh[id] = true
+	}
+	return fresh, nil
+}
+
+// StartRun makes a run by hand: decide is given the job, locked, with the counts
+// of its open runs, and returns the run to insert; nil and nil inserts none. Its error is
+// returned as it is, and it may be called again when the database undid the
+// transaction. The task is nil unless the run is queued. The error is CodeNotFound when there is no such
+// job, CodeConflict when the run's id is taken.
+func (s *Store) StartRun(ctx context.Context, jobID string, decide func(*job.Due) (*job.Run, error)) (task *job.Task, err error) {
+	err = s.write(ctx, "start run", func(tx *sqlx.Tx) error {
+		task = nil
+		row, err := s.lockJob(ctx, tx, jobID)
+		if err != nil {
+			return err
+		}
+		if row == nil {
+			return callerError{job.NotFound("job", jobID)}
+		}
+		j, err := row.job()
+		if err != nil {
+			return err
+		}
+		due := []job.Due{{Job: *j}}
+		if err := s.countOpen(ctx, tx, due); err != nil {
+			return err
+		}
+		run, err := decide(&due[0])
+		if err != nil {
+			return callerError{err}
+		}
+		if run == nil {
+			return nil
+		}
+		task, err = s.startRun(ctx, tx, row, &due[0], run)
+		return err
+	})
+	return task, err
+}
+
+func (s *Store) startRun(ctx context.Context, tx *sqlx.Tx, row *jobRow, due *job.Due, run *job.Run) (*job.Task, error) {
+	run.JobID, run.JobVersion = row.ID, row.Version
+	touched := run.ScheduledAt
+	if run.QueuedAt != nil {
+		touched = *run.QueuedAt
+	}
+	var runs rowset
+	runs.addRun(run, touched)
+	fresh, err := s.insertRuns(ctx, tx, &runs)
+	if err != nil {
+		return nil, err
+	}
+	if !fresh[run.ID] {
+		return nil, callerError{job.Errorf(job.CodeConflict, "there is a run with the id %q already", run.ID)}
+	}
+	_, err = exec(ctx, tx, "UPDATE jobs SET ran_version = version WHERE id = :id", args{"id": row.ID})
+	if err != nil {
+		return nil, err
+	}
+	if run.State.Final() {
+		return nil, s.writeLastRuns(ctx, tx, []*job.Run{run})
+	}
+	if run.State != job.StateQueued {
+		return nil, nil
+	}
+	task := job.TaskOf(run, &due.Request, &due.Policy)
+	return &task, nil
+}
+
+// broken tells of a due job that cannot be read.
+func (r *dueRow) broken(err error) error {
+	return &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored job %q cannot be read", r.ID), Err: err}
+}

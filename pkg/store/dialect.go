@@ -1,0 +1,158 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/mattn/go-sqlite3"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+// dialect is which database this is. Every place where the two differ is a
+// method here; the statements themselves are the same text.
+type dialect int
+
+const (
+	sqlite dialect = iota
+	postgres
+)
+
+// migration says how the schema is brought up to date: goose's name of the
+// dialect, the folder of the files, and the lock under which that happens.
+func (d dialect) migration() (goose.Dialect, string, lock.SessionLocker, error) {
+	if d == sqlite {
+		return goose.DialectSQLite3, "migrations/sqlite", exclusive{}, nil
+	}
+	seconds := uint64(migrateTimeout / time.Second)
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, seconds))
+	return goose.DialectPostgres, "migrations/postgres", locker, err
+}
+
+// rows is a FROM item with the given columns, each "name TYPE" where the type is
+// TEXT or BIGINT, made of the parameter :rows, a JSON array of arrays.
+func (d dialect) rows(columns ...string) string {
+	var b strings.Builder
+	for i, column := range columns {
+		name, kind, _ := strings.Cut(column, " ")
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if d == sqlite {
+			fmt.Fprintf(&b, "json_extract(value, '$[%d]') AS %s", i, name)
+		} else {
+			fmt.Fprintf(&b, "CAST(value ->> %d AS %s) AS %s", i, kind, name)
+		}
+	}
+	if d == sqlite {
+		return "(SELECT " + b.String() + " FROM json_each(:rows))"
+	}
+	return "(SELECT " + b.String() + " FROM jsonb_array_elements(CAST(:rows AS jsonb)))"
+}
+
+// in is a condition: the column is one of the parameter, made by list.
+func (d dialect) in(column, parameter string) string {
+	if d == sqlite {
+		return column + " IN (SELECT value FROM json_each(" + parameter + "))"
+	}
+	return column + " = ANY(CAST(" + parameter + " AS TEXT[]))"
+}
+
+// list is the value of a parameter of in.
+func (d dialect) list(ids []string) any {
+	if d == postgres {
+		return ids
+	}
+	text, _ := json.Marshal(ids) // strings always marshal
+	return string(text)
+}
+
+// contains is a condition: the column holds the parameter, letter by letter.
+func (d dialect) contains(column, parameter string) string {
+	if d == sqlite {
+		return "instr(" + column + ", " + parameter + ") > 0"
+	}
+	return "strpos(" + column + ", CAST(" + parameter + " AS TEXT)) > 0"
+}
+
+// forUpdate locks the rows read of one table until the transaction ends. SQLite
+// has one writer, and it holds the database already.
+func (d dialect) forUpdate(table string) string {
+	if d == sqlite {
+		return ""
+	}
+	return " FOR UPDATE OF " + table
+}
+
+// skipLocked is forUpdate that passes over rows that others have locked.
+func (d dialect) skipLocked(table string) string {
+	if d == sqlite {
+		return ""
+	}
+	return " FOR UPDATE OF " + table + " SKIP LOCKED"
+}
+
+// fault is what an error of a driver means to us.
+type fault int
+
+const (
+	faultOther     fault = iota // our own mistake
+	faultAway                   // the database does not answer, or cannot write
+	faultBusy                   // another holds the SQLite file
+	faultAgain                  // the transaction was undone; the same again may succeed
+	faultDuplicate              // a unique key is taken
+)
+
+// classify reads an error of either driver.
+func classify(err error) fault {
+	var lite sqlite3.Error
+	var pg *pgconn.PgError
+	var network net.Error
+	switch {
+	case errors.As(err, &lite):
+		return classifySQLite(lite)
+	case errors.As(err, &pg):
+		return classifyPostgres(pg)
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isClosed(err):
+		return faultAway
+	}
+	return faultOther
+}
+
+func classifySQLite(err sqlite3.Error) fault {
+	switch err.Code {
+	case sqlite3.ErrConstraint:
+		if err.ExtendedCode == sqlite3.ErrConstraintPrimaryKey || err.ExtendedCode == sqlite3.ErrConstraintUnique {
+			return faultDuplicate
+		}
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return faultBusy
+	case sqlite3.ErrFull, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrIoErr,
+		sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrNomem, sqlite3.ErrPerm, sqlite3.ErrAuth, sqlite3.ErrInterrupt,
+		sqlite3.ErrProtocol, sqlite3.ErrNoLFS:
+		return faultAway
+	}
+	return faultOther
+}
+
+func classifyPostgres(err *pgconn.PgError) fault {
+	switch {
+	case err.Code == "23505":
+		return faultDuplicate
+	case strings.HasPrefix(err.Code, "40"), err.Code == "55P03": // serialization, deadlock, lock timeout
+		return faultAgain
+	case err.Code == "25006": // read-only: a standby
+		return faultAway
+	}
+	switch err.Code[:min(2, len(err.Code))] {
+	case "08", "28", "3D", "53", "57", "58", "XX": // connection, login, no database, resources, operator, system, internal
+		return faultAway
+	}
+	return faultOther
+}

@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"schedule-server/pkg/job"
+)
+
+// maxPage bounds what one page of any list holds.
+const maxPage = 500
+
+// order is how a list of jobs is sorted.
+type order struct {
+	// column is the sort key; "id" alone needs no second.
+	column string
+	// numeric tells the type of the key.
+	numeric bool
+	// nullable keys come last, whatever the direction.
+	nullable   bool
+	descending bool
+}
+
+func orderOf(q *job.JobQuery) (order, error) {
+	o := order{column: q.Sort, descending: q.Descending}
+	switch q.Sort {
+	case "", "id":
+		o.column = "id"
+	case "name":
+	case "next_run_at":
+		o.numeric, o.nullable = true, true
+	case "updated_at":
+		o.numeric = true
+	default:
+		return o, &job.Error{Code: job.CodeInvalid, Detail: "1 field is invalid", Fields: []job.FieldError{{
+			Field: "sort", Code: "invalid", Message: "sort is id, name, next_run_at or updated_at"}}}
+	}
+	return o, nil
+}
+
+func (o order) list() string { return fmt.Sprintf("jobs:%s:%t", o.column, o.descending) }
+
+func (o order) direction() (compare, word string) {
+	if o.descending {
+		return "<", "DESC"
+	}
+	return ">", "ASC"
+}
+
+// cursorAfter is the place of a row in the order.
+func (o order) cursorAfter(r *jobRow) string {
+	c := cursor{List: o.list(), ID: r.ID}
+	switch o.column {
+	case "name":
+		c.Text = &r.Name
+	case "updated_at":
+		c.Number = (*int64)(&r.UpdatedAt)
+	case "next_run_at":
+		c.Number = (*int64)(r.NextRunAt)
+	}
+	return c.encode()
+}
+
+// ListJobs reads a page of jobs and counts all that match. A job that stays as it
+// is while others come and go is listed exactly once. The error is CodeInvalid
+// with Fields for a sort or a cursor that is none.
+func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, error) {
+	var page job.JobPage
+	o, err := orderOf(&q)
+	if err != nil {
+		return page, err
+	}
+	after, err := readCursor(q.Cursor, o.list())
+	if err != nil {
+		return page, err
+	}
+	if !storable(q.Text, q.IDContains, q.Type, string(q.Status), string(q.LastState), q.Host) || !storable(q.Tags...) {
+		return page, nil // nothing is stored under such a text
+	}
+	where, a := s.jobFilter(&q)
+	if _, err := selectOne(ctx, s.r, &page.Total, "SELECT count(*) FROM jobs j"+where.String(), a); err != nil {
+		return page, fail("count jobs", err)
+	}
+	limit := max(1, min(q.Limit, maxPage))
+	rows, err := s.jobPage(ctx, o, after, where, a, limit+1)
+	if err != nil {
+		return page, fail("list jobs", err)
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		page.NextCursor = o.cursorAfter(&rows[limit-1])
+	}
+	page.Jobs = make([]job.Job, len(rows))
+	for i := range rows {
+		j, err := rows[i].job()
+		if err != nil {
+			return job.JobPage{}, err
+		}
+		page.Jobs[i] = *j
+	}
+	return page, nil
+}
+
+// conditions are joined by AND.
+type conditions []string
+
+func (c conditions) and(more ...string) conditions { return append(c[:len(c):len(c)], more...) }
+
+func (c conditions) String() string {
+	if len(c) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c, " AND ")
+}
+
+// jobFilter says which jobs match.
+func (s *Store) jobFilter(q *job.JobQuery) (where conditions, a args) {
+	a = args{}
+	equal := func(column, value string) {
+		if value != "" {
+			where = append(where, "j."+column+" = :"+column)
+			a[column] = value
+		}
+	}
+	equal("type", q.Type)
+	equal("status", string(q.Status))
+	equal("last_state", string(q.LastState))
+	equal("host", strings.ToLower(q.Host))
+	if q.Unfinished {
+		where = append(where, "j.status <> 'completed'")
+	}
+	if q.IDContains != "" {
+		where = append(where, s.d.contains("j.id", ":id_part"))
+		a["id_part"] = q.IDContains
+	}
+	for i, tag := range q.Tags {
+		name := fmt.Sprintf("tag%d", i)
+		where = append(where, s.d.contains("j.tags", ":"+name))
+		a[name] = tagLine(tag)
+	}
+	if q.Text != "" {
+		where = append(where, s.d.contains("j.search", ":text"))
+		a["text"] = fold(q.Text)
+	}
+	return where, a
+}
+
+// jobPage reads up to limit rows after a place. Keys that are NULL are a list of
+// their own behind the others: both databases walk an index for either.
+func (s *Store) jobPage(ctx context.Context, o order, after *cursor, where conditions, a args, limit int) ([]jobRow, error) {
+	a["limit"] = limit
+	if o.column == "id" {
+		return s.jobRows(ctx, o, where, a, after)
+	}
+	var rows []jobRow
+	inNulls := after != nil && after.Text == nil && after.Number == nil
+	if !inNulls {
+		keyed := where
+		if o.nullable {
+			keyed = where.and("j." + o.column + " IS NOT NULL")
+		}
+		var err error
+		if rows, err = s.jobRows(ctx, o, keyed, a, after); err != nil || len(rows) == limit || !o.nullable {
+			return rows, err
+		}
+		after = nil
+	}
+	a["limit"] = limit - len(rows)
+	unkeyed := order{column: "id", descending: o.descending}
+	more, err := s.jobRows(ctx, unkeyed, where.and("j."+o.column+" IS NULL"), a, after)
+	return append(rows, more...), err
+}
+
+// jobRows reads rows of one list of keys.
+func (s *Store) jobRows(ctx context.Context, o order, where conditions, a args, after *cursor) ([]jobRow, error) {
+	compare, word := o.direction()
+	by := "j.id " + word
+	if o.column != "id" {
+		by = "j." + o.column + " " + word + ", " + by
+	}
+	if after != nil {
+		a["after_id"] = after.ID
+		switch {
+		case o.column == "id":
+			where = where.and("j.id " + compare + " :after_id")
+		case o.numeric && after.Number != nil:
+			a["after_key"] = *after.Number
+		case !o.numeric && after.Text != nil:
+			a["after_key"] = *after.Text
+		default:
+			a["after_key"] = nil // a forged cursor: it is after nothing
+		}
+		if o.column != "id" {
+			where = where.and("(j." + o.column + ", j.id) " + compare + " (:after_key, :after_id)")
+		}
+	}
+	var rows []jobRow
+	err := selectAll(ctx, s.r, &rows, "SELECT "+jobColumns+jobTables+where.String()+" ORDER BY "+by+" LIMIT :limit", a)
+	return rows, err
+}

@@ -1,0 +1,169 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// jobRow is a job as it lies in jobs and definitions.
+type jobRow struct {
+	ID          string       `db:"id"`
+	Status      job.Status   `db:"status"`
+	NextRunAt   *job.Instant `db:"next_run_at"`
+	DueAt       *job.Instant `db:"due_at"`
+	Failures    int64        `db:"failures"`
+	Version     int64        `db:"version"`
+	RanVersion  int64        `db:"ran_version"`
+	CreatedAt   job.Instant  `db:"created_at"`
+	UpdatedAt   job.Instant  `db:"updated_at"`
+	PauseReason *string      `db:"pause_reason"`
+	PausedUntil *job.Instant `db:"paused_until"`
+	Name        string       `db:"name"`
+	Tags        string       `db:"tags"`
+	LastRun     *string      `db:"last_run"`
+	Description string       `db:"description"`
+	definitionRow
+}
+
+// definitionRow is the part of a definition that a claim needs.
+type definitionRow struct {
+	Schedule string `db:"schedule"`
+	Request  string `db:"request"`
+	Policy   string `db:"policy"`
+}
+
+// jobColumns and jobTables read a jobRow.
+const (
+	jobColumns = `j.id, j.status, j.next_run_at, j.due_at, j.failures, j.version, j.ran_version, j.created_at, j.updated_at,
+		j.pause_reason, j.paused_until, j.name, j.tags, j.last_run, d.description, d.schedule, d.request, d.policy`
+	jobTables = ` FROM jobs j JOIN definitions d ON d.job_id = j.id AND d.version = j.version `
+)
+
+func (r *jobRow) job() (*job.Job, error) {
+	j := &job.Job{
+		Status: r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, NextRunAt: r.NextRunAt,
+		DueAt: r.DueAt, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
+	}
+	j.ID, j.Name, j.Description = r.ID, r.Name, r.Description
+	var err error
+	if j.Schedule, j.Request, j.Policy, err = r.decode(); err != nil {
+		return nil, r.broken(err)
+	}
+	if err := json.Unmarshal([]byte(r.Tags), &j.Tags); err != nil {
+		return nil, r.broken(err)
+	}
+	if r.LastRun != nil {
+		if err := json.Unmarshal([]byte(*r.LastRun), &j.LastRun); err != nil {
+			return nil, r.broken(err)
+		}
+	}
+	return j, nil
+}
+
+func (r *jobRow) broken(err error) error {
+	return &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored job %q cannot be read", r.ID), Err: err}
+}
+
+func (r *definitionRow) decode() (schedule trigger.Spec, request job.Request, policy job.Policy, err error) {
+	if err = json.Unmarshal([]byte(r.Schedule), &schedule); err != nil {
+		return
+	}
+	if err = json.Unmarshal([]byte(r.Request), &request); err != nil {
+		return
+	}
+	err = json.Unmarshal([]byte(r.Policy), &policy)
+	return
+}
+
+// encodeDefinition is the definition as it is kept.
+func encodeDefinition(d *job.Definition) (definitionRow, error) {
+	var row definitionRow
+	for _, part := range []struct {
+		text  *string
+		value any
+	}{{&row.Schedule, d.Schedule}, {&row.Request, d.Request}, {&row.Policy, d.Policy}} {
+		text, err := json.Marshal(part.value)
+		if err != nil {
+			return row, &job.Error{Code: job.CodeInvalid, Detail: "the definition cannot be kept", Err: err}
+		}
+		*part.text = string(text)
+	}
+	return row, nil
+}
+
+// jobArgs are the parameters that write a job's row.
+func jobArgs(j *job.Job) (args, error) {
+	a := args{
+		"id": j.ID, "status": string(j.Status), "next_run_at": number(j.NextRunAt), "due_at": number(j.DueAt),
+		"last_run_at": nil, "last_state": nil, "last_run": nil,
+		"version": j.Version, "created_at": int64(j.CreatedAt), "updated_at": int64(j.UpdatedAt),
+		"pause_reason": nil, "paused_until": number(j.PausedUntil), "type": j.Schedule.Type,
+		"host": hostOf(j.Request.URL), "name": j.Name, "tags": encodeTags(j.Tags), "search": searchText(j),
+	}
+	if j.PauseReason != nil {
+		a["pause_reason"] = cleanText(*j.PauseReason)
+	}
+	if j.LastRun != nil {
+		text, err := json.Marshal(j.LastRun)
+		if err != nil {
+			return nil, &job.Error{Code: job.CodeInvalid, Detail: "the last run cannot be kept", Err: err}
+		}
+		a["last_run_at"], a["last_state"], a["last_run"] = int64(j.LastRun.ScheduledAt), string(j.LastRun.State), string(text)
+	}
+	return a, nil
+}
+
+// number is a moment as a parameter, NULL when there is none.
+func number(at *job.Instant) any {
+	if at == nil {
+		return nil
+	}
+	return int64(*at)
+}
+
+// cleanText takes out what PostgreSQL refuses in a text.
+func cleanText(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
+}
+
+// encodeTags writes the tags as JSON with each on a line of its own: a line
+// break never stands inside a JSON string, so that tagLine finds exactly one tag.
+func encodeTags(tags []string) string {
+	if len(tags) == 0 {
+		return "[]"
+	}
+	lines := make([]string, len(tags))
+	for i, tag := range tags {
+		lines[i] = tagLine(tag)
+	}
+	return "[" + strings.Join(lines, ",") + "]"
+}
+
+// tagLine is one tag as encodeTags writes it.
+func tagLine(tag string) string {
+	text, _ := json.Marshal(tag) // strings always marshal
+	return "\n" + string(text) + "\n"
+}
+
+// searchText is what JobQuery.Text is looked for in.
+func searchText(j *job.Job) string {
+	parts := append([]string{j.ID, j.Name, j.Request.URL}, j.Tags...)
+	return fold(strings.Join(parts, "\x1f"))
+}
+
+// fold takes the case out of a text, the same way on both sides of a search.
+func fold(text string) string { return strings.ToLower(text) }
+
+// hostOf is the host of a target in lower case, without its port.
+func hostOf(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	return cleanText(strings.ToLower(u.Hostname()))
+}

@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"schedule-server/pkg/job"
+)
+
+// CreateJob writes a new job and sets its Version: 1, or one more than any job of
+// the same id ever had. The error is CodeConflict when the id is taken.
+func (s *Store) CreateJob(ctx context.Context, j *job.Job) error {
+	return s.write(ctx, "create job", func(tx *sqlx.Tx) error {
+		old, err := s.lockJob(ctx, tx, j.ID)
+		if err != nil {
+			return err
+		}
+		if old != nil {
+			return callerError{job.Errorf(job.CodeConflict, "there is a job with the id %q already", j.ID)}
+		}
+		return s.insertJob(ctx, tx, j)
+	})
+}
+
+// ChangeJob reads a job, lets change decide, and writes what it returns, in one
+// transaction with the job locked. Old is nil when there is no such job; then a
+// returned job is inserted. Nothing is written when change returns nil and nil.
+// Otherwise the version is one more than the old, whatever change set. Change may be
+// called again when the database undid the transaction. The error of change is returned as it is.
+// Before is the job as it was, after as it is; both are nil for nothing.
+func (s *Store) ChangeJob(
+	ctx context.Context, id string, change func(old *job.Job) (*job.Job, error),
+) (before, after *job.Job, err error) {
+	err = s.write(ctx, "change job", func(tx *sqlx.Tx) error {
+		before, after = nil, nil
+		old, err := s.lockJob(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		var given *job.Job
+		if old != nil {
+			if before, err = old.job(); err != nil {
+				return err
+			}
+			if given, err = old.job(); err != nil { // a copy: change may write to what it is given
+				return err
+			}
+		}
+		if after, err = change(given); err != nil {
+			return callerError{err}
+		}
+		if after == nil {
+			return nil
+		}
+		after.ID = id
+		if old == nil {
+			return s.insertJob(ctx, tx, after)
+		}
+		return s.updateJob(ctx, tx, old, after)
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return before, after, nil
+}
+
+// lockJob reads a job and keeps others from changing it; nil when there is none.
+func (s *Store) lockJob(ctx context.Context, tx *sqlx.Tx, id string) (*jobRow, error) {
+	if !storable(id) {
+		return nil, nil
+	}
+	var row jobRow
+	found, err := selectOne(ctx, tx, &row, "SELECT "+jobColumns+jobTables+"WHERE j.id = :id"+s.d.forUpdate("j"), args{"id": id})
+	if !found {
+		return nil, err
+	}
+	return &row, nil
+}
+
+func (s *Store) insertJob(ctx context.Context, tx *sqlx.Tx, j *job.Job) error {
+	if !storable(j.ID, j.Name, j.Description) || !storable(j.Tags...) {
+		return callerError{job.Errorf(job.CodeInvalid, "texts must be UTF-8 without NUL")}
+	}
+	var last int64
+	_, err := selectOne(ctx, tx, &last, "SELECT COALESCE(MAX(version), 0) FROM definitions WHERE job_id = :id", args{"id": j.ID})
+	if err != nil {
+		return err
+	}
+	j.Version = last + 1
+	if err := s.insertDefinition(ctx, tx, &j.Definition, j.Version); err != nil {
+		return err
+	}
+	a, err := jobArgs(j)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO jobs (id, status, next_run_at, due_at, last_run_at, last_state, failures, version, ran_version,
+			created_at, updated_at, pause_reason, paused_until, type, host, name, tags, search, last_run)
+		VALUES (:id, :status, :next_run_at, :due_at, :last_run_at, :last_state, 0, :version, 0,
+			:created_at, :updated_at, :pause_reason, :paused_until, :type, :host, :name, :tags, :search, :last_run)`, a)
+	return err
+}
+
+func (s *Store) insertDefinition(ctx context.Context, tx *sqlx.Tx, d *job.Definition, version int64) error {
+	row, err := encodeDefinition(d)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO definitions (job_id, version, description, schedule, request, policy)
+		VALUES (:id, :version, :description, :schedule, :request, :policy)`,
+		args{"id": d.ID, "version": version, "description": d.Description,
+			"schedule": row.Schedule, "request": row.Request, "policy": row.Policy})
+	return err
+}
+
+// updateJob writes the next version of a job. The version before stays as long
+// as runs follow it.
+func (s *Store) updateJob(ctx context.Context, tx *sqlx.Tx, old *jobRow, j *job.Job) error {
+	if !storable(j.Name, j.Description) || !storable(j.Tags...) {
+		return callerError{job.Errorf(job.CodeInvalid, "texts must be UTF-8 without NUL")}
+	}
+	j.Version = old.Version + 1
+	if err := s.insertDefinition(ctx, tx, &j.Definition, j.Version); err != nil {
+		return err
+	}
+	if old.RanVersion != old.Version {
+		if _, err := exec(ctx, tx, "DELETE FROM definitions WHERE job_id = :id AND version = :version",
+			args{"id": j.ID, "version": old.Version}); err != nil {
+			return err
+		}
+	}
+	a, err := jobArgs(j)
+	if err != nil {
+		return err
+	}
+	a["failures"] = old.Failures
+	if restarts(old, j) {
+		a["failures"] = 0
+	}
+	_, err = exec(ctx, tx, `UPDATE jobs SET status = :status, next_run_at = :next_run_at, due_at = :due_at,
+			failures = :failures, version = :version, created_at = :created_at, updated_at = :updated_at,
+			pause_reason = :pause_reason, paused_until = :paused_until, type = :type, host = :host, name = :name,
+			tags = :tags, search = :search
+		WHERE id = :id`, a)
+	return err
+}
+
+// restarts reports whether the count of failures in a row begins anew: the job
+// was resumed, or calls something else than what failed.
+func restarts(old *jobRow, j *job.Job) bool {
+	if old.Status == job.StatusPaused && j.Status != job.StatusPaused {
+		return true
+	}
+	row, err := encodeDefinition(&j.Definition)
+	return err == nil && row.Request != old.Request
+}
+
+// blankDefinition empties the last version of a deleted job that no run follows.
+// The row stays as the mark from which a new job of this id counts on.
+func (s *Store) blankDefinition(ctx context.Context, tx *sqlx.Tx, old *jobRow) error {
+	if old.RanVersion == old.Version {
+		return nil
+	}
+	_, err := exec(ctx, tx, `UPDATE definitions SET description = '', schedule = '', request = '', policy = ''
+		WHERE job_id = :id AND version = :version`, args{"id": old.ID, "version": old.Version})
+	return err
+}
+
+// DeleteJob deletes a job, and marks its open runs to be canceled; it returns
+// these, with ID, JobID, Queue and State only. With an ifVersion other than 0 the
+// job must stand at it. Now is the moment of the deletion. The error is
+// CodeNotFound or CodePreconditionFailed.
+func (s *Store) DeleteJob(ctx context.Context, id string, ifVersion int64, now job.Instant) (open []job.Run, err error) {
+	err = s.write(ctx, "delete job", func(tx *sqlx.Tx) error {
+		open = nil
+		old, err := s.lockJob(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case old == nil:
+			return callerError{job.NotFound("job", id)}
+		case ifVersion != 0 && ifVersion != old.Version:
+			return callerError{job.Errorf(job.CodePreconditionFailed,
+				"the job %q is at version %d, not %d", id, old.Version, ifVersion)}
+		}
+		if _, err := exec(ctx, tx, "DELETE FROM jobs WHERE id = :id", args{"id": id}); err != nil {
+			return err
+		}
+		if err := s.blankDefinition(ctx, tx, old); err != nil {
+			return err
+		}
+		open, err = s.markCanceled(ctx, tx, id, job.ReasonJobDeleted, now)
+		return err
+	})
+	return open, err
+}
+
+// GetJob reads a job. The error is CodeNotFound when there is none.
+func (s *Store) GetJob(ctx context.Context, id string) (*job.Job, error) {
+	if !storable(id) {
+		return nil, job.NotFound("job", id)
+	}
+	var row jobRow
+	found, err := selectOne(ctx, s.r, &row, "SELECT "+jobColumns+jobTables+"WHERE j.id = :id", args{"id": id})
+	switch {
+	case err != nil:
+		return nil, fail("get job", err)
+	case !found:
+		return nil, job.NotFound("job", id)
+	}
+	return row.job()
+}

@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/oklog/ulid/v2"
+
+	"schedule-server/pkg/job"
+)
+
+// GetRun reads a run with its request and its response. The error is CodeNotFound when there is none.
+func (s *Store) GetRun(ctx context.Context, id string) (*job.Run, error) {
+	if !storable(id) {
+		return nil, job.NotFound("run", id)
+	}
+	var row struct {
+		runRow
+		Response *string `db:"response"`
+		Request  *string `db:"request"`
+	}
+	found, err := selectOne(ctx, s.r, &row, "SELECT "+runColumns+`, r.response, d.request FROM runs r
+		LEFT JOIN definitions d ON d.job_id = r.job_id AND d.version = r.job_version WHERE r.id = :id`, args{"id": id})
+	switch {
+	case err != nil:
+		return nil, fail("get run", err)
+	case !found:
+		return nil, job.NotFound("run", id)
+	}
+	run, err := row.run()
+	if err != nil {
+		return nil, err
+	}
+	if row.Response != nil {
+		if err := json.Unmarshal([]byte(*row.Response), &run.Response); err != nil {
+			return nil, fail("read response", err)
+		}
+	}
+	if row.Request != nil && *row.Request != "" {
+		if err := json.Unmarshal([]byte(*row.Request), &run.Request); err != nil {
+			return nil, fail("read request", err)
+		}
+	}
+	return run, nil
+}
+
+// ListRuns reads a page of runs, the latest scheduled first, without requests and
+// responses. The error is CodeInvalid with Fields for a cursor that is none.
+func (s *Store) ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, error) {
+	var page job.RunPage
+	after, err := readCursor(q.Cursor, "runs")
+	if err != nil {
+		return page, err
+	}
+	if !storable(q.JobID, string(q.State), string(q.Trigger)) {
+		return page, nil // nothing is stored under such a text
+	}
+	where, a := runFilter(&q)
+	if after != nil {
+		where = where.and("r.id < :after_id")
+		a["after_id"] = after.ID
+	}
+	limit := max(1, min(q.Limit, maxPage))
+	a["limit"] = limit + 1
+	var rows []runRow
+	err = selectAll(ctx, s.r, &rows, "SELECT "+runColumns+" FROM runs r"+where.String()+" ORDER BY r.id DESC LIMIT :limit", a)
+	if err != nil {
+		return page, fail("list runs", err)
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		page.NextCursor = cursor{List: "runs", ID: rows[limit-1].ID}.encode()
+	}
+	page.Runs, err = runsOf(rows)
+	return page, err
+}
+
+// runFilter says which runs match. Ids sort by scheduled moment, so that bounds in time are bounds of the ids.
+func runFilter(q *job.RunQuery) (where conditions, a args) {
+	a = args{}
+	if q.JobID != "" {
+		where = append(where, "r.job_id = :job_id")
+		a["job_id"] = q.JobID
+	}
+	if q.State != "" {
+		where = append(where, "r.state = :state")
+		a["state"] = string(q.State)
+		if !q.State.Final() && q.JobID == "" {
+			// Few are open among all that ever were: they are looked up by the index of the open ones.
+			where = append(where, "r.id IN (SELECT o.id FROM runs o WHERE o.open = 1)")
+		}
+	}
+	if q.Trigger != "" {
+		where = append(where, "r.cause = :cause")
+		a["cause"] = string(q.Trigger)
+	}
+	if q.Since != nil {
+		where = append(where, "r.id >= :since_id", "r.scheduled_at >= :since")
+		a["since_id"], a["since"] = boundaryID(*q.Since, 0), int64(*q.Since)
+	}
+	if q.Until != nil {
+		where = append(where, "r.id <= :until_id", "r.scheduled_at <= :until")
+		a["until_id"], a["until"] = boundaryID(*q.Until, 0xff), int64(*q.Until)
+	}
+	return where, a
+}
+
+// boundaryID is the smallest (fill 0) or the greatest (fill 0xff) id of a run of a moment.
+func boundaryID(at job.Instant, fill byte) string {
+	var id ulid.ULID
+	_ = id.SetTime(uint64(max(at, 0))) // as package job makes them
+	for i := 6; i < len(id); i++ {
+		id[i] = fill
+	}
+	return id.String()
+}
+
+func runsOf(rows []runRow) ([]job.Run, error) {
+	runs := make([]job.Run, len(rows))
+	for i := range rows {
+		run, err := rows[i].run()
+		if err != nil {
+			return nil, err
+		}
+		runs[i] = *run
+	}
+	return runs, nil
+}
+
+// StaleRuns reads open runs of which nothing was heard, and nothing was to be
+// heard, since the given moment: neither a change nor a Touch nor the moment of their next retry is
+// at or after it. Runs that are to be canceled are left out. They come by id,
+// after afterID, with the attempts made so far.
+func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error) {
+	// The expression keeps both databases from walking all runs in the order of their ids.
+	var rows []struct {
+		runRow
+		definitionRow
+	}
+	err := selectAll(ctx, s.r, &rows, "SELECT "+runColumns+`, d.schedule, d.request, d.policy FROM (
+			SELECT o.id AS open_id FROM runs o WHERE o.open = 1 AND o.touched_at < :since AND o.cancel_reason IS NULL
+				AND o.id || '' > :after ORDER BY o.id || '' LIMIT :limit) AS stale
+		JOIN runs r ON r.id = stale.open_id
+		JOIN definitions d ON d.job_id = r.job_id AND d.version = r.job_version
+		ORDER BY r.id`, args{"since": int64(untouchedSince), "after": cleanText(afterID), "limit": max(1, limit)})
+	if err != nil {
+		return nil, fail("look for stale runs", err)
+	}
+	tasks := make([]job.Task, len(rows))
+	for i := range rows {
+		run, err := rows[i].run()
+		if err != nil {
+			return nil, err
+		}
+		_, request, policy, err := rows[i].decode()
+		if err != nil {
+			return nil, fail("read definition", err)
+		}
+		tasks[i] = job.TaskOf(run, &request, &policy)
+	}
+	return tasks, nil
+}
+
+// StillOpen says which of the runs have not ended; ids of unknown runs are left out.
+func (s *Store) StillOpen(ctx context.Context, ids []string) ([]string, error) {
+	open := []string{}
+	if ids = storableOf(ids); len(ids) == 0 {
+		return open, nil
+	}
+	err := selectAll(ctx, s.r, &open, "SELECT r.id FROM runs r WHERE "+s.d.in("r.id", ":ids")+" AND r.open = 1 ORDER BY r.id",
+		args{"ids": s.d.list(ids)})
+	return open, fail("look for open runs", err)
+}
+
+// Touch notes that the open ones among the runs were looked at now: StaleRuns leaves them out until then.
+func (s *Store) Touch(ctx context.Context, ids []string, now job.Instant) error {
+	if ids = storableOf(ids); len(ids) == 0 {
+		return nil
+	}
+	return s.write(ctx, "touch runs", func(tx *sqlx.Tx) error {
+		_, err := exec(ctx, tx, "UPDATE runs SET touched_at = :now WHERE "+s.d.in("id", ":ids")+
+			" AND open = 1 AND touched_at < :now", args{"now": int64(now), "ids": s.d.list(ids)})
+		return err
+	})
+}
+
+func storableOf(ids []string) []string {
+	kept := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if storable(id) {
+			kept = append(kept, id)
+		}
+	}
+	return kept
+}

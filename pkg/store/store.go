@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/jmoiron/sqlx"
+
+	"schedule-server/pkg/job"
+)
+
+// Options are the settings of a Store. The zero value is good.
+type Options struct {
+	// Logger takes what operators should know. Nil: nothing is logged.
+	Logger *slog.Logger
+	// MaxOpen is how many connections are opened at most: to PostgreSQL in all,
+	// to SQLite for reading, beside the one that writes. Zero: 16 and 4.
+	MaxOpen int
+}
+
+// Store is the database. It is safe for concurrent use, and any number of
+// processes may hold one on the same database.
+type Store struct {
+	d dialect
+	// w writes. SQLite has one writer at a time, so its pool has one connection.
+	w *sqlx.DB
+	// r reads; it is w where readers and writers are alike.
+	r      *sqlx.DB
+	logger *slog.Logger
+}
+
+// Open connects to a database and brings its schema up to date, however many
+// processes do so at once. The URL is "sqlite:///absolute/path",
+// "sqlite://relative/path", "sqlite:path" or "postgres://user:password@host/name".
+// The folder of a SQLite file is made. The error is an *job.Error that names the
+// file or the host, never the password: CodeInvalid for a URL that is none,
+// CodeUnavailable otherwise.
+func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
+	a, err := parseAddress(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{d: a.dialect, logger: o.Logger}
+	if s.w, s.r, err = a.connect(o.MaxOpen); err != nil {
+		return nil, a.unavailable(err)
+	}
+	if err := migrate(ctx, s.d, s.w.DB); err != nil {
+		_ = s.Close() // the first error is the one to tell
+		return nil, a.unavailable(err)
+	}
+	return s, nil
+}
+
+// Close gives the connections back. Calls under way end first.
+func (s *Store) Close() error {
+	err := s.r.Close()
+	if s.w != s.r {
+		if werr := s.w.Close(); err == nil {
+			err = werr
+		}
+	}
+	return fail("close", err)
+}
+
+// Ping asks the database for an answer. The error is CodeUnavailable.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.r.GetContext(ctx, &one, "SELECT count(*) FROM definitions WHERE job_id = ''"); err != nil {
+		return job.Unavailable("the database", err)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// args are the named parameters of a statement.
+type args map[string]any
+
+// maxTries is how often a transaction that the database undid is begun anew.
+const maxTries = 5
+
+// write runs work in one transaction. Where the database undid it, or the
+// connection broke before the commit, it is run again from its beginning.
+func (s *Store) write(ctx context.Context, doing string, work func(tx *sqlx.Tx) error) error {
+	for try := 1; ; try++ {
+		again, err := s.writeOnce(ctx, work)
+		if err == nil || !again || try == maxTries {
+			return fail(doing, err)
+		}
+		pause := time.Duration(try) * (5*time.Millisecond + rand.N(10*time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return fail(doing, err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// writeOnce reports beside the error whether the same again may succeed.
+func (s *Store) writeOnce(ctx context.Context, work func(tx *sqlx.Tx) error) (again bool, err error) {
+	tx, err := s.w.BeginTxx(ctx, nil)
+	if err != nil {
+		return classify(err) == faultAway && isClosed(err), err
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
+	if err := work(tx); err != nil {
+		var own callerError
+		if errors.As(err, &own) {
+			return false, err
+		}
+		kind := classify(err)
+		// A duplicate is a row that another transaction wrote between our look and our write.
+		return kind == faultAgain || kind == faultDuplicate || kind == faultAway && isClosed(err), err
+	}
+	// A commit that broke off may have happened: only a plain "undone" is tried again.
+	err = tx.Commit()
+	return err != nil && classify(err) == faultAgain, err
+}
+
+// conn is a pool or a transaction.
+type conn interface {
+	sqlx.ExtContext
+	Rebind(query string) string
+}
+
+// bind turns named parameters into those of the driver.
+func bind(q conn, text string, a args) (string, []any, error) {
+	query, values, err := sqlx.Named(text, map[string]any(a))
+	if err != nil {
+		return "", nil, err
+	}
+	return q.Rebind(query), values, nil
+}
+
+// exec runs a statement and counts the rows it changed.
+func exec(ctx context.Context, q conn, text string, a args) (int64, error) {
+	query, values, err := bind(q, text, a)
+	if err != nil {
+		return 0, err
+	}
+	result, err := q.ExecContext(ctx, query, values...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// selectAll reads all rows into dst, a pointer to a slice of structs or of plain values.
+func selectAll(ctx context.Context, q conn, dst any, text string, a args) error {
+	query, values, err := bind(q, text, a)
+	if err != nil {
+		return err
+	}
+	return sqlx.SelectContext(ctx, q, dst, query, values...)
+}
+
+// selectOne reads one row into dst and reports whether there was one.
+func selectOne(ctx context.Context, q conn, dst any, text string, a args) (bool, error) {
+	query, values, err := bind(q, text, a)
+	if err != nil {
+		return false, err
+	}
+	err = sqlx.GetContext(ctx, q, dst, query, values...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
