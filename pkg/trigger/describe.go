@@ -55,6 +55,13 @@ func (s *Schedule) Describe(lang Language) string {
 	if s.end < MaxInstant {
 		until = s.local(s.end)
 	}
+	if !strings.Contains(b.String(), zone) { // a time without its zone says nothing
+		if until != "" {
+			until += " " + zone
+		} else if from != "" {
+			from += " " + zone
+		}
+	}
 	b.WriteString(say.bounds(from, until))
 	if len(s.exclude) > 0 {
 		b.WriteString(say.except(s.exclude))

@@ -392,7 +392,7 @@ func (c chinese) except(list []Exclusion) string {
 	if len(items) > few {
 		items = append(items[:few-1], fmt.Sprintf("另外 %d 项", len(items)-few+1))
 	}
-	return "；除外：" + strings.Join(items, "；")
+	return "；排除：" + strings.Join(items, "；")
 }
 
 func (c chinese) exclusion(one Exclusion) string {
