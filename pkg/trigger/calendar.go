@@ -18,6 +18,7 @@ type calendar struct {
 	kinds            uint16 // which kinds of year have a day at all, see yearKind
 	firstTime        int64  // the first second of a day that matches
 	firstYear        int    // nothing matches before it
+	lastYear         int    // nor after it
 }
 
 // daySet is the day-of-month side of a cron.
@@ -45,6 +46,7 @@ const (
 	noCivil    = math.MaxInt64 // no civil second matches
 	everyDay   = 0xfffffffe
 	everyMonth = 0x1ffe
+	allKinds   = 1<<14 - 1
 )
 
 // finish derives what the search needs. Call it once, after the sets are filled.
@@ -53,8 +55,20 @@ func (c *calendar) finish() {
 	c.weekdays.hasOthers = c.weekdays.last != 0 || c.weekdays.nth != [5]uint8{}
 	c.firstTime = int64(bits.TrailingZeros32(c.hours))*3600 + int64(bits.TrailingZeros64(c.minutes))*60 +
 		int64(bits.TrailingZeros64(c.seconds))
+	c.lastYear = maxYear
+	for i := len(c.years) - 1; i >= 0; i-- {
+		if c.years[i] != 0 {
+			c.lastYear = i<<6 + bits.Len64(c.years[i]) - 1
+			break
+		}
+	}
+	if c.months != 0 && (c.days.all && (c.weekdays.all || c.weekdays.plain != 0) || c.weekdays.all && c.days.plain&(1<<29-1) != 0 ||
+		c.either && c.weekdays.plain != 0) && c.weeks == 0 {
+		c.kinds = allKinds // a day up to the 28th, or a weekday, is in every month
+		return
+	}
 	if c.weeks != 0 { // the week of early January depends on the year before: not worth a table
-		c.kinds = math.MaxUint16
+		c.kinds = allKinds
 		return
 	}
 	for year := 2001; year <= 2028; year++ { // every kind comes once or more
@@ -79,8 +93,8 @@ func yearKind(year int) int {
 // matches reports whether a civil second belongs to the set.
 func (c *calendar) matches(civil int64) bool { return c.next(civil, civil+1) == civil }
 
-// next returns the first civil second at or after from that belongs to the set, noCivil when there is none before
-// the end of year 9999. Where it would lie at or beyond limit it may return noCivil as well.
+// next returns the first civil second at or after from that belongs to the set, noCivil when there is none up to the
+// end of year 9999. Where it would lie at or beyond limit it may return noCivil as well.
 func (c *calendar) next(from, limit int64) int64 {
 	days := floorDiv(from, daySeconds)
 	year, month, day := dateOf(days)
@@ -88,7 +102,7 @@ func (c *calendar) next(from, limit int64) int64 {
 		days, year, month, day = daysOf(c.firstYear, 1, 1), c.firstYear, 1, 1
 		from = days * daySeconds
 	}
-	if year <= maxYear && c.months>>month&1 != 0 && c.hasYear(year) {
+	if year <= c.lastYear && c.months>>month&1 != 0 && c.hasYear(year) {
 		first := weekdayOf(days - int64(day) + 1)
 		left := c.monthDays(year, month, first) >> day
 		if left&1 != 0 {
@@ -107,11 +121,15 @@ func (c *calendar) next(from, limit int64) int64 {
 func (c *calendar) nextMonth(year, month int, start, limit int64) int64 {
 	start += int64(monthLength(year, month))
 	month++
-	for ; year <= maxYear; year, month = year+1, 1 {
+	last := c.lastYear
+	if c.years == nil {
+		last = min(last, year+401) // the calendar comes round after 400 years
+	}
+	for ; year <= last; year, month = year+1, 1 {
 		if month > 12 {
 			continue
 		}
-		if start*daySeconds >= limit {
+		if start*daySeconds >= limit || c.kinds == 0 {
 			return noCivil
 		}
 		if !c.hasYear(year) {
@@ -135,7 +153,7 @@ func (c *calendar) hasYear(year int) bool {
 	if c.years != nil && c.years[year>>6]>>(year&63)&1 == 0 {
 		return false
 	}
-	return c.kinds == 1<<14-1 || c.kinds>>yearKind(year)&1 != 0
+	return c.kinds == allKinds || c.kinds>>yearKind(year)&1 != 0
 }
 
 // nextTime returns the first matching second of a day at or after t, -1 when there is none.

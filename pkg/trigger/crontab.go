@@ -60,7 +60,7 @@ func parseCrontab(expression, seed string, c *calendar, at faults) []part {
 		fields = fields[1:]
 		parts = append(parts, part{field: atSecond, kind: partRange})
 	}
-	r := crontabReader{seed: seed, at: at, parts: parts, whole: words}
+	r := crontabReader{seed: seed, at: at, parts: parts}
 	for i, word := range words {
 		r.read(&fields[i], word)
 	}

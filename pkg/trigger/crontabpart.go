@@ -10,7 +10,6 @@ type crontabReader struct {
 	seed   string
 	at     faults
 	parts  []part
-	whole  []string
 	failed bool
 }
 

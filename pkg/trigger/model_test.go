@@ -185,8 +185,8 @@ func (m *modelCron) occurrences(loc *time.Location, from, to int64) []int64 {
 	}
 	realTime := strings.Contains(m.texts[atHour]+m.texts[atMinute], "*")
 	found := map[int64]bool{}
-	seen := int64(-1 << 62) // the latest the clock has shown
-	const margin = 2 * 86400
+	seen := int64(-1 << 62)  // the latest the clock has shown
+	const margin = 26 * 3600 // the longest change of a clock is a day
 	offset := modelOffsets(loc)
 	for t := from - margin; t < to; t++ {
 		civil := t + offset(t)

@@ -76,6 +76,10 @@ func (c *calendar) compile(d dialect, parts []part) {
 		c.firstYear = fieldInfos[atYear].min
 	}
 	for _, p := range parts {
+		if p.kind == partAll && p.step <= 1 { // most are, and need no counting
+			c.fill(p.field)
+			continue
+		}
 		switch p.field {
 		case atYear:
 			c.addYears(p)
@@ -84,9 +88,6 @@ func (c *calendar) compile(d dialect, parts []part) {
 		case atDay:
 			c.days.add(d, p)
 		case atWeek:
-			if p.kind == partAll && p.step <= 1 {
-				c.weeks = everyWeek
-			}
 			p.values(1, 53, func(n int) { c.weeks |= 1 << n })
 		case atDayOfWeek:
 			c.weekdays.add(d, p)
@@ -107,10 +108,27 @@ func (c *calendar) compile(d dialect, parts []part) {
 
 const everyWeek = 1<<54 - 2
 
-func (c *calendar) addYears(p part) {
-	if p.kind == partAll && p.step <= 1 {
-		return // the parser gives a year of * no other part
+// fill puts everything into the set of a field.
+func (c *calendar) fill(field int8) {
+	switch field {
+	case atMonth:
+		c.months = everyMonth
+	case atDay:
+		c.days.plain = everyDay
+	case atWeek:
+		c.weeks = everyWeek
+	case atDayOfWeek:
+		c.weekdays.plain = 0x7f
+	case atHour:
+		c.hours = 1<<24 - 1
+	case atMinute:
+		c.minutes = 1<<60 - 1
+	case atSecond:
+		c.seconds = 1<<60 - 1
 	}
+}
+
+func (c *calendar) addYears(p part) {
 	if c.years == nil {
 		c.years = make([]uint64, maxYear>>6+1)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -34,7 +35,13 @@ type span struct {
 
 // From cycleFrom on every zone follows a yearly rule (the longest listed one, Africa/Casablanca, ends in 2087), so
 // what happens after cycleTo is what happened 400 years before.
+const (
+	copyYear  = 2128 // the last year asked for; it and the 27 before hold every kind of year
+	cycleYear = 2501 // the last year in a table: one beyond cycleTo, so that the last period before it has an end
+)
+
 var (
+	copyFrom  = daysOf(copyYear+1, 1, 1) * daySeconds
 	cycleFrom = daysOf(2100, 1, 1) * daySeconds
 	cycleTo   = daysOf(2500, 1, 1) * daySeconds
 )
@@ -56,14 +63,44 @@ func newZone(loc *time.Location) *zone {
 		_, offset := end.Zone()
 		if last := z.periods[len(z.periods)-1]; int64(offset) != last.offset { // a mere change of name is none
 			z.periods = append(z.periods, period{end.Unix(), int64(offset)})
-			if end.Unix() >= cycleTo { // one beyond, so that the last one inside has an end
-				break
-			}
 		}
 		t = end
+		if t.Unix() >= copyFrom {
+			z.copyYears()
+			break
+		}
+	}
+	return z
+}
+
+// copyYears goes on to a little beyond cycleTo by copying, to each year, one that begins on the same weekday and is
+// as long: to ask package time for each would take milliseconds.
+func (z *zone) copyYears() {
+	var byKind [14][]period
+	for i := len(z.periods) - 1; i > 0 && z.periods[i].start >= copyFrom-28*366*daySeconds; i-- {
+		p := z.periods[i]
+		year, _, _ := dateOf(floorDiv(p.start, daySeconds))
+		if year <= copyYear-28 || year > copyYear {
+			continue
+		}
+		kind := yearKind(year)
+		p.start -= daysOf(year, 1, 1) * daySeconds
+		if !slices.Contains(byKind[kind], p) {
+			byKind[kind] = append(byKind[kind], p)
+		}
+	}
+	for len(z.periods) > 1 && z.periods[len(z.periods)-1].start >= copyFrom {
+		z.periods = z.periods[:len(z.periods)-1]
+	}
+	for year := copyYear + 1; year <= cycleYear; year++ {
+		base := daysOf(year, 1, 1) * daySeconds
+		changes := byKind[yearKind(year)]
+		for i := len(changes) - 1; i >= 0; i-- { // they were gathered from the last on
+			z.periods = append(z.periods, period{base + changes[i].start, changes[i].offset})
+		}
 	}
 	z.cyclic = z.periods[len(z.periods)-1].start >= cycleTo
-	return z
+	z.periods = slices.Clip(z.periods)
 }
 
 // at returns the period t lies in.
