@@ -1,0 +1,45 @@
+package compat
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+)
+
+// CORS lets pages of any origin call this API, with credentials, in the words of the original's middleware, and
+// answers their preflight calls. Mount includes it; an app that puts authentication before this API puts CORS
+// before that, or a browser sees neither the preflight's answer nor the refusal.
+func (h *Handler) CORS(c *fiber.Ctx) error {
+	origin := c.Get(fiber.HeaderOrigin)
+	if origin == "" {
+		return c.Next()
+	}
+	if c.Method() == fiber.MethodOptions && c.Get(fiber.HeaderAccessControlRequestMethod) != "" {
+		return preflight(c, origin)
+	}
+	c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
+	c.Set(fiber.HeaderAccessControlAllowCredentials, "true")
+	if c.Get(fiber.HeaderCookie) != "" { // browsers take no * for a call with a cookie
+		c.Set(fiber.HeaderAccessControlAllowOrigin, origin)
+		c.Vary(fiber.HeaderOrigin)
+	}
+	return c.Next()
+}
+
+func preflight(c *fiber.Ctx, origin string) error {
+	methods := []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+	c.Set(fiber.HeaderVary, fiber.HeaderOrigin)
+	c.Set(fiber.HeaderAccessControlAllowMethods, strings.Join(methods, ", "))
+	c.Set(fiber.HeaderAccessControlMaxAge, "600")
+	c.Set(fiber.HeaderAccessControlAllowCredentials, "true")
+	c.Set(fiber.HeaderAccessControlAllowOrigin, origin)
+	if asked := c.Get(fiber.HeaderAccessControlRequestHeaders); asked != "" {
+		c.Set(fiber.HeaderAccessControlAllowHeaders, asked)
+	}
+	c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+	if !slices.Contains(methods, c.Get(fiber.HeaderAccessControlRequestMethod)) {
+		return c.Status(fiber.StatusBadRequest).SendString("Disallowed CORS method")
+	}
+	return c.SendString("OK")
+}
