@@ -200,7 +200,7 @@ func (c *calendar) monthDays(year, month, first int) uint32 {
 	}
 	found &= valid
 	if c.weeks != 0 && found != 0 {
-		found = c.weekDays(year, month, found)
+		found = c.weekDays(year, month, first, found)
 	}
 	return found
 }
@@ -265,13 +265,21 @@ func nearestWeekday(day, first, length int) int {
 	}
 }
 
-// weekDays keeps the days that lie in a wanted ISO week.
-func (c *calendar) weekDays(year, month int, found uint32) uint32 {
+// weekDays keeps the days that lie in a wanted ISO week; first is the weekday of the month's first day.
+func (c *calendar) weekDays(year, month, first int, found uint32) uint32 {
 	kept := uint32(0)
-	for set := found; set != 0; set &= set - 1 {
-		day := bits.TrailingZeros32(set)
-		if c.weeks>>isoWeek(year, month, day)&1 != 0 {
-			kept |= 1 << day
+	number := isoWeek(year, month, 1)
+	monday := 1 + (8-first)%7 // the first Monday after day 1, or day 1 itself
+	if monday == 1 {
+		monday = 8
+	}
+	for start := 1; start <= 31; start, monday = monday, monday+7 {
+		if c.weeks>>number&1 != 0 {
+			kept |= found & (1<<min(monday, 32) - 1<<start)
+		}
+		number++
+		if month == 1 && number > 52 || month == 12 && number > 52 && number > isoWeeks(year) {
+			number = 1
 		}
 	}
 	return kept

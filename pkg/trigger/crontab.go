@@ -109,10 +109,14 @@ func macro(name string) string {
 
 // refused knows the forms of other schedulers and says what to write instead.
 func refused(s string) (code, problem string) {
+	if s == "" {
+		return CodeRequired, `is empty; write like "0 2 * * *"`
+	}
+	if s[0] <= '9' { // nearly all begin with a digit or *
+		return "", ""
+	}
 	lower := strings.ToLower(s)
 	switch {
-	case s == "":
-		return CodeRequired, `is empty; write like "0 2 * * *"`
 	case strings.HasPrefix(s, "@"):
 		return refusedMacro(s, lower)
 	case strings.HasPrefix(s, "TZ=") || strings.HasPrefix(s, "CRON_TZ="):

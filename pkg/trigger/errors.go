@@ -49,7 +49,10 @@ func (f faults) add(code, message string) {
 }
 
 func (f faults) at(member string) faults {
-	if f.path == "" || strings.HasPrefix(member, "[") {
+	switch {
+	case f.path == "":
+		return faults{path: member, list: f.list}
+	case strings.HasPrefix(member, "["):
 		return faults{path: f.path + member, list: f.list}
 	}
 	return faults{path: f.path + "." + member, list: f.list}

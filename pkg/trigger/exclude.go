@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,7 +12,12 @@ import (
 type exclusions struct {
 	zone  *zone
 	rules []exclusionRule
+	tries int // stretches of exclusion in a row after which Next gives up
 }
+
+// maxExcluded is how many stretches in a row are tried at most. A stretch is a time range, a day or a range of days,
+// so this is 27 years of one excluded occurrence a day. Many rules make each try dearer, and then there are fewer.
+const maxExcluded = 10_000
 
 // exclusionRule matches a civil second when every kind it holds does.
 type exclusionRule struct {
@@ -48,7 +54,7 @@ func (r *exclusionRule) until(day, second int64) (int64, bool) {
 	}
 	lastDay := day
 	if r.dated {
-		i, _ := slices.BinarySearchFunc(r.ranges, day, func(one dayRange, day int64) int { return compare(one.last, day) })
+		i, _ := slices.BinarySearchFunc(r.ranges, day, func(one dayRange, day int64) int { return cmp.Compare(one.last, day) })
 		if i < len(r.ranges) && r.ranges[i].first <= day {
 			if r.weekdays == 0x7f && r.times == nil {
 				lastDay = r.ranges[i].last
@@ -60,23 +66,11 @@ func (r *exclusionRule) until(day, second int64) (int64, bool) {
 	if r.times == nil {
 		return (lastDay + 1) * daySeconds, true
 	}
-	for _, one := range r.times {
-		if second >= one.from && second < one.to {
-			return day*daySeconds + one.to, true
-		}
+	i, _ := slices.BinarySearchFunc(r.times, second+1, func(one dayTime, second int64) int { return cmp.Compare(one.to, second) })
+	if i < len(r.times) && r.times[i].from <= second {
+		return day*daySeconds + r.times[i].to, true
 	}
 	return 0, false
-}
-
-func compare(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	default:
-		return 0
-	}
 }
 
 // compileExclusions checks and compiles; nil when there is nothing to exclude.
@@ -92,7 +86,7 @@ func compileExclusions(list []Exclusion, z *zone, at faults) *exclusions {
 		at.add(CodeInvalid, fmt.Sprintf("holds %d entries with %d dates, weekdays and times; at most %d and %d", len(list), items, maxExclusions, maxExclusionItems))
 		return nil
 	}
-	x := &exclusions{zone: z}
+	x := &exclusions{zone: z, tries: maxExcluded * 8 / (8 + len(list))}
 	for i, e := range list {
 		x.rules = append(x.rules, e.compile(at.at("["+strconv.Itoa(i)+"]")))
 	}
@@ -212,7 +206,7 @@ func (r *exclusionRule) addTime(one TimeRange, at faults) {
 }
 
 func joinRanges(list []dayRange) []dayRange {
-	slices.SortFunc(list, func(a, b dayRange) int { return compare(a.first, b.first) })
+	slices.SortFunc(list, func(a, b dayRange) int { return cmp.Compare(a.first, b.first) })
 	out := list[:0]
 	for _, one := range list {
 		if n := len(out); n > 0 && one.first <= out[n-1].last+1 {
@@ -225,7 +219,7 @@ func joinRanges(list []dayRange) []dayRange {
 }
 
 func joinTimes(list []dayTime) []dayTime {
-	slices.SortFunc(list, func(a, b dayTime) int { return compare(a.from, b.from) })
+	slices.SortFunc(list, func(a, b dayTime) int { return cmp.Compare(a.from, b.from) })
 	out := list[:0]
 	for _, one := range list {
 		if n := len(out); n > 0 && one.from <= out[n-1].to {

@@ -28,25 +28,25 @@ const (
 	kindDate
 )
 
-// maxExcluded is how many stretches of exclusion in a row are tried before "never again". A stretch is a time range,
-// a day or a range of days, so this is 27 years of one excluded occurrence a day.
-const maxExcluded = 10_000
-
 // Next returns the first occurrence after a moment; false when there is none up to the end of year 9999.
-// It is pure, allocates nothing, and its work is bounded whatever the schedule. Where every occurrence of 10,000
-// consecutive excluded stretches is taken away, it answers never.
+// It is pure, allocates nothing, and its work is bounded whatever the schedule: where exclusions take away everything
+// for some 10,000 stretches in a row (fewer if there are many exclusions), it answers never.
 func (s *Schedule) Next(after Instant) (Instant, bool) {
 	if after >= s.end {
 		return 0, false
 	}
 	from := max(after+1, s.start)
-	for range maxExcluded {
+	if s.excluded == nil {
 		found, ok := s.bare(from)
 		if !ok || found > s.end {
 			return 0, false
 		}
-		if s.excluded == nil {
-			return found, true
+		return found, true
+	}
+	for range s.excluded.tries {
+		found, ok := s.bare(from)
+		if !ok || found > s.end {
+			return 0, false
 		}
 		end, excluded := s.excluded.until(floorDiv(int64(found), 1000))
 		if !excluded {

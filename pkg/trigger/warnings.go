@@ -184,7 +184,7 @@ func (w *warner) timeout(now Instant, attemptTimeout time.Duration) {
 	last, ok := w.s.First(now)
 	for range looked {
 		var next Instant
-		if next, ok = w.s.Next(last); !ok {
+		if next, ok = w.s.Next(last); !ok || next.Sub(now) > 400*day {
 			break
 		}
 		shortest = min(shortest, next.Sub(last))

@@ -10,23 +10,21 @@ import (
 
 // number reads digits and nothing else. Values beyond a million are cut: every field is smaller.
 func number(s, what string) (int, string) {
+	n := 0
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
 			return 0, fmt.Sprintf("%s is not a %s", quote(s), whatNumber(what))
 		}
+		n = min(n*10+int(s[i]-'0'), 1_000_000)
 	}
-	if s == "" {
-		if what == "step" {
-			return 0, "the step after / is missing; write like */5"
-		}
+	switch {
+	case s != "":
+		return n, ""
+	case what == "step":
+		return 0, "the step after / is missing; write like */5"
+	default:
 		return 0, "a number is missing; a range is written like 1-5"
 	}
-	trimmed := strings.TrimLeft(s, "0")
-	if len(trimmed) > 6 {
-		return 1_000_000, ""
-	}
-	n, _ := strconv.Atoi("0" + trimmed) // digits only, and few of them
-	return n, ""
 }
 
 func whatNumber(what string) string {
