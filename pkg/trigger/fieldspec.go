@@ -153,7 +153,7 @@ func namedRange(p part, info fieldInfo, raw, body string, hasStep bool) (part, s
 
 // dayPosition reads "last", "2nd fri" and "last sun"; ok is false when s is none of these.
 func dayPosition(p part, s string) (_ part, problem string, ok bool) {
-	words := strings.Fields(s)
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }) // other white space is not APScheduler's
 	nth := indexOf(ordinals[:], words[0])
 	if nth < 0 {
 		if len(words) == 2 && indexOf(weekdayNames[:], words[1]) >= 0 {

@@ -191,13 +191,16 @@ func TestHash(t *testing.T) {
 		t.Errorf("H/15 gives %d an hour, up to %v", n, last)
 	}
 	// Part of the contract: a new release moves no job.
-	if h := hash("nightly-report", atMinute); h != hash("nightly-report", atMinute) || h == hash("nightly-report", atHour) {
-		t.Error("the fields must hash apart")
+	if h := hash("nightly-report", atMinute); h != 0x234be7c198279499 || h == hash("nightly-report", atHour) {
+		t.Errorf("%#x: the hash must stay as it is, and differ by field", h)
 	}
 }
 
 func TestJitter(t *testing.T) {
 	const most = 10 * time.Second
+	if j := Jitter("nightly-report", 1_793_000_000_000, time.Minute, 0); j != 7638*time.Millisecond {
+		t.Errorf("%v: jitter must stay as it is", j)
+	}
 	buckets := [10]int{}
 	for i := range 10_000 {
 		at := Instant(i * 1000)
