@@ -1,0 +1,146 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+// attempt is an ended call.
+type attempt struct {
+	job.Attempt
+	response *job.Response
+	// retryAfter is the wait that the target asked for. Zero: none.
+	retryAfter time.Duration
+	// aborted says that the worker's own end cut the call off: it is no attempt.
+	aborted bool
+}
+
+// attempt makes attempt n of the task. It takes at most as long as the policy allows.
+func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
+	a := attempt{Attempt: job.Attempt{N: n, StartedAt: w.now(), Worker: w.name, Reason: job.ReasonOK}}
+	c := &call{start: time.Now()}
+	resp, retryAfterText, fault := w.call(ctx, c, task, n)
+	if fault != nil && fault.reason == "" {
+		a.aborted = true
+		return a
+	}
+	if c.took == 0 {
+		c.took = time.Since(c.start)
+	}
+	a.DurationMS = c.took.Round(time.Millisecond).Milliseconds()
+	a.Phases = c.phases()
+	if resp != nil {
+		a.response, a.StatusCode = resp, &resp.StatusCode
+		a.retryAfter = retryAfter(retryAfterText, w.now())
+	}
+	if fault != nil {
+		text := fault.text()
+		a.Reason, a.Error = fault.reason, &text
+	}
+	return a
+}
+
+// call sends the request, follows redirects, reads the answer and judges it.
+// The response is nil when there was no answer, the fault when it was a success.
+func (w *Worker) call(ctx context.Context, c *call, task *job.Task, n int) (kept *job.Response, after string, _ *fault) {
+	rule, err := w.rules.of(&task.Policy.Success)
+	if err != nil {
+		return nil, "", &fault{job.ReasonInvalidRequest, err}
+	}
+	req, err := w.newRequest(task, n)
+	if err != nil {
+		return nil, "", &fault{job.ReasonInvalidRequest, err}
+	}
+	c.timeout = attemptTimeout(&task.Policy)
+	ctx, c.cancel = context.WithCancelCause(ctx)
+	defer c.cancel(errDone)
+	defer time.AfterFunc(c.timeout, func() { c.cancel(errAttemptTimeout) }).Stop()
+	ctx = context.WithValue(ctx, connectTimeoutKey{}, time.Duration(task.Policy.ConnectTimeout))
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: c.getConn, GotConn: c.gotConn, GotFirstResponseByte: c.gotFirstByte,
+	})
+	transport := w.secure
+	if task.Request.InsecureTLS {
+		transport = w.insecure
+	}
+	resp, broken := w.follow(ctx, c, transport, req, task.Request.FollowRedirects)
+	if resp == nil {
+		return nil, "", broken
+	}
+	buffer := w.buffers.Get().(*[maxBody + 1]byte)
+	defer w.buffers.Put(buffer)
+	body, truncated, err := readBody(resp, buffer)
+	c.took = time.Since(c.start)
+	if broken == nil {
+		broken = rule.judgeStatus(resp.StatusCode)
+	}
+	switch {
+	case broken != nil:
+	case err != nil:
+		broken = c.classify(ctx, err)
+	default:
+		broken = rule.judgeBody(body)
+	}
+	kept = keep(resp, body, truncated || err != nil)
+	c.discard(resp, truncated)
+	return kept, resp.Header.Get("Retry-After"), broken
+}
+
+// follow sends the request and those that redirects ask for. A response with a
+// fault beside it is a redirect that was not followed. Its body is still open.
+func (w *Worker) follow(ctx context.Context, c *call, t *http.Transport, r *request, most int) (*http.Response, *fault) {
+	for hops := 0; ; hops++ {
+		if w.proxied {
+			if err := w.guard.checkUnresolved(r.url.Hostname(), portOf(r.url)); err != nil {
+				return nil, &fault{job.ReasonBlockedTarget, err}
+			}
+		}
+		c.conn = nil // the next request is no repetition of the one before
+		resp, err := t.RoundTrip(r.build(ctx))
+		if err != nil {
+			return nil, c.classify(ctx, err)
+		}
+		location := redirectOf(resp)
+		if location == "" || most == 0 {
+			return resp, nil
+		}
+		if hops == most {
+			return resp, &fault{job.ReasonTooManyRedirects, fmt.Errorf("redirected more than %d times", most)}
+		}
+		to, err := r.url.Parse(escapeURL(location))
+		if err != nil {
+			return resp, &fault{job.ReasonProtocol, fmt.Errorf("the Location of the redirect: %w", urlFault(err))}
+		}
+		if err := checkTarget(to); err != nil {
+			return resp, &fault{job.ReasonBlockedTarget, fmt.Errorf("the Location of the redirect: %w", err)}
+		}
+		r = r.redirect(resp.StatusCode, to)
+		discardHop(resp)
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, c.classify(ctx, cause)
+		}
+	}
+}
+
+// redirectOf is where the answer sends the call; empty when it is no redirect.
+func redirectOf(resp *http.Response) string {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
+		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return resp.Header.Get("Location")
+	}
+	return ""
+}
+
+// attemptTimeout is the policy's, or the default for a task without one.
+func attemptTimeout(p *job.Policy) time.Duration {
+	if p.AttemptTimeout > 0 {
+		return time.Duration(p.AttemptTimeout)
+	}
+	return time.Duration(job.DefaultPolicy().AttemptTimeout)
+}

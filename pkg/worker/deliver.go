@@ -1,0 +1,168 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+// The waits between two tries to report, and the bound of one try that must
+// outlive the shutdown.
+const (
+	minReportWait = 50 * time.Millisecond
+	maxReportWait = 2 * time.Second
+	lastReport    = 5 * time.Second
+)
+
+// Deliver makes the task's next call and reports its start and its result. The
+// outcome says when the call after it is due; nil RetryAt: the run has ended.
+//
+// An error means that the call's result is not accounted for, because ctx
+// ended or the Reporter did not take it: the task must be delivered again, and
+// its call is then repeated under the same number and Idempotency-Key.
+func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, error) {
+	n := 1
+	if last := lastMade(task.Made); last != nil {
+		if last.NextRetryAt == nil {
+			return w.endAgain(ctx, task, last)
+		}
+		n = last.N + 1
+	}
+	start := job.Event{RunID: task.RunID, At: w.now(), State: job.StateRunning, N: n}
+	canceled, err := w.report(ctx, &start)
+	if err != nil {
+		return job.Outcome{}, err
+	}
+	if canceled {
+		return w.cancel(ctx, task.RunID, task.Made)
+	}
+	a := w.attempt(ctx, task, n)
+	if a.aborted {
+		return job.Outcome{}, fmt.Errorf("run %s: attempt %d was cut off: %w", task.RunID, n, context.Cause(ctx))
+	}
+	return w.account(ctx, task, &a)
+}
+
+// account decides what follows an ended attempt, and reports both.
+func (w *Worker) account(ctx context.Context, task *job.Task, a *attempt) (job.Outcome, error) {
+	end := w.now()
+	retryAt := retryAt(&retryInput{
+		policy: &task.Policy.Retry, reason: a.Reason, n: a.N, first: firstStart(task.Made, a.StartedAt),
+		now: end, until: task.RetryUntil, after: a.retryAfter, random: w.rand,
+	})
+	a.NextRetryAt = retryAt
+	event := job.Event{RunID: task.RunID, At: end, State: job.StateRetrying, N: a.N, Attempt: &a.Attempt, Response: a.response}
+	if retryAt == nil {
+		event.State, event.Reason = endState(a.Reason), a.Reason
+	}
+	w.logAttempt(ctx, task, a)
+	canceled, err := w.report(ctx, &event)
+	if err != nil {
+		return job.Outcome{}, err
+	}
+	made := append(slices.Clip(task.Made), a.Attempt)
+	if canceled && retryAt != nil {
+		// The mark may be gone by the time of the retry: end the run now.
+		return w.cancel(ctx, task.RunID, made)
+	}
+	return job.Outcome{RetryAt: retryAt, Made: made}, nil
+}
+
+// endAgain repeats the report of a run whose last attempt is known: the task
+// was delivered anew between that report and the queue's own note of it.
+func (w *Worker) endAgain(ctx context.Context, task *job.Task, last *job.Attempt) (job.Outcome, error) {
+	event := job.Event{
+		RunID: task.RunID, At: last.StartedAt.Add(time.Duration(last.DurationMS) * time.Millisecond),
+		State: endState(last.Reason), Reason: last.Reason, N: last.N, Attempt: last,
+	}
+	if _, err := w.report(ctx, &event); err != nil {
+		return job.Outcome{}, err
+	}
+	return job.Outcome{Made: task.Made}, nil
+}
+
+// cancel ends a run that must not be called. Who set the mark wrote the reason
+// into the database already; job_deleted is the only cause there is.
+func (w *Worker) cancel(ctx context.Context, runID string, made []job.Attempt) (job.Outcome, error) {
+	event := job.Event{RunID: runID, At: w.now(), State: job.StateCanceled, Reason: job.ReasonJobDeleted}
+	if _, err := w.report(ctx, &event); err != nil {
+		return job.Outcome{}, err
+	}
+	return job.Outcome{Made: made}, nil
+}
+
+// report tries until the event is taken or ctx ends. What is to be reported
+// has happened, so even an ended ctx leaves it one bounded try.
+func (w *Worker) report(ctx context.Context, e *job.Event) (canceled bool, err error) {
+	for wait := minReportWait; ; wait = min(2*wait, maxReportWait) {
+		try, stop := ctx, context.CancelFunc(func() {})
+		if ctx.Err() != nil {
+			if e.State == job.StateRunning {
+				return false, fmt.Errorf("run %s: not started: %w", e.RunID, context.Cause(ctx))
+			}
+			try, stop = context.WithTimeout(context.WithoutCancel(ctx), lastReport)
+		}
+		canceled, err = w.reporter.Report(try, e)
+		stop()
+		if err == nil {
+			return canceled, nil
+		}
+		if try != ctx {
+			return false, fmt.Errorf("run %s: reporting that it is %s: %w", e.RunID, e.State, err)
+		}
+		if wait == minReportWait {
+			w.log.WarnContext(ctx, "reporting failed, trying again", "run_id", e.RunID, "state", e.State, "error", err)
+		}
+		pause(ctx, wait)
+	}
+}
+
+// pause waits, or returns earlier when ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (w *Worker) logAttempt(ctx context.Context, task *job.Task, a *attempt) {
+	if !w.log.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	w.log.DebugContext(ctx, "attempt made", "run_id", task.RunID, "job_id", task.JobID, "n", a.N,
+		"reason", a.Reason, "duration_ms", a.DurationMS)
+}
+
+// endState is the final state that an attempt's reason leads to.
+func endState(reason job.Reason) job.State {
+	if reason == job.ReasonOK {
+		return job.StateSucceeded
+	}
+	return job.StateFailed
+}
+
+// lastMade is the attempt with the highest number, of repeats the last started; nil when there is none.
+func lastMade(made []job.Attempt) *job.Attempt {
+	var last *job.Attempt
+	for i := range made {
+		a := &made[i]
+		if last == nil || a.N > last.N || a.N == last.N && a.StartedAt > last.StartedAt {
+			last = a
+		}
+	}
+	return last
+}
+
+// firstStart is when the first call of the run began.
+func firstStart(made []job.Attempt, started job.Instant) job.Instant {
+	for i := range made {
+		started = min(started, made[i].StartedAt)
+	}
+	return started
+}

@@ -1,0 +1,159 @@
+// Package worker makes the HTTP calls: it turns one task into one call, the
+// call into an attempt with a typed reason, and decides whether and when the
+// call is made again. It owns the guard against calls into networks that are
+// not meant to be reached, and the connections to the targets.
+//
+// It never reads a database, a queue or a schedule: what it must know is in
+// the task, and what it has found out goes to its Reporter.
+//
+// A reader's path: deliver.go → call.go → reason.go → retry.go → guard.go.
+package worker
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+// maxBody is how much of an answer is kept and matched, in bytes.
+const maxBody = 64 << 10
+
+// Reporter takes what happens to a run.
+type Reporter interface {
+	// Report stores the event; canceled says that the run must not be called
+	// (any more). An error means that the event is not stored; it is reported again.
+	Report(ctx context.Context, e *job.Event) (canceled bool, err error)
+}
+
+// Options are what a Worker can be told. Now is required; every other zero
+// value means the default.
+type Options struct {
+	// Now is the clock of what is reported.
+	Now func() job.Instant
+	// Rand gives numbers in [0, 1) for the waits between attempts. Nil: math/rand/v2.
+	Rand func() float64
+	// Logger takes what operators should know. Nil: nothing is logged.
+	Logger *slog.Logger
+	// Name is the process as histories show it, "host:pid".
+	Name string
+	// Version goes into the User-Agent. Empty: "dev".
+	Version string
+	// Allow lifts the guard for some targets. An entry is "all", "loopback",
+	// "private", a range "10.1.0.0/16", an address, a host "intranet" or
+	// "*.corp.example"; addresses and hosts may have a port. Empty: public addresses only.
+	Allow []string
+	// Proxy is the URL (http, https, socks5) through which all calls go. Empty:
+	// none; the environment's proxy variables are never read. The proxy resolves
+	// names, so with it the guard sees literal addresses and "localhost" only.
+	Proxy string
+	// MaxIdlePerHost is how many idle connections to one target are kept. Zero: 256.
+	MaxIdlePerHost int
+	// MaxIdle is how many idle connections are kept in all. Zero: four times MaxIdlePerHost.
+	MaxIdle int
+	// IdleTimeout is how long an idle connection is kept. Zero: 1.5s, shorter
+	// than the keep-alive of the common servers (2s and up), so that a call is
+	// hardly ever sent into a connection that its target is just closing.
+	IdleTimeout time.Duration
+	// RootCAs are whom targets' certificates must come from. Nil: the system's.
+	RootCAs *x509.CertPool
+	// Resolver looks up host names. Nil: the system's.
+	Resolver *net.Resolver
+}
+
+// Worker makes calls. It is safe for concurrent use.
+type Worker struct {
+	reporter Reporter
+	now      func() job.Instant
+	rand     func() float64
+	log      *slog.Logger
+	name     string
+	agent    string
+	guard    *guard
+	proxied  bool
+
+	secure, insecure *http.Transport
+	rules            rules
+	buffers          sync.Pool
+}
+
+// New makes a Worker that opens no connection yet. The error names the faulty
+// option, and of Allow the faulty entry.
+func New(r Reporter, o Options) (*Worker, error) {
+	if r == nil || o.Now == nil {
+		return nil, errors.New("worker: a Reporter and Options.Now are required")
+	}
+	guard, err := newGuard(o.Allow)
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := parseProxy(o.Proxy)
+	if err != nil {
+		return nil, err
+	}
+	o.setDefaults()
+	w := &Worker{
+		reporter: r, now: o.Now, rand: o.Rand, log: o.Logger, name: o.Name,
+		agent: "schedule-server/" + o.Version, guard: guard, proxied: proxy != nil,
+	}
+	w.buffers.New = func() any { return new([maxBody + 1]byte) }
+	w.secure = newTransport(&o, guard, proxy, false)
+	w.insecure = newTransport(&o, guard, proxy, true)
+	return w, nil
+}
+
+func (o *Options) setDefaults() {
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Version == "" {
+		o.Version = "dev"
+	}
+	if o.MaxIdlePerHost <= 0 {
+		o.MaxIdlePerHost = 256
+	}
+	if o.MaxIdle <= 0 {
+		o.MaxIdle = 4 * o.MaxIdlePerHost
+	}
+	if o.IdleTimeout <= 0 {
+		o.IdleTimeout = 1500 * time.Millisecond
+	}
+}
+
+// parseProxy gives nil for an empty text. Its error does not repeat the URL, which may hold a password.
+func parseProxy(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", urlFault(err))
+	}
+	switch u.Scheme {
+	case "http", "https", "socks5", "socks5h":
+	default:
+		return nil, fmt.Errorf("proxy: the scheme %q is not http, https or socks5", u.Scheme)
+	}
+	if u.Hostname() == "" {
+		return nil, errors.New("proxy: the URL has no host")
+	}
+	return u, nil
+}
+
+// Close closes the idle connections. Calls under way keep theirs until they end.
+func (w *Worker) Close() {
+	w.secure.CloseIdleConnections()
+	w.insecure.CloseIdleConnections()
+}
