@@ -192,3 +192,16 @@ func TestReplacingKeepsTheOldJobUntilTheNewOneIsGood(t *testing.T) {
 	b.with(t, "PUT", "resume_job", "x").want(t, 200, ok)
 	b.with(t, "GET", "get_job", "x").want(t, 200, before)
 }
+
+// What the service itself refuses is a refusal here too.
+func TestTheServiceRefuses(t *testing.T) {
+	b := setup(t)
+	b.jobs.fail = &job.Error{Code: job.CodeInvalid, Fields: []job.FieldError{
+		{Field: "request.url", Message: "no such scheme"}, {Field: "schedule", Message: "it never fires"},
+		{Field: "schedule.fields.hour", Message: "no"},
+	}}
+	b.add(t, "cron", `{"job_id":"x","url":"http://a.test/"}`).want(t, 422,
+		`{"detail":[{"type":"value_error","loc":["body"],"msg":"schedule: it never fires","input":null},`+
+			`{"type":"value_error","loc":["body","url"],"msg":"no such scheme","input":"http://a.test/"},`+
+			`{"type":"value_error","loc":["body","hour"],"msg":"no","input":null}]}`)
+}

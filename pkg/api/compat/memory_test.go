@@ -19,6 +19,8 @@ type memory struct {
 	now   func() job.Instant
 	fail  error // answered by every call, unless nil
 	pages int   // how many List has answered
+	// between is called after each page.
+	between func()
 }
 
 func (m *memory) Replace(_ context.Context, in *job.Input, ifVersion int64) (*job.Job, bool, error) {
@@ -132,6 +134,9 @@ func (m *memory) List(_ context.Context, q job.JobQuery) (job.JobPage, error) {
 	page.Jobs = found[min(from, len(found)):min(from+q.Limit, len(found))]
 	if from+q.Limit < len(found) {
 		page.NextCursor = strconv.Itoa(from + q.Limit)
+	}
+	if m.between != nil {
+		m.between()
 	}
 	return page, nil
 }

@@ -2,40 +2,80 @@ package compat_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"schedule-server/pkg/api"
 	"schedule-server/pkg/api/compat"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/queue"
+	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 )
 
 // bundle is the API over an empty store, with a clock that a test sets.
 type bundle struct {
 	app  *fiber.App
-	jobs *memory
+	jobs *memory // nil over the real service
 	now  job.Instant
 	logs bytes.Buffer
 }
 
+// setup keeps the jobs in memory.
 func setup(tb testing.TB) *bundle {
-	tb.Helper()
-	b := &bundle{now: trigger.InstantOf(time.Date(2026, 11, 23, 2, 4, 44, 0, time.UTC))}
-	clock := func() job.Instant { return b.now }
-	b.jobs = &memory{jobs: map[string]job.Job{}, now: clock}
-	b.app = fiber.New(fiber.Config{Immutable: true})
-	handler := compat.New(b.jobs, compat.Options{Now: clock, Logger: slog.New(slog.NewTextHandler(&b.logs, nil))})
-	handler.Mount(b.app)
+	b := &bundle{}
+	b.jobs = &memory{jobs: map[string]job.Job{}, now: b.clock}
+	b.serve(b.jobs)
 	return b
+}
+
+// setupService keeps them as the product does: by the service, in a database, beside a queue.
+func setupService(tb testing.TB) *bundle {
+	tb.Helper()
+	b := &bundle{}
+	db, err := store.Open(tb.Context(), "sqlite://"+filepath.Join(tb.TempDir(), "test.db"), store.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	redis, err := queue.NewEmbedded()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	broker, err := queue.Open(queue.Options{URL: redis.URL(), Now: b.clock, Name: "test:1"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	service := api.NewService(db, broker, api.ServiceOptions{Now: b.clock})
+	tb.Cleanup(func() {
+		err := service.Wait(context.Background())
+		if err = errors.Join(err, broker.Close(), db.Close()); err != nil {
+			tb.Error(err)
+		}
+		redis.Close()
+	})
+	b.serve(service)
+	return b
+}
+
+func (b *bundle) clock() job.Instant { return b.now }
+
+func (b *bundle) serve(jobs compat.Jobs) {
+	b.now = trigger.InstantOf(time.Date(2026, 11, 23, 2, 4, 44, 0, time.UTC))
+	b.app = fiber.New(fiber.Config{Immutable: true})
+	handler := compat.New(jobs, compat.Options{Now: b.clock, Logger: slog.New(slog.NewTextHandler(&b.logs, nil))})
+	handler.Mount(b.app)
 }
 
 // reply is an answer with its body read.

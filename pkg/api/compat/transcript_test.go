@@ -65,7 +65,12 @@ func (e *exchange) send(tb testing.TB, b *bundle) reply {
 
 // TestTranscripts replays what was recorded from the original, each file over an empty store, at the recorded
 // moments. Every answer must be the recorded one but for those that instead lists, which must differ as it says.
-func TestTranscripts(t *testing.T) {
+func TestTranscripts(t *testing.T) { replayAll(t, setup) }
+
+// TestTranscriptsThroughTheService does the same through the service and a database.
+func TestTranscriptsThroughTheService(t *testing.T) { replayAll(t, setupService) }
+
+func replayAll(t *testing.T, setup func(testing.TB) *bundle) {
 	files, err := filepath.Glob("testdata/transcripts/*.json")
 	if err != nil || len(files) != 11 {
 		t.Fatalf("11 transcripts expected, found %d: %v", len(files), err)
@@ -73,7 +78,7 @@ func TestTranscripts(t *testing.T) {
 	right := instead()
 	for _, file := range files {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
-		t.Run(name, func(t *testing.T) { replay(t, file, right[name]) })
+		t.Run(name, func(t *testing.T) { replay(t, setup(t), file, right[name]) })
 		delete(right, name)
 	}
 	for name := range right {
@@ -81,7 +86,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-func replay(t *testing.T, file string, right map[int]correction) {
+func replay(t *testing.T, b *bundle, file string, right map[int]correction) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +95,6 @@ func replay(t *testing.T, file string, right map[int]correction) {
 	if err := json.Unmarshal(text, &exchanges); err != nil {
 		t.Fatal(err)
 	}
-	b := setup(t)
 	ids := strings.NewReplacer()
 	for i := range exchanges {
 		e := &exchanges[i]
