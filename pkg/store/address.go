@@ -94,6 +94,9 @@ func (a *address) connect(maxOpen int) (w, r *sqlx.DB, err error) {
 // dsn names the SQLite file to the driver. Pragmas go here, not into statements:
 // those would reach one connection of the pool only.
 func (a *address) dsn(more string) string {
-	path := (&url.URL{Path: a.file}).EscapedPath()
-	return "file:" + path + "?_journal=WAL&_busy_timeout=5000&_synchronous=NORMAL&_fk=1&_stmt_cache_size=64" + more
+	return fileDSN(a.file, "_journal=WAL&_busy_timeout=5000&_synchronous=NORMAL&_fk=1&_stmt_cache_size=64"+more)
+}
+
+func fileDSN(file, parameters string) string {
+	return "file:" + (&url.URL{Path: file}).EscapedPath() + "?" + parameters
 }

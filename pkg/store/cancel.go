@@ -16,7 +16,7 @@ func (s *Store) markCanceled(ctx context.Context, tx *sqlx.Tx, jobID string, rea
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	_, err = exec(ctx, tx, `UPDATE runs SET cancel_reason = :reason,
+	_, err = execute(ctx, tx, `UPDATE runs SET cancel_reason = :reason,
 			touched_at = CASE WHEN touched_at < :now THEN :now ELSE touched_at END
 		WHERE job_id = :job AND open = 1`, args{"reason": string(reason), "now": int64(now), "job": jobID})
 	if err != nil {
@@ -37,8 +37,7 @@ func briefRuns(rows []runRow) []job.Run {
 // CancelPending reads runs that are to be canceled and still queued or retrying:
 // those that a crash left behind. ID, JobID, Queue and State are filled in.
 func (s *Store) CancelPending(ctx context.Context, limit int) ([]job.Run, error) {
-	var rows []runRow
-	err := selectAll(ctx, s.r, &rows, "SELECT "+runColumns+` FROM runs r WHERE r.open = 1 AND r.cancel_reason IS NOT NULL
+	rows, err := readAll[runRow](ctx, s, "SELECT "+runColumns+` FROM runs r WHERE r.open = 1 AND r.cancel_reason IS NOT NULL
 		AND r.state IN ('queued', 'retrying') ORDER BY r.id LIMIT :limit`, args{"limit": max(1, limit)})
 	return briefRuns(rows), fail("look for runs to cancel", err)
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"github.com/jmoiron/sqlx"
@@ -30,7 +29,7 @@ const dueColumns = `j.id, j.status, j.next_run_at, j.due_at, j.version, j.create
 // NextDue is the first moment after the given one at which a job falls due; nil when none does.
 func (s *Store) NextDue(ctx context.Context, after job.Instant) (*job.Instant, error) {
 	var next *job.Instant
-	_, err := selectOne(ctx, s.r, &next, "SELECT MIN(due_at) FROM jobs WHERE due_at IS NOT NULL AND due_at > :after",
+	_, err := readOne(ctx, s, &next, "SELECT MIN(due_at) FROM jobs WHERE due_at IS NOT NULL AND due_at > :after",
 		args{"after": int64(after)})
 	return next, fail("look for the next due job", err)
 }
@@ -137,13 +136,14 @@ func stateOf(j *job.Job) state {
 // claimWriter collects what a claim writes.
 type claimWriter struct {
 	now job.Instant
-	// runs are all to insert; tasks are those of them to deliver, with the runs beside them.
-	runs  rowset
+	// queued and others are the runs to insert: the plain case apart, because its rows are short.
+	queued, others rowset
+	// tasks are the runs to deliver.
 	tasks []job.Task
 	// plans are jobs of which only the plan changes, states the others.
 	plans, states rowset
-	ended         []*job.Run
-	expected      int
+	// ended are the runs that have their final state already.
+	ended []*job.Run
 }
 
 func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
@@ -152,7 +152,11 @@ func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
 		run := &v.Runs[i]
 		run.JobID, run.JobVersion = due.ID, due.Version
 		ran = due.Version
-		w.runs.addRun(run, w.now)
+		if plainlyQueued(run) {
+			w.queued.add(run.ID, due.ID, due.Version, run.ScheduledAt, run.QueuedAt, string(run.Queue), run.RetryUntil)
+		} else {
+			w.others.addRun(run, w.now)
+		}
 		switch {
 		case run.State.Final():
 			w.ended = append(w.ended, run)
@@ -167,34 +171,51 @@ func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
 	w.plans.add(due.ID, v.Job.NextRunAt, v.Job.DueAt, ran)
 }
 
+// plainlyQueued reports an occurrence that is to be delivered, and nothing more.
+func plainlyQueued(r *job.Run) bool {
+	return r.State == job.StateQueued && r.Trigger == job.TriggerSchedule && r.Reason == "" && r.MissedCount == 0 &&
+		r.StartedAt == nil && r.MissedFrom == nil && r.MissedTo == nil
+}
+
 // writeClaim writes what was collected and returns the tasks whose runs are new.
 func (s *Store) writeClaim(ctx context.Context, tx *sqlx.Tx, w *claimWriter) ([]job.Task, error) {
-	fresh, err := s.insertRuns(ctx, tx, &w.runs)
-	if err != nil {
+	fresh := make(map[string]bool, w.queued.n+w.others.n)
+	if err := s.insertQueued(ctx, tx, &w.queued, w.now, fresh); err != nil {
 		return nil, err
 	}
+	if err := s.insertRuns(ctx, tx, &w.others, fresh); err != nil {
+		return nil, err
+	}
+	if err := s.updatePlans(ctx, tx, w); err != nil {
+		return nil, err
+	}
+	ended := keep(w.ended, func(r *job.Run) bool { return fresh[r.ID] })
+	return keep(w.tasks, func(t job.Task) bool { return fresh[t.RunID] }), s.writeLastRuns(ctx, tx, ended)
+}
+
+// updatePlans writes when the claimed jobs fall due again.
+func (s *Store) updatePlans(ctx context.Context, tx *sqlx.Tx, w *claimWriter) error {
 	if w.plans.n > 0 {
-		_, err = exec(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
+		_, err := execute(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
 				ran_version = COALESCE(v.ran_version, jobs.ran_version)
 			FROM `+s.d.rows("id TEXT", "next_run_at BIGINT", "due_at BIGINT", "ran_version BIGINT")+` AS v WHERE jobs.id = v.id`,
 			args{"rows": w.plans.text()})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if w.states.n > 0 {
-		_, err = exec(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
+		_, err := execute(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
 				ran_version = COALESCE(v.ran_version, jobs.ran_version),
 				status = v.status, pause_reason = v.pause_reason, paused_until = v.paused_until
 			FROM `+s.d.rows("id TEXT", "next_run_at BIGINT", "due_at BIGINT", "ran_version BIGINT",
 			"status TEXT", "pause_reason TEXT", "paused_until BIGINT")+` AS v WHERE jobs.id = v.id`,
 			args{"rows": w.states.text()})
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	ended := keep(w.ended, func(r *job.Run) bool { return fresh[r.ID] })
-	return keep(w.tasks, func(t job.Task) bool { return fresh[t.RunID] }), s.writeLastRuns(ctx, tx, ended)
+	return nil
 }
 
 // keep leaves in a slice what a test accepts.
@@ -206,104 +227,4 @@ func keep[T any](all []T, accept func(T) bool) []T {
 		}
 	}
 	return kept
-}
-
-// addRun adds a new run to a rowset for insertRuns.
-func (r *rowset) addRun(run *job.Run, touched job.Instant) {
-	r.add(run.ID, run.JobID, run.JobVersion, string(run.Trigger), string(run.State), string(run.Reason), openFlag(run.State),
-		touched, run.ScheduledAt, run.QueuedAt, run.StartedAt, run.FinishedAt, run.MissedCount, run.MissedFrom, run.MissedTo,
-		string(run.Queue), run.RetryUntil)
-}
-
-// insertRuns inserts runs that are not there yet, and says which those were.
-func (s *Store) insertRuns(ctx context.Context, tx *sqlx.Tx, runs *rowset) (map[string]bool, error) {
-	fresh := make(map[string]bool, runs.n)
-	if runs.n == 0 {
-		return fresh, nil
-	}
-	var ids []string
-	err := selectAll(ctx, tx, &ids, `INSERT INTO runs (id, job_id, job_version, cause, state, reason, open, touched_at,
-			scheduled_at, queued_at, started_at, finished_at, missed_count, missed_from, missed_to, queue, retry_until,
-			attempt_started, attempts)
-		SELECT v.*, 0, '[]' FROM `+s.d.rows("id TEXT", "job_id TEXT", "job_version BIGINT", "cause TEXT", "state TEXT",
-		"reason TEXT", "open BIGINT", "touched_at BIGINT", "scheduled_at BIGINT", "queued_at BIGINT", "started_at BIGINT",
-		"finished_at BIGINT", "missed_count BIGINT", "missed_from BIGINT", "missed_to BIGINT", "queue TEXT", "retry_until BIGINT")+
-		` AS v WHERE true ON CONFLICT (id) DO NOTHING RETURNING id`, args{"rows": runs.text()})
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range ids {
-		fresh[id] = true
-	}
-	return fresh, nil
-}
-
-// StartRun makes a run by hand: decide is given the job, locked, with the counts
-// of its open runs, and returns the run to insert; nil and nil inserts none. Its error is
-// returned as it is, and it may be called again when the database undid the
-// transaction. The task is nil unless the run is queued. The error is CodeNotFound when there is no such
-// job, CodeConflict when the run's id is taken.
-func (s *Store) StartRun(ctx context.Context, jobID string, decide func(*job.Due) (*job.Run, error)) (task *job.Task, err error) {
-	err = s.write(ctx, "start run", func(tx *sqlx.Tx) error {
-		task = nil
-		row, err := s.lockJob(ctx, tx, jobID)
-		if err != nil {
-			return err
-		}
-		if row == nil {
-			return callerError{job.NotFound("job", jobID)}
-		}
-		j, err := row.job()
-		if err != nil {
-			return err
-		}
-		due := []job.Due{{Job: *j}}
-		if err := s.countOpen(ctx, tx, due); err != nil {
-			return err
-		}
-		run, err := decide(&due[0])
-		if err != nil {
-			return callerError{err}
-		}
-		if run == nil {
-			return nil
-		}
-		task, err = s.startRun(ctx, tx, row, &due[0], run)
-		return err
-	})
-	return task, err
-}
-
-func (s *Store) startRun(ctx context.Context, tx *sqlx.Tx, row *jobRow, due *job.Due, run *job.Run) (*job.Task, error) {
-	run.JobID, run.JobVersion = row.ID, row.Version
-	touched := run.ScheduledAt
-	if run.QueuedAt != nil {
-		touched = *run.QueuedAt
-	}
-	var runs rowset
-	runs.addRun(run, touched)
-	fresh, err := s.insertRuns(ctx, tx, &runs)
-	if err != nil {
-		return nil, err
-	}
-	if !fresh[run.ID] {
-		return nil, callerError{job.Errorf(job.CodeConflict, "there is a run with the id %q already", run.ID)}
-	}
-	_, err = exec(ctx, tx, "UPDATE jobs SET ran_version = version WHERE id = :id", args{"id": row.ID})
-	if err != nil {
-		return nil, err
-	}
-	if run.State.Final() {
-		return nil, s.writeLastRuns(ctx, tx, []*job.Run{run})
-	}
-	if run.State != job.StateQueued {
-		return nil, nil
-	}
-	task := job.TaskOf(run, &due.Request, &due.Policy)
-	return &task, nil
-}
-
-// broken tells of a due job that cannot be read.
-func (r *dueRow) broken(err error) error {
-	return &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored job %q cannot be read", r.ID), Err: err}
 }

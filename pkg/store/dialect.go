@@ -1,6 +1,9 @@
 package store
 
 import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,18 +28,41 @@ const (
 )
 
 // migration says how the schema is brought up to date: goose's name of the
-// dialect, the folder of the files, and the lock under which that happens.
-func (d dialect) migration() (goose.Dialect, string, lock.SessionLocker, error) {
+// dialect, the folder of the files, and what else goose is told.
+func (d dialect) migration() (goose.Dialect, string, []goose.ProviderOption, error) {
 	if d == sqlite {
-		return goose.DialectSQLite3, "migrations/sqlite", exclusive{}, nil
+		return goose.DialectSQLite3, "migrations/sqlite", nil, nil
 	}
 	seconds := uint64(migrateTimeout / time.Second)
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, seconds))
-	return goose.DialectPostgres, "migrations/postgres", locker, err
+	if err != nil {
+		return "", "", nil, err
+	}
+	return goose.DialectPostgres, "migrations/postgres", []goose.ProviderOption{goose.WithSessionLocker(locker)}, nil
+}
+
+// lock keeps other processes from migrating; on PostgreSQL goose does so itself.
+func (a *address) lock(ctx context.Context) (unlock func(), err error) {
+	if a.dialect == postgres {
+		return func() {}, nil
+	}
+	return lockFile(ctx, a.file)
+}
+
+// lockJobs keeps others from changing jobs, in the order of their ids. A statement
+// of its own: on PostgreSQL one that locks and joins would lose the rows whose
+// other half was written while it waited. SQLite has one writer, who has the lock.
+func (d dialect) lockJobs(ctx context.Context, tx conn, ids []string) error {
+	if d == sqlite || len(ids) == 0 {
+		return nil
+	}
+	var locked []string
+	return selectAll(ctx, tx, &locked, "SELECT id FROM jobs WHERE "+d.in("id", ":ids")+" ORDER BY id FOR UPDATE", args{"ids": d.list(ids)})
 }
 
 // rows is a FROM item with the given columns, each "name TYPE" where the type is
-// TEXT or BIGINT, made of the parameter :rows, a JSON array of arrays.
+// TEXT or BIGINT, made of the parameter :rows, a JSON array of arrays. SQLite's
+// jsonb_each hands each row on as it was parsed; json_each costs twice as much.
 func (d dialect) rows(columns ...string) string {
 	var b strings.Builder
 	for i, column := range columns {
@@ -51,7 +77,7 @@ func (d dialect) rows(columns ...string) string {
 		}
 	}
 	if d == sqlite {
-		return "(SELECT " + b.String() + " FROM json_each(:rows))"
+		return "(SELECT " + b.String() + " FROM jsonb_each(:rows))"
 	}
 	return "(SELECT " + b.String() + " FROM jsonb_array_elements(CAST(:rows AS jsonb)))"
 }
@@ -109,6 +135,20 @@ const (
 	faultDuplicate              // a unique key is taken
 )
 
+// isCut reports a connection that broke, or that the server cut: the same again finds another.
+func isCut(err error) bool {
+	var connect *pgconn.ConnectError
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &connect):
+		return false // there is none to be had
+	case errors.As(err, &pg):
+		return strings.HasPrefix(pg.Code, "57P0") || strings.HasPrefix(pg.Code, "08")
+	}
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		strings.Contains(err.Error(), "conn closed")
+}
+
 // classify reads an error of either driver.
 func classify(err error) fault {
 	var lite sqlite3.Error
@@ -119,7 +159,8 @@ func classify(err error) fault {
 		return classifySQLite(lite)
 	case errors.As(err, &pg):
 		return classifyPostgres(pg)
-	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), isClosed(err):
+	case errors.As(err, &network), isCut(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone),
+		strings.Contains(err.Error(), "database is closed"): // database/sql keeps that error to itself
 		return faultAway
 	}
 	return faultOther

@@ -1,23 +1,73 @@
 package store
 
 import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
 )
 
-// decodeDue turns rows into jobs.
+// decodeDue turns rows into jobs. Reading JSON is most of a claim's work, so that
+// it is shared among the processors, and what many jobs have in common is read once.
 func decodeDue(rows []dueRow) ([]job.Due, error) {
 	due := make([]job.Due, len(rows))
-	for i := range rows {
-		r := &rows[i]
-		schedule, request, policy, err := r.decode()
-		if err != nil {
-			return nil, r.broken(err)
-		}
-		due[i].Job = job.Job{
-			Definition: job.Definition{ID: r.ID, Schedule: schedule, Request: request, Policy: policy},
-			Status:     r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, NextRunAt: r.NextRunAt,
-			Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DueAt: r.DueAt,
-		}
+	const worthSharing = 128
+	share := len(rows)
+	if len(rows) > worthSharing {
+		share = (len(rows) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	}
-	return due, nil
+	var group errgroup.Group
+	for from := 0; from < len(rows); from += share {
+		to := min(from+share, len(rows))
+		group.Go(func() error {
+			d := dueDecoder{schedules: map[string]trigger.Spec{}, policies: map[string]job.Policy{}}
+			for i := from; i < to; i++ {
+				if err := d.decode(&rows[i], &due[i].Job); err != nil {
+					return rows[i].broken(err)
+				}
+			}
+			return nil
+		})
+	}
+	return due, group.Wait()
+}
+
+// dueDecoder remembers the schedules and policies it has read.
+type dueDecoder struct {
+	schedules map[string]trigger.Spec
+	policies  map[string]job.Policy
+}
+
+func (d *dueDecoder) decode(r *dueRow, j *job.Job) error {
+	schedule, known := d.schedules[r.Schedule]
+	if !known {
+		if err := json.Unmarshal([]byte(r.Schedule), &schedule); err != nil {
+			return err
+		}
+		d.schedules[r.Schedule] = schedule
+	}
+	policy, known := d.policies[r.Policy]
+	if !known {
+		if err := json.Unmarshal([]byte(r.Policy), &policy); err != nil {
+			return err
+		}
+		d.policies[r.Policy] = policy
+	}
+	policy.Success.Status = slices.Clone(policy.Success.Status) // each job has its own
+	*j = job.Job{
+		Definition: job.Definition{ID: r.ID, Schedule: schedule, Policy: policy},
+		Status:     r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, NextRunAt: r.NextRunAt,
+		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DueAt: r.DueAt,
+	}
+	return json.Unmarshal([]byte(r.Request), &j.Request)
+}
+
+// broken tells of a due job that cannot be read.
+func (r *dueRow) broken(err error) error {
+	return &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored job %q cannot be read", r.ID), Err: err}
 }

@@ -2,14 +2,10 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"schedule-server/pkg/job"
 )
@@ -41,13 +37,6 @@ func fail(doing string, err error) error {
 		return &job.Error{Code: job.CodeConflict, Detail: "there is one with this id already", Err: fmt.Errorf("%s: %w", doing, err)}
 	}
 	return &job.Error{Code: job.CodeInternal, Detail: "the database refused a statement", Err: fmt.Errorf("%s: %w", doing, err)}
-}
-
-// isClosed reports a connection that broke or was closed.
-func isClosed(err error) bool {
-	var connect *pgconn.ConnectError
-	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || errors.As(err, &connect) ||
-		strings.Contains(err.Error(), "conn closed") || errors.Is(err, sql.ErrTxDone)
 }
 
 // storable reports whether a text can be a value in both databases: PostgreSQL

@@ -39,7 +39,7 @@ func (s *Store) countFailures(ctx context.Context, tx *sqlx.Tx, finished []*job.
 	slices.SortStableFunc(finished, func(a, b *job.Run) int {
 		return cmp.Or(cmp.Compare(finishedAt(a), finishedAt(b)), cmp.Compare(a.ID, b.ID))
 	})
-	streaks, err := s.lockStreaks(ctx, tx, finished)
+	streaks, err := s.readStreaks(ctx, tx, finished)
 	if err != nil || len(streaks) == 0 {
 		return err
 	}
@@ -66,9 +66,9 @@ func finishedAt(r *job.Run) job.Instant {
 	return *r.FinishedAt
 }
 
-// lockStreaks reads the jobs whose count may change: those with a failed run, and
-// those that had failures and now succeeded.
-func (s *Store) lockStreaks(ctx context.Context, tx *sqlx.Tx, finished []*job.Run) (map[string]*streak, error) {
+// readStreaks reads the jobs whose count may change: those with a failed run, and
+// those that had failures and now succeeded. They are locked: their last runs were just written.
+func (s *Store) readStreaks(ctx context.Context, tx *sqlx.Tx, finished []*job.Run) (map[string]*streak, error) {
 	all, failed := map[string]bool{}, map[string]bool{}
 	for _, run := range finished {
 		all[run.JobID] = true
@@ -78,7 +78,7 @@ func (s *Store) lockStreaks(ctx context.Context, tx *sqlx.Tx, finished []*job.Ru
 	}
 	var rows []streak
 	err := selectAll(ctx, tx, &rows, "SELECT j.id, j.status, j.version, j.failures, d.request, d.policy"+jobTables+
-		"WHERE "+s.d.in("j.id", ":all")+" AND (j.failures > 0 OR "+s.d.in("j.id", ":failed")+") ORDER BY j.id"+s.d.forUpdate("j"),
+		"WHERE "+s.d.in("j.id", ":all")+" AND (j.failures > 0 OR "+s.d.in("j.id", ":failed")+") ORDER BY j.id",
 		args{"all": s.d.list(sortedKeys(all)), "failed": s.d.list(sortedKeys(failed))})
 	streaks := make(map[string]*streak, len(rows))
 	for i := range rows {
@@ -156,12 +156,12 @@ func (s *Store) writeStreaks(ctx context.Context, tx *sqlx.Tx, streaks map[strin
 			pauses.add(id, st.pauseReason, st.pausedAt)
 		}
 	}
-	_, err := exec(ctx, tx, "UPDATE jobs SET failures = v.failures FROM "+s.d.rows("id TEXT", "failures BIGINT")+
+	_, err := execute(ctx, tx, "UPDATE jobs SET failures = v.failures FROM "+s.d.rows("id TEXT", "failures BIGINT")+
 		" AS v WHERE jobs.id = v.id", args{"rows": counts.text()})
 	if err != nil || pauses.n == 0 {
 		return err
 	}
-	_, err = exec(ctx, tx, `UPDATE jobs SET status = 'paused', pause_reason = v.reason, paused_until = NULL,
+	_, err = execute(ctx, tx, `UPDATE jobs SET status = 'paused', pause_reason = v.reason, paused_until = NULL,
 			next_run_at = NULL, due_at = NULL,
 			updated_at = CASE WHEN jobs.updated_at < v.paused_at THEN v.paused_at ELSE jobs.updated_at END
 		FROM `+s.d.rows("id TEXT", "reason TEXT", "paused_at BIGINT")+" AS v WHERE jobs.id = v.id", args{"rows": pauses.text()})

@@ -79,7 +79,7 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 		return page, nil // nothing is stored under such a text
 	}
 	where, a := s.jobFilter(&q)
-	if _, err := selectOne(ctx, s.r, &page.Total, "SELECT count(*) FROM jobs j"+where.String(), a); err != nil {
+	if _, err := readOne(ctx, s, &page.Total, "SELECT count(*) FROM jobs j"+where.String(), a); err != nil {
 		return page, fail("count jobs", err)
 	}
 	limit := max(1, min(q.Limit, maxPage))
@@ -195,7 +195,5 @@ func (s *Store) jobRows(ctx context.Context, o order, where conditions, a args, 
 			where = where.and("(j." + o.column + ", j.id) " + compare + " (:after_key, :after_id)")
 		}
 	}
-	var rows []jobRow
-	err := selectAll(ctx, s.r, &rows, "SELECT "+jobColumns+jobTables+where.String()+" ORDER BY "+by+" LIMIT :limit", a)
-	return rows, err
+	return readAll[jobRow](ctx, s, "SELECT "+jobColumns+jobTables+where.String()+" ORDER BY "+by+" LIMIT :limit", a)
 }

@@ -70,8 +70,11 @@ func (s *Store) lockJob(ctx context.Context, tx *sqlx.Tx, id string) (*jobRow, e
 	if !storable(id) {
 		return nil, nil
 	}
+	if err := s.d.lockJobs(ctx, tx, []string{id}); err != nil {
+		return nil, err
+	}
 	var row jobRow
-	found, err := selectOne(ctx, tx, &row, "SELECT "+jobColumns+jobTables+"WHERE j.id = :id"+s.d.forUpdate("j"), args{"id": id})
+	found, err := selectOne(ctx, tx, &row, "SELECT "+jobColumns+jobTables+"WHERE j.id = :id", args{"id": id})
 	if !found {
 		return nil, err
 	}
@@ -95,7 +98,7 @@ func (s *Store) insertJob(ctx context.Context, tx *sqlx.Tx, j *job.Job) error {
 	if err != nil {
 		return err
 	}
-	_, err = exec(ctx, tx, `INSERT INTO jobs (id, status, next_run_at, due_at, last_run_at, last_state, failures, version, ran_version,
+	_, err = execute(ctx, tx, `INSERT INTO jobs (id, status, next_run_at, due_at, last_run_at, last_state, failures, version, ran_version,
 			created_at, updated_at, pause_reason, paused_until, type, host, name, tags, search, last_run)
 		VALUES (:id, :status, :next_run_at, :due_at, :last_run_at, :last_state, 0, :version, 0,
 			:created_at, :updated_at, :pause_reason, :paused_until, :type, :host, :name, :tags, :search, :last_run)`, a)
@@ -107,7 +110,7 @@ func (s *Store) insertDefinition(ctx context.Context, tx *sqlx.Tx, d *job.Defini
 	if err != nil {
 		return err
 	}
-	_, err = exec(ctx, tx, `INSERT INTO definitions (job_id, version, description, schedule, request, policy)
+	_, err = execute(ctx, tx, `INSERT INTO definitions (job_id, version, description, schedule, request, policy)
 		VALUES (:id, :version, :description, :schedule, :request, :policy)`,
 		args{"id": d.ID, "version": version, "description": d.Description,
 			"schedule": row.Schedule, "request": row.Request, "policy": row.Policy})
@@ -125,7 +128,7 @@ func (s *Store) updateJob(ctx context.Context, tx *sqlx.Tx, old *jobRow, j *job.
 		return err
 	}
 	if old.RanVersion != old.Version {
-		if _, err := exec(ctx, tx, "DELETE FROM definitions WHERE job_id = :id AND version = :version",
+		if _, err := execute(ctx, tx, "DELETE FROM definitions WHERE job_id = :id AND version = :version",
 			args{"id": j.ID, "version": old.Version}); err != nil {
 			return err
 		}
@@ -138,7 +141,7 @@ func (s *Store) updateJob(ctx context.Context, tx *sqlx.Tx, old *jobRow, j *job.
 	if restarts(old, j) {
 		a["failures"] = 0
 	}
-	_, err = exec(ctx, tx, `UPDATE jobs SET status = :status, next_run_at = :next_run_at, due_at = :due_at,
+	_, err = execute(ctx, tx, `UPDATE jobs SET status = :status, next_run_at = :next_run_at, due_at = :due_at,
 			failures = :failures, version = :version, created_at = :created_at, updated_at = :updated_at,
 			pause_reason = :pause_reason, paused_until = :paused_until, type = :type, host = :host, name = :name,
 			tags = :tags, search = :search
@@ -162,7 +165,7 @@ func (s *Store) blankDefinition(ctx context.Context, tx *sqlx.Tx, old *jobRow) e
 	if old.RanVersion == old.Version {
 		return nil
 	}
-	_, err := exec(ctx, tx, `UPDATE definitions SET description = '', schedule = '', request = '', policy = ''
+	_, err := execute(ctx, tx, `UPDATE definitions SET description = '', schedule = '', request = '', policy = ''
 		WHERE job_id = :id AND version = :version`, args{"id": old.ID, "version": old.Version})
 	return err
 }
@@ -184,7 +187,7 @@ func (s *Store) DeleteJob(ctx context.Context, id string, ifVersion int64, now j
 			return callerError{job.Errorf(job.CodePreconditionFailed,
 				"the job %q is at version %d, not %d", id, old.Version, ifVersion)}
 		}
-		if _, err := exec(ctx, tx, "DELETE FROM jobs WHERE id = :id", args{"id": id}); err != nil {
+		if _, err := execute(ctx, tx, "DELETE FROM jobs WHERE id = :id", args{"id": id}); err != nil {
 			return err
 		}
 		if err := s.blankDefinition(ctx, tx, old); err != nil {
@@ -202,7 +205,7 @@ func (s *Store) GetJob(ctx context.Context, id string) (*job.Job, error) {
 		return nil, job.NotFound("job", id)
 	}
 	var row jobRow
-	found, err := selectOne(ctx, s.r, &row, "SELECT "+jobColumns+jobTables+"WHERE j.id = :id", args{"id": id})
+	found, err := readOne(ctx, s, &row, "SELECT "+jobColumns+jobTables+"WHERE j.id = :id", args{"id": id})
 	switch {
 	case err != nil:
 		return nil, fail("get job", err)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations
@@ -20,16 +19,21 @@ var migrations embed.FS
 const migrateTimeout = 60 * time.Second
 
 // migrate brings the schema up to date, under a lock that only one process at a time can hold.
-func migrate(ctx context.Context, d dialect, db *sql.DB) error {
-	name, folder, locker, err := d.migration()
+func migrate(ctx context.Context, a *address, db *sql.DB) error {
+	name, folder, options, err := a.dialect.migration()
 	if err != nil {
 		return err
 	}
+	unlock, err := a.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	files, err := fs.Sub(migrations, folder)
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(name, db, files, goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(name, db, files, append(options, goose.WithDisableGlobalRegistry(true))...)
 	if err != nil {
 		return err
 	}
@@ -39,37 +43,22 @@ func migrate(ctx context.Context, d dialect, db *sql.DB) error {
 	return nil
 }
 
-// exclusive is the lock of a SQLite file while its schema changes: SQLite's own
-// exclusive mode, which outlasts the transactions of the single migrations and
-// ends with the process, however that ends.
-type exclusive struct{}
-
-// SessionLock waits until no other connection uses the file, and takes it.
-func (exclusive) SessionLock(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, "PRAGMA locking_mode = EXCLUSIVE"); err != nil {
-		return err
+// lockFile keeps other processes from migrating a SQLite file: an exclusive
+// transaction on an empty database beside it. It ends with the process, however
+// that ends. The file itself cannot be held that way, because each migration is a
+// transaction of its own; and the lock's file stays, because removing it would let
+// two processes lock two files of one name.
+func lockFile(ctx context.Context, file string) (unlock func(), err error) {
+	db, err := sql.Open("sqlite3", fileDSN(file+"-lock", fmt.Sprintf("_busy_timeout=%d&_txlock=exclusive", migrateTimeout.Milliseconds())))
+	if err != nil {
+		return nil, err
 	}
-	deadline := time.Now().Add(migrateTimeout)
-	for {
-		_, err := conn.ExecContext(ctx, "BEGIN EXCLUSIVE; COMMIT")
-		if err == nil || classify(err) != faultBusy || time.Now().After(deadline) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for another process to bring the schema up to date: %w", err), db.Close())
 	}
+	return func() {
+		_ = tx.Rollback() // nothing was written
+		_ = db.Close()
+	}, nil
 }
-
-// SessionUnlock gives the file back: SQLite does so at the first read in normal mode.
-func (exclusive) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
-	if _, err := conn.ExecContext(ctx, "PRAGMA locking_mode = NORMAL"); err != nil {
-		return err
-	}
-	var n int
-	return conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&n)
-}
-
-var _ lock.SessionLocker = exclusive{}

@@ -198,7 +198,7 @@ func (s *Store) updateRuns(ctx context.Context, tx *sqlx.Tx, rows *rowset, respo
 	if responses {
 		set, columns = ", response = v.response", append(columns, "response TEXT")
 	}
-	_, err := exec(ctx, tx, `UPDATE runs SET state = v.state, reason = v.reason, open = v.open, touched_at = v.touched_at,
+	_, err := execute(ctx, tx, `UPDATE runs SET state = v.state, reason = v.reason, open = v.open, touched_at = v.touched_at,
 			started_at = v.started_at, finished_at = v.finished_at, attempt_started = v.attempt_started, attempts = v.attempts`+set+
 		" FROM "+s.d.rows(columns...)+" AS v WHERE runs.id = v.id", args{"rows": rows.text()})
 	return err
@@ -215,8 +215,12 @@ func (s *Store) writeLastRuns(ctx context.Context, tx *sqlx.Tx, ended []*job.Run
 			last[run.JobID] = run
 		}
 	}
+	ids := sortedKeys(last)
+	if err := s.d.lockJobs(ctx, tx, ids); err != nil {
+		return err
+	}
 	var rows rowset
-	for _, id := range sortedKeys(last) { // always in the same order, so that two recorders do not lock crosswise
+	for _, id := range ids {
 		run := last[id]
 		text, err := encode("outcome", run.LastRun())
 		if err != nil {
@@ -224,7 +228,7 @@ func (s *Store) writeLastRuns(ctx context.Context, tx *sqlx.Tx, ended []*job.Run
 		}
 		rows.add(id, run.ScheduledAt, string(run.State), text)
 	}
-	_, err := exec(ctx, tx, `UPDATE jobs SET last_run_at = v.last_run_at, last_state = v.last_state, last_run = v.last_run
+	_, err := execute(ctx, tx, `UPDATE jobs SET last_run_at = v.last_run_at, last_state = v.last_state, last_run = v.last_run
 		FROM `+s.d.rows("id TEXT", "last_run_at BIGINT", "last_state TEXT", "last_run TEXT")+` AS v
 		WHERE jobs.id = v.id AND (jobs.last_run_at IS NULL OR jobs.last_run_at <= v.last_run_at)`, args{"rows": rows.text()})
 	return err

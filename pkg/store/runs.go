@@ -20,7 +20,7 @@ func (s *Store) GetRun(ctx context.Context, id string) (*job.Run, error) {
 		Response *string `db:"response"`
 		Request  *string `db:"request"`
 	}
-	found, err := selectOne(ctx, s.r, &row, "SELECT "+runColumns+`, r.response, d.request FROM runs r
+	found, err := readOne(ctx, s, &row, "SELECT "+runColumns+`, r.response, d.request FROM runs r
 		LEFT JOIN definitions d ON d.job_id = r.job_id AND d.version = r.job_version WHERE r.id = :id`, args{"id": id})
 	switch {
 	case err != nil:
@@ -63,8 +63,7 @@ func (s *Store) ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, erro
 	}
 	limit := max(1, min(q.Limit, maxPage))
 	a["limit"] = limit + 1
-	var rows []runRow
-	err = selectAll(ctx, s.r, &rows, "SELECT "+runColumns+" FROM runs r"+where.String()+" ORDER BY r.id DESC LIMIT :limit", a)
+	rows, err := readAll[runRow](ctx, s, "SELECT "+runColumns+" FROM runs r"+where.String()+" ORDER BY r.id DESC LIMIT :limit", a)
 	if err != nil {
 		return page, fail("list runs", err)
 	}
@@ -134,11 +133,11 @@ func runsOf(rows []runRow) ([]job.Run, error) {
 // after afterID, with the attempts made so far.
 func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error) {
 	// The expression keeps both databases from walking all runs in the order of their ids.
-	var rows []struct {
+	type staleRow struct {
 		runRow
 		definitionRow
 	}
-	err := selectAll(ctx, s.r, &rows, "SELECT "+runColumns+`, d.schedule, d.request, d.policy FROM (
+	rows, err := readAll[staleRow](ctx, s, "SELECT "+runColumns+`, d.schedule, d.request, d.policy FROM (
 			SELECT o.id AS open_id FROM runs o WHERE o.open = 1 AND o.touched_at < :since AND o.cancel_reason IS NULL
 				AND o.id || '' > :after ORDER BY o.id || '' LIMIT :limit) AS stale
 		JOIN runs r ON r.id = stale.open_id
@@ -164,11 +163,10 @@ func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, after
 
 // StillOpen says which of the runs have not ended; ids of unknown runs are left out.
 func (s *Store) StillOpen(ctx context.Context, ids []string) ([]string, error) {
-	open := []string{}
 	if ids = storableOf(ids); len(ids) == 0 {
-		return open, nil
+		return nil, nil
 	}
-	err := selectAll(ctx, s.r, &open, "SELECT r.id FROM runs r WHERE "+s.d.in("r.id", ":ids")+" AND r.open = 1 ORDER BY r.id",
+	open, err := readAll[string](ctx, s, "SELECT r.id FROM runs r WHERE "+s.d.in("r.id", ":ids")+" AND r.open = 1 ORDER BY r.id",
 		args{"ids": s.d.list(ids)})
 	return open, fail("look for open runs", err)
 }
@@ -179,7 +177,7 @@ func (s *Store) Touch(ctx context.Context, ids []string, now job.Instant) error 
 		return nil
 	}
 	return s.write(ctx, "touch runs", func(tx *sqlx.Tx) error {
-		_, err := exec(ctx, tx, "UPDATE runs SET touched_at = :now WHERE "+s.d.in("id", ":ids")+
+		_, err := execute(ctx, tx, "UPDATE runs SET touched_at = :now WHERE "+s.d.in("id", ":ids")+
 			" AND open = 1 AND touched_at < :now", args{"now": int64(now), "ids": s.d.list(ids)})
 		return err
 	})

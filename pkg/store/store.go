@@ -47,7 +47,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if s.w, s.r, err = a.connect(o.MaxOpen); err != nil {
 		return nil, a.unavailable(err)
 	}
-	if err := migrate(ctx, s.d, s.w.DB); err != nil {
+	if err := migrate(ctx, a, s.w.DB); err != nil {
 		_ = s.Close() // the first error is the one to tell
 		return nil, a.unavailable(err)
 	}

@@ -37,7 +37,7 @@ func (s *Store) write(ctx context.Context, doing string, work func(tx *sqlx.Tx) 
 func (s *Store) writeOnce(ctx context.Context, work func(tx *sqlx.Tx) error) (again bool, err error) {
 	tx, err := s.w.BeginTxx(ctx, nil)
 	if err != nil {
-		return classify(err) == faultAway && isClosed(err), err
+		return isCut(err), err
 	}
 	defer func() { _ = tx.Rollback() }() // after a commit this does nothing
 	if err := work(tx); err != nil {
@@ -47,7 +47,7 @@ func (s *Store) writeOnce(ctx context.Context, work func(tx *sqlx.Tx) error) (ag
 		}
 		kind := classify(err)
 		// A duplicate is a row that another transaction wrote between our look and our write.
-		return kind == faultAgain || kind == faultDuplicate || kind == faultAway && isClosed(err), err
+		return kind == faultAgain || kind == faultDuplicate || isCut(err), err
 	}
 	// A commit that broke off may have happened: only a plain "undone" is tried again.
 	err = tx.Commit()
@@ -69,8 +69,8 @@ func bind(q conn, text string, a args) (string, []any, error) {
 	return q.Rebind(query), values, nil
 }
 
-// exec runs a statement and counts the rows it changed.
-func exec(ctx context.Context, q conn, text string, a args) (int64, error) {
+// execute runs a statement and counts the rows it changed.
+func execute(ctx context.Context, q conn, text string, a args) (int64, error) {
 	query, values, err := bind(q, text, a)
 	if err != nil {
 		return 0, err
@@ -102,4 +102,25 @@ func selectOne(ctx context.Context, q conn, dst any, text string, a args) (bool,
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// readAll is selectAll outside a transaction, done again when the connection had been cut.
+func readAll[T any](ctx context.Context, s *Store, text string, a args) (rows []T, err error) {
+	for range maxTries {
+		rows = nil
+		if err = selectAll(ctx, s.r, &rows, text, a); err == nil || !isCut(err) {
+			break
+		}
+	}
+	return rows, err
+}
+
+// readOne is selectOne outside a transaction, done again when the connection had been cut.
+func readOne(ctx context.Context, s *Store, dst any, text string, a args) (found bool, err error) {
+	for range maxTries {
+		if found, err = selectOne(ctx, s.r, dst, text, a); err == nil || !isCut(err) {
+			break
+		}
+	}
+	return found, err
 }

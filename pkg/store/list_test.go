@@ -1,0 +1,228 @@
+package store
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// ids reads all pages of a list.
+func (b *bundle) ids(q job.JobQuery) (ids []string) {
+	b.t.Helper()
+	for range 1000 {
+		page, err := b.ListJobs(b.t.Context(), q)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		for i := range page.Jobs {
+			ids = append(ids, page.Jobs[i].ID)
+		}
+		if q.Cursor = page.NextCursor; q.Cursor == "" {
+			return ids
+		}
+	}
+	b.t.Fatal("the list has no end")
+	return nil
+}
+
+func testFilters(t *testing.T, b *bundle) {
+	b.create(
+		newJob("alpha", func(j *job.Job) {
+			j.Name, j.Tags, j.Request.URL = "Größe ÄÖÜ", []string{"billing", "eu"}, "https://API.Example.com:8443/Path?x=1"
+		}),
+		newJob("Beta_1", func(j *job.Job) {
+			j.Name, j.Tags = "100% done", []string{"eu"}
+			j.Schedule = trigger.Spec{Type: trigger.TypeCron, Expression: "* * * * *"}
+			j.Pause(nil, "")
+		}),
+		newJob("beta-2", func(j *job.Job) {
+			j.Status, j.NextRunAt, j.DueAt, j.Tags = job.StatusCompleted, nil, nil, []string{",", "e"}
+			at := t0
+			j.Schedule = trigger.Spec{Type: trigger.TypeDate, At: &at}
+			j.LastRun = &job.LastRun{ID: "x", State: job.StateFailed, ScheduledAt: t0}
+		}),
+	)
+	for _, c := range []struct {
+		q    job.JobQuery
+		want string
+	}{
+		{job.JobQuery{}, "Beta_1 alpha beta-2"},
+		{job.JobQuery{Text: "BETA"}, "Beta_1 beta-2"},
+		{job.JobQuery{Text: "größe äö"}, "alpha"},
+		{job.JobQuery{Text: "example.com:8443/path"}, "alpha"},
+		{job.JobQuery{Text: "BILL"}, "alpha"},
+		{job.JobQuery{Text: "100%"}, "Beta_1"},
+		{job.JobQuery{Text: "%"}, "Beta_1"},
+		{job.JobQuery{Text: "_"}, "Beta_1"},
+		{job.JobQuery{Text: "a_1"}, "Beta_1"},
+		{job.JobQuery{Text: "'; DROP TABLE jobs; --"}, ""},
+		{job.JobQuery{IDContains: "eta"}, "Beta_1 beta-2"},
+		{job.JobQuery{IDContains: "b"}, "beta-2"},
+		{job.JobQuery{IDContains: "_"}, "Beta_1"},
+		{job.JobQuery{IDContains: "%"}, ""},
+		{job.JobQuery{Unfinished: true}, "Beta_1 alpha"},
+		{job.JobQuery{Tags: []string{"eu"}}, "Beta_1 alpha"},
+		{job.JobQuery{Tags: []string{"eu", "billing"}}, "alpha"},
+		{job.JobQuery{Tags: []string{"e"}}, "beta-2"},
+		{job.JobQuery{Tags: []string{","}}, "beta-2"},
+		{job.JobQuery{Tags: []string{"EU"}}, ""},
+		{job.JobQuery{Tags: []string{"%"}}, ""},
+		{job.JobQuery{Type: "cron"}, "Beta_1"},
+		{job.JobQuery{Status: job.StatusPaused}, "Beta_1"},
+		{job.JobQuery{LastState: job.StateFailed}, "beta-2"},
+		{job.JobQuery{Host: "api.example.COM"}, "alpha"},
+		{job.JobQuery{Host: "example.com", Text: "beta", Status: job.StatusCompleted}, "beta-2"},
+		{job.JobQuery{Text: "nul\x00"}, ""},
+		{job.JobQuery{IDContains: "\xff"}, ""},
+	} {
+		c.q.Limit = 2
+		if got := strings.Join(b.ids(c.q), " "); got != c.want {
+			t.Errorf("%+v gives %q, not %q", c.q, got, c.want)
+		}
+		page, err := b.ListJobs(t.Context(), c.q)
+		if err != nil || page.Total != int64(len(strings.Fields(c.want))) {
+			t.Errorf("%+v counts %d: %v", c.q, page.Total, err)
+		}
+	}
+}
+
+func testOrderAndPages(t *testing.T, b *bundle) {
+	for i := range 12 {
+		b.create(newJob(fmt.Sprintf("j%02d", i), func(j *job.Job) {
+			j.Name = []string{"same", "B", "a", "ä"}[i%4]
+			j.UpdatedAt = t0 + job.Instant(i%3)
+			next := t0 + job.Instant(i/2%3)
+			j.NextRunAt, j.DueAt = &next, &next
+			if i%5 == 4 {
+				j.Pause(nil, "")
+			}
+		}))
+	}
+	all := make([]job.Job, 0, 12)
+	for _, id := range b.ids(job.JobQuery{Limit: 5}) {
+		all = append(all, *b.get(id))
+	}
+	for _, sort := range []string{"", "id", "name", "next_run_at", "updated_at"} {
+		for _, descending := range []bool{false, true} {
+			want := slices.Clone(all)
+			slices.SortFunc(want, func(x, y job.Job) int { return compareJobs(&x, &y, sort, descending) })
+			for _, limit := range []int{1, 2, 3, 5, 12, 500} {
+				got := b.ids(job.JobQuery{Sort: sort, Descending: descending, Limit: limit})
+				wantEqual(t, fmt.Sprintf("order %q descending %t in pages of %d", sort, descending, limit), got, idsOf(want))
+			}
+		}
+	}
+	_, err := b.ListJobs(t.Context(), job.JobQuery{Sort: "id; DROP TABLE jobs", Limit: 1})
+	wantCode(t, err, job.CodeInvalid)
+}
+
+// compareJobs says the order that lists promise: by key, then by id, those without a key last.
+func compareJobs(x, y *job.Job, sort string, descending bool) int {
+	sign := 1
+	if descending {
+		sign = -1
+	}
+	order := 0
+	switch sort {
+	case "name":
+		order = strings.Compare(x.Name, y.Name)
+	case "updated_at":
+		order = int(x.UpdatedAt - y.UpdatedAt)
+	case "next_run_at":
+		if (x.NextRunAt == nil) != (y.NextRunAt == nil) {
+			if x.NextRunAt == nil {
+				return 1
+			}
+			return -1
+		}
+		if x.NextRunAt != nil {
+			order = int(*x.NextRunAt - *y.NextRunAt)
+		}
+	}
+	if order == 0 {
+		order = strings.Compare(x.ID, y.ID)
+	}
+	return sign * order
+}
+
+func idsOf(jobs []job.Job) []string {
+	ids := make([]string, len(jobs))
+	for i := range jobs {
+		ids[i] = jobs[i].ID
+	}
+	return ids
+}
+
+func testPagesUnderChange(t *testing.T, b *bundle) {
+	for i := range 20 {
+		b.create(newJob(fmt.Sprintf("j%02d", i), dueAt(t0+job.Instant(i))))
+	}
+	for _, sort := range []string{"id", "next_run_at"} {
+		var got []string
+		q := job.JobQuery{Sort: sort, Limit: 4}
+		for step := 0; ; step++ {
+			page, err := b.ListJobs(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, idsOf(page.Jobs)...)
+			if q.Cursor = page.NextCursor; q.Cursor == "" {
+				break
+			}
+			// The last row seen goes away, and a new one comes in front of it.
+			if _, err := b.DeleteJob(t.Context(), got[len(got)-1], 0, t0); err != nil {
+				t.Fatal(err)
+			}
+			b.create(newJob(fmt.Sprintf("a-%s-%d", sort, step), dueAt(t0-100)))
+		}
+		slices.Sort(got)
+		if len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Fatalf("sorted by %s, a job was listed twice: %v", sort, got)
+		}
+		for i := range 20 {
+			id := fmt.Sprintf("j%02d", i)
+			if _, err := b.GetJob(t.Context(), id); err == nil && !slices.Contains(got, id) {
+				t.Fatalf("sorted by %s, %s was passed over: %v", sort, id, got)
+			}
+		}
+	}
+}
+
+func testCursors(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	for i := range 4 {
+		b.create(newJob(fmt.Sprintf("j%d", i)))
+	}
+	b.claimAll(t0)
+	jobs, err := b.ListJobs(ctx, job.JobQuery{Limit: 1, Sort: "name"})
+	if err != nil || jobs.NextCursor == "" {
+		t.Fatal(jobs, err)
+	}
+	runs, err := b.ListRuns(ctx, job.RunQuery{Limit: 1})
+	if err != nil || runs.NextCursor == "" {
+		t.Fatal(runs, err)
+	}
+	forged := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	for _, cursor := range []string{"x", "!", "e30", forged("null"), forged(`{"l":"jobs:id:false","i":5}`), forged(`{"l":"jobs:id:false","i":"a\u0000"}`),
+		runs.NextCursor, jobs.NextCursor, strings.Repeat("A", 1<<16)} {
+		_, err := b.ListJobs(ctx, job.JobQuery{Limit: 1, Cursor: cursor})
+		wantCode(t, err, job.CodeInvalid)
+		wantContains(t, err.Error(), "cursor: ")
+		if cursor == runs.NextCursor {
+			continue
+		}
+		_, err = b.ListRuns(ctx, job.RunQuery{Limit: 1, Cursor: cursor})
+		wantCode(t, err, job.CodeInvalid)
+		wantContains(t, err.Error(), "cursor: ")
+	}
+	for _, text := range []string{`{"l":"jobs:name:false","i":"j1","n":5}`, `{"l":"jobs:name:false","i":"j1"}`} {
+		if _, err := b.ListJobs(ctx, job.JobQuery{Limit: 1, Sort: "name", Cursor: forged(text)}); err != nil && job.CodeOf(err) != job.CodeInvalid {
+			t.Fatalf("the cursor %s gives %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,285 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// t0 is the moment at which the tests play.
+const t0 = job.Instant(1_800_000_000_000)
+
+// suite is what every database must do alike.
+func suite() map[string]func(*testing.T, *bundle) {
+	return map[string]func(*testing.T, *bundle){
+		"jobs are kept whole":                    testRoundTrip,
+		"create, conflict, delete, version":      testVersions,
+		"change":                                 testChange,
+		"change by many at once":                 testChangeConcurrently,
+		"delete marks open runs":                 testDelete,
+		"lists: filters":                         testFilters,
+		"lists: order and pages":                 testOrderAndPages,
+		"lists: pages under change":              testPagesUnderChange,
+		"lists: broken cursors":                  testCursors,
+		"runs: pages and bounds":                 testListRuns,
+		"runs follow their definition":           testRunDefinition,
+		"start run":                              testStartRun,
+		"next due":                               testNextDue,
+		"claim":                                  testClaim,
+		"claim: order, after, limit":             testClaimOrder,
+		"claim: runs that exist":                 testClaimTwice,
+		"claim: statuses and ended runs":         testClaimStates,
+		"claim: undone as a whole":               testClaimUndone,
+		"claim by many at once":                  testClaimConcurrently,
+		"claim against pause, edit and deletion": testClaimAgainstChange,
+		"claim survives a reopening":             testReopen,
+		"record":                                 testRecord,
+		"record: any order, twice":               testRecordOrder,
+		"record by many at once":                 testRecordConcurrently,
+		"record: last run":                       testLastRun,
+		"record: failures in a row":              testFailures,
+		"record: 410 Gone":                       testGone,
+		"record: old definitions do not pause":   testOldDefinition,
+		"record: unknown runs":                   testUnknownRuns,
+		"cancel":                                 testCancel,
+		"stale runs and touch":                   testStale,
+		"hostile text":                           testHostileText,
+		"migrations: many at once":               testMigrateConcurrently,
+		"migrations: an existing database":       testMigrateExisting,
+		"errors: closed, canceled":               testFaults,
+	}
+}
+
+func TestStore(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) {
+		runSuite(t, func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "new", "schedule.db") })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		s := startPostgres(t)
+		runSuite(t, s.database)
+		t.Run("a connection that was cut", func(t *testing.T) { testCutConnection(t, newBundle(t, s.database(t))) })
+	})
+}
+
+func runSuite(t *testing.T, database func(*testing.T) string) {
+	for name, test := range suite() {
+		t.Run(name, func(t *testing.T) { test(t, newBundle(t, database(t))) })
+	}
+}
+
+// bundle is a database of a test's own, and what the tests do with it.
+type bundle struct {
+	t   *testing.T
+	url string
+	*Store
+	log *logBuffer
+}
+
+func newBundle(t *testing.T, url string) *bundle {
+	t.Helper()
+	b := &bundle{t: t, url: url, log: &logBuffer{}}
+	b.Store = b.open()
+	return b
+}
+
+// open is another handle on the same database, as another process has.
+func (b *bundle) open() *Store {
+	b.t.Helper()
+	s, err := Open(b.t.Context(), b.url, Options{Logger: slog.New(slog.NewTextHandler(b.log, nil))})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			b.t.Error(err)
+		}
+	})
+	return s
+}
+
+// logBuffer is a log that may be written by many.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// newJob is an active job, due at t0 and then every minute.
+func newJob(id string, edit ...func(*job.Job)) *job.Job {
+	anchor, next := t0, t0
+	j := &job.Job{
+		Definition: job.Definition{
+			ID: id, Name: "Name of " + id, Tags: []string{},
+			Schedule: trigger.Spec{Type: trigger.TypeInterval, Every: trigger.Duration(time.Minute), Anchor: &anchor},
+			Request:  job.Request{Method: "GET", URL: "http://example.com/" + id, Headers: map[string]string{}},
+			Policy:   job.DefaultPolicy(),
+		},
+		Status: job.StatusActive, NextRunAt: &next, DueAt: &next, CreatedAt: t0 - 1000, UpdatedAt: t0 - 1000,
+	}
+	j.Policy.MisfireGraceTime = job.Grace(time.Minute)
+	for _, e := range edit {
+		e(j)
+	}
+	return j
+}
+
+func dueAt(at job.Instant) func(*job.Job) {
+	return func(j *job.Job) { j.NextRunAt, j.DueAt = &at, &at }
+}
+
+// create writes jobs that must not be refused.
+func (b *bundle) create(jobs ...*job.Job) {
+	b.t.Helper()
+	for _, j := range jobs {
+		if err := b.CreateJob(b.t.Context(), j); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+func (b *bundle) get(id string) *job.Job {
+	b.t.Helper()
+	j, err := b.GetJob(b.t.Context(), id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return j
+}
+
+func (b *bundle) run(id string) *job.Run {
+	b.t.Helper()
+	r, err := b.GetRun(b.t.Context(), id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r
+}
+
+// change edits a job that must be there.
+func (b *bundle) change(id string, edit func(*job.Job)) *job.Job {
+	b.t.Helper()
+	_, after, err := b.ChangeJob(b.t.Context(), id, func(old *job.Job) (*job.Job, error) {
+		if old == nil {
+			return nil, fmt.Errorf("there is no job %q", id)
+		}
+		edit(old)
+		return old, nil
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return after
+}
+
+// claimAll claims what is due at a moment, each for one run to deliver, and plans the next in a minute.
+func (b *bundle) claimAll(now job.Instant) job.Claimed {
+	b.t.Helper()
+	got, err := b.Claim(b.t.Context(), job.Claim{Now: now, Limit: 1000}, everyMinute(now))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return got
+}
+
+func everyMinute(now job.Instant) func([]job.Due) []job.Verdict {
+	return func(due []job.Due) []job.Verdict {
+		verdicts := make([]job.Verdict, len(due))
+		for i := range due {
+			verdicts[i] = runOnce(&due[i], now)
+		}
+		return verdicts
+	}
+}
+
+// runOnce runs the due occurrence and plans the next a minute later.
+func runOnce(d *job.Due, now job.Instant) job.Verdict {
+	at := *d.NextRunAt
+	next := at.Add(time.Minute)
+	j := d.Job
+	j.NextRunAt, j.DueAt = &next, &next
+	return job.Verdict{Job: j, Runs: []job.Run{queuedRun(d.ID, at, now)}}
+}
+
+func queuedRun(jobID string, at, now job.Instant) job.Run {
+	return job.Run{
+		ID: job.OccurrenceID(jobID, at), Trigger: job.TriggerSchedule, State: job.StateQueued,
+		ScheduledAt: at, QueuedAt: &now, Queue: job.QueueDefault,
+	}
+}
+
+// record takes events in that must not be refused.
+func (b *bundle) record(events ...job.Event) []job.Run {
+	b.t.Helper()
+	runs, err := b.Record(b.t.Context(), events)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return runs
+}
+
+// started, failed and succeeded are events of the nth attempt.
+func started(id string, n int, at job.Instant) job.Event {
+	return job.Event{RunID: id, At: at, State: job.StateRunning, N: n}
+}
+
+func ended(id string, n int, at job.Instant, state job.State, status int) job.Event {
+	e := job.Event{RunID: id, At: at, State: state, N: n, Attempt: &job.Attempt{
+		N: n, StartedAt: at - 10, DurationMS: 10, StatusCode: &status, Reason: job.StatusReason(status), Worker: "host:1",
+	}, Response: &job.Response{StatusCode: status, Headers: map[string]string{"X-N": fmt.Sprint(n)}, Body: fmt.Sprint("body ", n), BodyEncoding: "text"}}
+	switch state {
+	case job.StateRetrying:
+		retry := at.Add(10 * time.Second)
+		e.Attempt.NextRetryAt = &retry
+	case job.StateSucceeded:
+		e.Reason, e.Attempt.Reason = job.ReasonOK, job.ReasonOK
+	default:
+		e.Reason = job.StatusReason(status)
+	}
+	return e
+}
+
+// wantCode fails unless the error has the code.
+func wantCode(t *testing.T, err error, code job.Code) {
+	t.Helper()
+	var known *job.Error
+	if !errors.As(err, &known) || known.Code != code {
+		t.Fatalf("the error is %v, not one with the code %s", err, code)
+	}
+}
+
+// wantEqual fails when two values differ.
+func wantEqual(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+func wantContains(t *testing.T, text, part string) {
+	t.Helper()
+	if !strings.Contains(text, part) {
+		t.Fatalf("%q does not contain %q", text, part)
+	}
+}
