@@ -67,20 +67,20 @@ type HTTP struct {
 
 // Check refuses an address that others can reach while there is no key to keep them out.
 func (h *HTTP) Check() error {
-	host, _, err := net.SplitHostPort(h.Listen)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(h.Listen); err != nil {
 		return fmt.Errorf("--listen: %q is not an address such as 127.0.0.1:8000", h.Listen)
 	}
-	if Loopback(host) || h.InsecureNoAuth {
+	if h.Local() || h.InsecureNoAuth {
 		return nil
 	}
 	return fmt.Errorf("--listen: %s can be reached from other machines and there is no API key: listen on 127.0.0.1, or pass --insecure-no-auth when something in front of it asks who is calling", h.Listen)
 }
 
-// Loopback reports whether a host can only be reached from this machine.
-func Loopback(host string) bool {
+// Local reports whether the address can only be reached from this machine.
+func (h *HTTP) Local() bool {
+	host, _, err := net.SplitHostPort(h.Listen)
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // Delivery says how calls are made.

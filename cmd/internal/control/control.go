@@ -1,0 +1,107 @@
+// Package control wires the roles that keep jobs and history: the beat, with its
+// reconciler and recorder, and the API.
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"schedule-server/cmd/internal/deliver"
+	"schedule-server/pkg/api"
+	"schedule-server/pkg/app"
+	"schedule-server/pkg/beat"
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/queue"
+	"schedule-server/pkg/recorder"
+	"schedule-server/pkg/store"
+	"schedule-server/pkg/trigger"
+)
+
+// Store opens the database. A server that is away is waited for, with one line
+// in the log; a file that cannot be used is an error that names it.
+func Store(ctx context.Context, p *app.Process, address string) (*store.Store, error) {
+	const pause = time.Second
+	for first := true; ; first = false {
+		s, err := store.Open(ctx, address, store.Options{Logger: p.Logger})
+		if err == nil || job.CodeOf(err) != job.CodeUnavailable || !strings.HasPrefix(address, "postgres") {
+			return s, err
+		}
+		if first {
+			p.Logger.Error("waiting for the database", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// AddRecorder adds the recorder to the group. It goes before whatever reports,
+// so that it stops after it.
+func AddRecorder(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, metrics prometheus.Registerer) error {
+	r, err := recorder.New(broker, s, recorder.Options{Name: p.ID, Metrics: metrics})
+	if err != nil {
+		return err
+	}
+	g.Add("recorder", r.Run)
+	return nil
+}
+
+// AddBeat adds a beat and its reconciler to the group.
+func AddBeat(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, metrics prometheus.Registerer) error {
+	b, err := beat.New(s, broker, broker, beat.Options{Now: deliver.Now, Logger: p.Logger, Metrics: metrics})
+	if err != nil {
+		return err
+	}
+	g.Add("reconciler", b.NewReconciler(s, s, broker).Run)
+	g.Add("beat", b.Run)
+	return nil
+}
+
+// AddAPI adds the API to the group, listening already, so that an address in use is known at once.
+func AddAPI(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, h app.HTTP, timeout time.Duration, metrics *prometheus.Registry) error {
+	parser := &trigger.Parser{}
+	server, err := api.New(api.Deps{
+		Service: api.NewService(s, broker, api.ServiceOptions{Parser: parser, Now: deliver.Now, Logger: p.Logger}),
+		Runs:    s,
+		Health:  health{s, broker},
+		Monitor: func(root string) http.Handler { return broker.Monitor(root, false) },
+		Metrics: metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
+	}, api.Options{Listen: h.Listen, BasePath: h.BasePath, ShutdownTimeout: timeout, Version: p.Version})
+	if err != nil {
+		return err
+	}
+	if _, err := server.Listen(); err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	g.Add("api", server.Run)
+	return nil
+}
+
+// health asks the neighbours of the API.
+type health struct {
+	store  *store.Store
+	broker *queue.Broker
+}
+
+func (h health) PingDatabase(ctx context.Context) error { return h.store.Ping(ctx) }
+func (h health) PingRedis(ctx context.Context) error    { return h.broker.Ping(ctx) }
+func (h health) Alive(ctx context.Context) (beats, workers int, err error) {
+	return h.broker.Alive(ctx)
+}
+
+// Redacted is a database URL as it may be shown.
+func Redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(unreadable)"
+	}
+	return u.Redacted()
+}

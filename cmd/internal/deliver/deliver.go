@@ -1,0 +1,33 @@
+// Package deliver wires the worker role. It links no SQL.
+package deliver
+
+import (
+	"time"
+
+	"schedule-server/pkg/app"
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/queue"
+	"schedule-server/pkg/worker"
+)
+
+// Now reads the clock as the roles see it: milliseconds in UTC.
+func Now() job.Instant { return job.Instant(time.Now().UnixMilli()) }
+
+// Broker opens the way to Redis. Redis need not be up.
+func Broker(p *app.Process, url string) (*queue.Broker, error) {
+	return queue.Open(queue.Options{URL: url, Logger: p.Logger, Now: Now, Name: p.ID})
+}
+
+// Add adds a worker to the group. The error names the faulty flag.
+func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, timeout time.Duration) error {
+	w, err := worker.New(broker, worker.Options{
+		Now: Now, Logger: p.Logger, Name: p.ID, Version: p.Version,
+		Allow: d.AllowTargets, Proxy: d.Proxy,
+	})
+	if err != nil {
+		return err
+	}
+	workers := broker.NewWorkers(w, queue.WorkerOptions{Concurrency: d.Concurrency, ShutdownTimeout: timeout})
+	g.Add("worker", workers.Run)
+	return nil
+}

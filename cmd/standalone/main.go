@@ -1,0 +1,76 @@
+// Command standalone is the whole service in one process: API, beat and worker,
+// with SQLite and, unless --redis-url is given, a Redis of its own.
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"schedule-server/cmd/internal/control"
+	"schedule-server/cmd/internal/deliver"
+	"schedule-server/pkg/app"
+	"schedule-server/pkg/queue"
+)
+
+type flags struct {
+	app.Log
+	app.HTTP
+	app.Database
+	RedisURL string `help:"redis://, rediss://, redis-sentinel:// or redis-cluster://. Default: a Redis inside this process." env:"REDIS_URL" group:"storage"`
+	app.Delivery
+	app.Lifetime
+}
+
+func main() {
+	var f flags
+	app.Main("schedule-server", "The whole service in one process.", &f, f.run)
+}
+
+func (f *flags) run(ctx context.Context, p *app.Process) error {
+	if err := f.HTTP.Check(); err != nil {
+		return err
+	}
+	if len(f.AllowTargets) == 0 && f.HTTP.Local() {
+		// Who can call this API can reach these targets anyway.
+		f.AllowTargets = []string{"loopback", "private"}
+		p.Logger.Info("loopback and private targets are allowed, because only this machine can reach the API; see --allow-targets")
+	}
+	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
+	if f.RedisURL == "" {
+		redis, err := queue.NewEmbedded()
+		if err != nil {
+			return err
+		}
+		f.RedisURL = redis.URL()
+		g.Add("redis", redis.Run)
+	}
+	broker, err := deliver.Broker(p, f.RedisURL)
+	if err != nil {
+		return err
+	}
+	defer broker.Close()
+	s, err := control.Store(ctx, p, f.Database.URL())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+
+	// What produces work is added after what takes it, and stops before it.
+	metrics := app.NewMetrics()
+	if err := control.AddRecorder(g, p, s, broker, metrics); err != nil {
+		return err
+	}
+	if err := deliver.Add(g, p, broker, f.Delivery, f.ShutdownTimeout); err != nil {
+		return err
+	}
+	if err := control.AddBeat(g, p, s, broker, metrics); err != nil {
+		return err
+	}
+	if err := control.AddAPI(g, p, s, broker, f.HTTP, f.ShutdownTimeout, metrics); err != nil {
+		return err
+	}
+	url := "http://" + f.Listen + f.BasePath
+	fmt.Printf("schedule-server %s\n  page        %s/\n  docs        %s/docs\n  monitoring  %s/monitoring\n  database    %s\n",
+		p.Version, url, url, url, control.Redacted(f.Database.URL()))
+	return g.Run(ctx)
+}

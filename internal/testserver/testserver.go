@@ -1,0 +1,134 @@
+// Package testserver starts real neighbours for tests: redis-server and
+// postgres, each on a free loopback port with a folder of its own, stopped by
+// process id when the test ends. It is imported by tests only. Where a program
+// is not installed the test is skipped, or, with CI=true, fails.
+package testserver
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startTimeout bounds how long a server may take until it answers.
+const startTimeout = 30 * time.Second
+
+// find is the path of a program, on PATH or matching one of the patterns, the
+// last one first. A missing program ends the test.
+func find(t testing.TB, program string, patterns ...string) string {
+	t.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	for _, pattern := range patterns {
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			return slices.Max(found)
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed", program)
+	}
+	t.Skipf("%s is not installed", program)
+	return ""
+}
+
+// FreePort is a loopback port on which nothing listens.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// Child is a process that does not outlive the test binary, even if that is killed.
+type Child struct {
+	Cmd *exec.Cmd
+	// Done closes when the process has ended.
+	Done chan struct{}
+}
+
+// StartChild starts a command.
+func StartChild(cmd *exec.Cmd) (*Child, error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	c := &Child{Cmd: cmd, Done: make(chan struct{})}
+	started := make(chan error)
+	go func() {
+		// The kernel takes the end of the thread for that of the parent: it must live as long as the child.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+		close(c.Done)
+	}()
+	return c, <-started
+}
+
+// End sends the process a signal and waits for its end.
+func (c *Child) End(signal syscall.Signal) {
+	_ = c.Cmd.Process.Signal(signal)
+	<-c.Done
+}
+
+// process is a server that can be killed and started again.
+type process struct {
+	t       testing.TB
+	command func() *exec.Cmd
+	answers func() bool
+	child   *Child
+}
+
+func newProcess(t testing.TB, command func() *exec.Cmd, answers func() bool) *process {
+	p := &process{t: t, command: command, answers: answers}
+	t.Cleanup(p.Kill)
+	p.Start()
+	return p
+}
+
+// Start starts the server and waits until it answers.
+func (p *process) Start() {
+	p.t.Helper()
+	child, err := StartChild(p.command())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.child = child
+	for deadline := time.Now().Add(startTimeout); !p.answers(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("%s does not answer", child.Cmd.Path)
+		}
+	}
+}
+
+// Kill ends the server as a crash would. Killing twice does no harm.
+func (p *process) Kill() { p.end(syscall.SIGKILL) }
+
+// Stop ends the server in good order.
+func (p *process) Stop() { p.end(syscall.SIGINT) }
+
+func (p *process) end(signal syscall.Signal) {
+	if p.child != nil {
+		p.child.End(signal)
+		p.child = nil
+	}
+}
+
+// Signal sends the server a signal, SIGSTOP and SIGCONT for example.
+func (p *process) Signal(signal syscall.Signal) { _ = p.child.Cmd.Process.Signal(signal) }
+
+func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
