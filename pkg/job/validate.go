@@ -3,7 +3,6 @@ package job
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -146,15 +145,8 @@ func CheckURL(text string) string {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "a URL holds no control characters"
 	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return "the URL cannot be read: " + strings.TrimPrefix(err.Error(), "parse ")
-	}
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https":
-		return "a URL begins with http:// or https://"
-	case u.Hostname() == "":
-		return "the URL has no host"
+	if _, err := ParseTarget(text); err != nil {
+		return err.Error()
 	}
 	return ""
 }

@@ -102,10 +102,10 @@ func scale(number string, unit time.Duration) (time.Duration, error) {
 	return time.Duration(total + part), nil
 }
 
-// String returns the shortest text form: "2d", "1d12h", "1h30m", "250ms", "0s".
+// String returns the text form: "2d", "1d12h", "1h30m", "250ms", "0s". Whole seconds below two minutes stay seconds: "60s".
 func (d Duration) String() string {
-	if d == 0 {
-		return "0s"
+	if seconds := d / Duration(time.Second); d%Duration(time.Second) == 0 && seconds > -120 && seconds < 120 {
+		return strconv.FormatInt(int64(seconds), 10) + "s"
 	}
 	rest, sign := uint64(d), ""
 	if d < 0 {

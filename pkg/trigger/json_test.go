@@ -13,7 +13,7 @@ func TestSpecJSON(t *testing.T) {
 	for in, want := range map[string]string{
 		`{"type":"cron","expression":"0 2 * * *","time_zone":"Asia/Shanghai","start_at":null,"end_at":null,"exclude":[]}`:                              "",
 		`{"type":"cron","fields":{"minute":5,"hour":"*/3"}}`:                                                                                           `{"type":"cron","fields":{"hour":"*/3","minute":"5"},"start_at":null,"end_at":null,"exclude":[]}`,
-		`{"type":"interval","every":"90s","anchor":"2026-11-18T15:00:00.1239+08:00"}`:                                                                  `{"type":"interval","every":"1m30s","anchor":"2026-11-18T07:00:00.123Z","start_at":null,"end_at":null,"exclude":[]}`,
+		`{"type":"interval","every":"90s","anchor":"2026-11-18T15:00:00.1239+08:00"}`:                                                                  `{"type":"interval","every":"90s","anchor":"2026-11-18T07:00:00.123Z","start_at":null,"end_at":null,"exclude":[]}`,
 		`{"type":"date","at":"2026-11-18T07:00:00Z","exclude":["sat-sun","2026-12-24/2027-01-02","12-25","22:00-06:00"]}`:                              `{"type":"date","at":"2026-11-18T07:00:00.000Z","start_at":null,"end_at":null,"exclude":[{"weekdays":["sat-sun"]},{"dates":["2026-12-24/2027-01-02"]},{"dates":["12-25"]},{"times":[{"from":"22:00","to":"06:00"}]}]}`,
 		`{"type":"cron","expression":"@daily","exclude":[{"name":"CN","dates":["10-01"],"weekdays":["sat"],"times":[{"from":"00:00","to":"24:00"}]}]}`: `{"type":"cron","expression":"@daily","start_at":null,"end_at":null,"exclude":[{"name":"CN","dates":["10-01"],"weekdays":["sat"],"times":[{"from":"00:00","to":"24:00"}]}]}`,
 	} {
@@ -72,7 +72,7 @@ func TestSpecJSONErrors(t *testing.T) {
 
 func TestDuration(t *testing.T) {
 	for in, want := range map[string]string{
-		"0": "0s", "0s": "0s", "10s": "10s", "90s": "1m30s", "1h30m": "1h30m", "24h": "1d", "36h": "1d12h", "2d": "2d",
+		"0": "0s", "0s": "0s", "10s": "10s", "90s": "90s", "120s": "2m", "60s": "60s", "1h30m": "1h30m", "24h": "1d", "36h": "1d12h", "2d": "2d",
 		"1w": "7d", "250ms": "250ms", "1.5s": "1s500ms", "0.5h": "30m", "1500us": "1ms500us", "1µs": "1us", "1ns": "1ns",
 		"106751d": "106751d", ".5s": "500ms", "1m1m": "2m",
 	} {

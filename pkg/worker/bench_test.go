@@ -99,7 +99,7 @@ func BenchmarkParseTarget(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := parseTarget(url); err != nil {
+				if _, err := job.ParseTarget(url); err != nil {
 					b.Fatal(err)
 				}
 			}

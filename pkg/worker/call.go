@@ -112,11 +112,11 @@ func (w *Worker) follow(ctx context.Context, c *call, t *http.Transport, r *requ
 		if hops == most {
 			return resp, &fault{job.ReasonTooManyRedirects, fmt.Errorf("redirected more than %d times", most)}
 		}
-		to, err := r.url.Parse(escapeURL(location))
+		to, err := r.url.Parse(job.EscapeURL(location))
 		if err != nil {
-			return resp, &fault{job.ReasonProtocol, fmt.Errorf("the Location of the redirect: %w", urlFault(err))}
+			return resp, &fault{job.ReasonProtocol, fmt.Errorf("the Location of the redirect: %w", job.URLFault(err))}
 		}
-		if err := checkTarget(to); err != nil {
+		if err := job.CheckTarget(to); err != nil {
 			return resp, &fault{job.ReasonBlockedTarget, fmt.Errorf("the Location of the redirect: %w", err)}
 		}
 		r = r.redirect(resp.StatusCode, to)

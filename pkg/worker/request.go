@@ -30,7 +30,7 @@ type request struct {
 // newRequest makes the first request of attempt n. An error means that the
 // definition cannot be called.
 func (w *Worker) newRequest(task *job.Task, n int) (*request, error) {
-	target, err := parseTarget(task.Request.URL)
+	target, err := job.ParseTarget(task.Request.URL)
 	if err != nil {
 		return nil, err
 	}

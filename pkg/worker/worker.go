@@ -139,7 +139,7 @@ func parseProxy(text string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", urlFault(err))
+		return nil, fmt.Errorf("proxy: %w", job.URLFault(err))
 	}
 	switch u.Scheme {
 	case "http", "https", "socks5", "socks5h":

@@ -22,7 +22,7 @@ func Broker(p *app.Process, url string) (*queue.Broker, error) {
 func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, timeout time.Duration) error {
 	w, err := worker.New(broker, worker.Options{
 		Now: Now, Logger: p.Logger, Name: p.ID, Version: p.Version,
-		Allow: d.AllowTargets, Proxy: d.Proxy,
+		Allow: d.AllowTargets, Proxy: d.Proxy, MaxIdlePerHost: d.Concurrency,
 	})
 	if err != nil {
 		return err

@@ -54,8 +54,9 @@ func (h *Handler) define(f *form, p plan) *job.Input {
 		Definition: job.Definition{
 			ID:       f.texts["job_id"],
 			Schedule: p.schedule,
-			Request:  job.Request{Method: fiber.MethodGet, URL: f.texts["url"]},
-			Policy:   job.DefaultPolicy(),
+			// The original's HTTP library follows redirects.
+			Request: job.Request{Method: fiber.MethodGet, URL: f.texts["url"], FollowRedirects: job.MaxRedirects},
+			Policy:  job.DefaultPolicy(),
 		},
 		Status: &active,
 	}

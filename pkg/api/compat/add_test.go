@@ -51,7 +51,7 @@ func TestJobsMadeHere(t *testing.T) {
 			policy.MisfireGraceTime, policy.Retry.MaxAttempts = one.grace, 1
 			want := job.Definition{
 				ID: "x", Tags: []string{}, Schedule: one.schedule, Policy: policy,
-				Request: job.Request{Method: "GET", URL: "http://a.test/", Headers: map[string]string{}},
+				Request: job.Request{Method: "GET", URL: "http://a.test/", Headers: map[string]string{}, FollowRedirects: 10},
 			}
 			if diff := cmp.Diff(want, got.Definition, cmpopts.EquateEmpty()); diff != "" {
 				t.Error(diff)

@@ -1,9 +1,10 @@
-package worker
+package job_test
 
 import (
-	"net/url"
 	"strings"
 	"testing"
+
+	"schedule-server/pkg/job"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -29,7 +30,7 @@ func TestParseTarget(t *testing.T) {
 		{"http://u:p@a.test/x", "a.test", "/x"},
 	}
 	for _, test := range tests {
-		u, err := parseTarget(test.in)
+		u, err := job.ParseTarget(test.in)
 		if err != nil {
 			t.Errorf("%q: %v", test.in, err)
 			continue
@@ -44,7 +45,7 @@ func TestParseTargetFaults(t *testing.T) {
 	for _, in := range []string{"", "x", "/x", "ftp://a.test/", "http://", "http:///x", "http://:80/", "http://a.test:port/",
 		"http://a b/", "http://a\\b/", "http://[::1/", "http://user:topsecret@a.test:x/", "http://-ä-.test/", "javascript:alert(1)",
 		"http://a.test\x00/", "file:///etc/passwd"} {
-		_, err := parseTarget(in)
+		_, err := job.ParseTarget(in)
 		if err == nil {
 			t.Errorf("%q: no error", in)
 		} else if strings.Contains(err.Error(), "topsecret") {
@@ -60,11 +61,11 @@ func FuzzParseTarget(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
-		once := escapeURL(in)
-		if twice := escapeURL(once); twice != once {
+		once := job.EscapeURL(in)
+		if twice := job.EscapeURL(once); twice != once {
 			t.Fatalf("%q became %q, then %q", in, once, twice)
 		}
-		u, err := parseTarget(in)
+		u, err := job.ParseTarget(in)
 		if err != nil {
 			return
 		}
@@ -74,22 +75,4 @@ func FuzzParseTarget(f *testing.F) {
 			}
 		}
 	})
-}
-
-func TestHeaderText(t *testing.T) {
-	for _, id := range []string{"nightly-report", "定时 任务/1?&%", "a b", "tab\tid", "50%", "a+b", "", "é\r\nX: y"} {
-		got := headerText(id)
-		back, err := url.PathUnescape(got)
-		if err != nil || back != id {
-			t.Errorf("%q became %q, which reads %q (%v)", id, got, back, err)
-		}
-		for _, c := range []byte(got) {
-			if c <= ' ' || c >= 0x7f {
-				t.Errorf("%q became %q, which is no header value", id, got)
-			}
-		}
-	}
-	if got := headerText("a/b:c"); got != "a/b:c" {
-		t.Errorf("a plain id became %q", got)
-	}
 }

@@ -1,4 +1,4 @@
-package worker
+package job
 
 import (
 	"errors"
@@ -8,23 +8,23 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// parseTarget reads a target's URL as people write it: what may not stand in a
+// ParseTarget reads a target's URL as people write it: what may not stand in a
 // URL is percent-encoded as UTF-8, what is encoded already stays as it is, a
 // lone % becomes %25, an international host name becomes its ASCII form, and
 // the fragment is cut off. The error never repeats the URL, which may hold a password.
-func parseTarget(text string) (*url.URL, error) {
-	u, err := url.Parse(escapeURL(text))
+func ParseTarget(text string) (*url.URL, error) {
+	u, err := url.Parse(EscapeURL(text))
 	if err != nil {
-		return nil, urlFault(err)
+		return nil, URLFault(err)
 	}
-	return u, checkTarget(u)
+	return u, CheckTarget(u)
 }
 
-// checkTarget is what a first target and the target of a redirect have in
+// CheckTarget is what a first target and the target of a redirect have in
 // common. It puts the host into ASCII.
-func checkTarget(u *url.URL) error {
+func CheckTarget(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("the scheme of the URL is not http or https")
+		return errors.New("a URL begins with http:// or https://")
 	}
 	host := u.Hostname()
 	if host == "" {
@@ -44,8 +44,8 @@ func checkTarget(u *url.URL) error {
 	return nil
 }
 
-// urlFault is the fault that net/url found, without the URL.
-func urlFault(err error) error {
+// URLFault is the fault that net/url found, without the URL.
+func URLFault(err error) error {
 	var fault *url.Error
 	if errors.As(err, &fault) {
 		return errors.New("the URL cannot be read: " + fault.Err.Error())
@@ -53,9 +53,9 @@ func urlFault(err error) error {
 	return err
 }
 
-// escapeURL percent-encodes what is not allowed in the part after the host. The
+// EscapeURL percent-encodes what is not allowed in the part after the host. The
 // set that stays is the one of the original service's HTTP library.
-func escapeURL(text string) string {
+func EscapeURL(text string) string {
 	text, _, _ = strings.Cut(text, "#")
 	start := pathStart(text)
 	bad := 0
@@ -116,20 +116,4 @@ func isASCII(text string) bool {
 		}
 	}
 	return true
-}
-
-// headerText makes a text safe for a header: all but visible ASCII, and %, is
-// percent-encoded as UTF-8, so that decoding it as a URL component gives the text back.
-func headerText(text string) string {
-	plain := true
-	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c >= 0x7f || c == '%' {
-			plain = false
-			break
-		}
-	}
-	if plain {
-		return text
-	}
-	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
