@@ -23,7 +23,7 @@ type process struct {
 
 // start runs a program until the test ends. Its environment holds nothing that
 // could lead it to another test's neighbours.
-func start(t *testing.T, program string, args ...string) *process {
+func start(t testing.TB, program string, args ...string) *process {
 	t.Helper()
 	p := &process{log: &buffer{}}
 	cmd := exec.Command(filepath.Join(programs, program), args...)
@@ -90,7 +90,7 @@ func (b *buffer) tail() string {
 	return text[max(0, len(text)-8000):]
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // service is a running schedule-server, seen from outside.
 type service struct {
-	t   *testing.T
+	t   testing.TB
 	url string
 }
 

@@ -26,7 +26,7 @@ type target struct {
 	crashes []time.Time
 }
 
-func newTarget(t *testing.T) *target {
+func newTarget(t testing.TB) *target {
 	tg := &target{news: make(chan struct{})}
 	tg.Server = httptest.NewServer(http.HandlerFunc(tg.serve))
 	t.Cleanup(tg.Close)
@@ -77,7 +77,7 @@ func (tg *target) of(job string) []hit {
 }
 
 // wait blocks until the job was called at least n times.
-func (tg *target) wait(t *testing.T, job string, n int) []hit {
+func (tg *target) wait(t testing.TB, job string, n int) []hit {
 	t.Helper()
 	deadline := time.After(90 * time.Second)
 	for {
