@@ -1,0 +1,262 @@
+package beat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/store"
+	"schedule-server/pkg/trigger"
+)
+
+// world is what surrounds a beat in the simulations: a real SQLite store, a
+// queue that keeps what it is given, and time that passes only when all wait.
+type world struct {
+	t     *testing.T
+	store *store.Store
+	wakes chan struct{}
+
+	mu        sync.Mutex
+	away      bool
+	delivered []delivery
+}
+
+type delivery struct {
+	task job.Task
+	at   time.Time
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "jobs.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return &world{t: t, store: s, wakes: make(chan struct{}, 1)}
+}
+
+func (w *world) now() job.Instant { return job.Instant(time.Now().UnixMilli()) }
+
+// Enqueue keeps the tasks, each with the moment it came; a queue that is away refuses.
+func (w *world) Enqueue(_ context.Context, tasks []job.Task) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.away {
+		return errors.New("the queue is away")
+	}
+	for _, task := range tasks {
+		w.delivered = append(w.delivered, delivery{task, time.Now()})
+	}
+	return nil
+}
+
+func (w *world) setAway(away bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away = away
+}
+
+func (w *world) Wakes(context.Context) <-chan struct{} { return w.wakes }
+func (w *world) Settle(context.Context) error          { return nil }
+func (w *world) BeatAlive(context.Context) error       { return nil }
+func (w *world) wake()                                 { w.wakes <- struct{}{} }
+func (w *world) deliveries() []delivery {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.delivered)
+}
+
+// register stores a job as the API does.
+func (w *world) register(id, schedule, policy string) {
+	w.t.Helper()
+	text := fmt.Sprintf(`{"id":%q,"schedule":%s,"request":{"url":"http://example.com/"},"policy":{%s}}`, id, schedule, policy)
+	parser := &trigger.Parser{}
+	in, err := job.DecodeInput([]byte(text), "", parser, w.now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j := &job.Job{Definition: in.Definition, Status: job.StatusActive, CreatedAt: w.now(), UpdatedAt: w.now()}
+	compiled, err := j.Compile(parser)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	j.Plan(compiled, w.now())
+	if err := w.store.CreateJob(w.t.Context(), j); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// beat runs a beat until stop is called.
+func (w *world) beat() (stop func()) {
+	w.t.Helper()
+	b, err := New(w.store, w, w, Options{Now: w.now})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := b.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// finish ends all open runs, as workers and a recorder would.
+func (w *world) finish() {
+	w.t.Helper()
+	var events []job.Event
+	for _, d := range w.deliveries() {
+		events = append(events, job.Event{RunID: d.task.RunID, At: w.now(), State: job.StateSucceeded, Reason: job.ReasonOK, N: 1,
+			Attempt: &job.Attempt{N: 1, StartedAt: w.now(), Reason: job.ReasonOK, Worker: "w"}})
+	}
+	if _, err := w.store.Record(w.t.Context(), events); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// accounts lists all runs of a job, oldest first.
+func (w *world) accounts(id string) []job.Run {
+	w.t.Helper()
+	var runs []job.Run
+	q := job.RunQuery{JobID: id, Limit: 500}
+	for {
+		page, err := w.store.ListRuns(w.t.Context(), q)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		runs = append(runs, page.Runs...)
+		if q.Cursor = page.NextCursor; q.Cursor == "" {
+			slices.Reverse(runs)
+			return runs
+		}
+	}
+}
+
+func TestBeatFiresOnTheDot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.register("minutely", `{"type":"cron","expression":"* * * * *"}`, `"concurrency_policy":"allow"`)
+		w.register("odd", `{"type":"interval","every":"97s"}`, `"concurrency_policy":"allow"`)
+		stop := w.beat()
+		time.Sleep(2*time.Hour + 500*time.Millisecond) // by the fake clock
+		stop()
+
+		count := map[string]int{}
+		for _, d := range w.deliveries() {
+			count[d.task.JobID]++
+			if late := d.at.Sub(d.task.ScheduledAt.Time()); late < 0 || late >= 2*time.Millisecond {
+				t.Fatalf("%s of %v was enqueued %v late", d.task.JobID, d.task.ScheduledAt, late)
+			}
+		}
+		if count["minutely"] != 2*60 || count["odd"] != 2*3600/97 {
+			t.Errorf("in two hours: %v", count)
+		}
+	})
+}
+
+func TestBeatIsWokenByAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		stop := w.beat()
+		synctest.Wait()
+		w.register("soon", `{"type":"interval","every":"1s"}`, ``)
+		w.wake()
+		time.Sleep(1001 * time.Millisecond)
+		stop()
+		if len(w.deliveries()) != 1 {
+			t.Errorf("%d runs were enqueued", len(w.deliveries()))
+		}
+	})
+}
+
+// What falls due while the queue is away is judged by the misfire policy, and
+// the batch that was claimed before is delivered all the same.
+func TestBeatHoldsStillWhileTheQueueIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.register("secondly", `{"type":"interval","every":"1s"}`, `"misfire_grace_time":"10s"`)
+		stop := w.beat()
+		time.Sleep(5500 * time.Millisecond)
+		w.finish()
+		w.setAway(true)
+		time.Sleep(100 * time.Second)
+		w.setAway(false)
+		time.Sleep(3 * time.Second)
+		stop()
+		w.finish()
+
+		states := map[job.State]int{}
+		for _, run := range w.accounts("secondly") {
+			states[run.State] += max(1, run.MissedCount)
+		}
+		total := states[job.StateSucceeded] + states[job.StateMissed] + states[job.StateSkipped]
+		if total != 108 || states[job.StateMissed] < 95 {
+			t.Errorf("108 occurrences fell due, the history holds %v", states)
+		}
+		if runs := len(w.accounts("secondly")); runs > 20 {
+			t.Errorf("an outage made %d rows", runs)
+		}
+	})
+}
+
+// Beats without a leader, some of them dying and coming back: every occurrence is enqueued once.
+func TestManyBeatsShareTheSchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for i := range 20 {
+			w.register(fmt.Sprintf("job-%d", i), `{"type":"cron","expression":"*/10 * * * * *"}`, `"concurrency_policy":"allow"`)
+		}
+		steady := w.beat()
+		for range 30 {
+			stop := w.beat()
+			time.Sleep(20 * time.Second)
+			stop()
+		}
+		time.Sleep(500 * time.Millisecond)
+		steady()
+		seen := map[string]int{}
+		for _, d := range w.deliveries() {
+			seen[d.task.RunID]++
+		}
+		for id, n := range seen {
+			if n != 1 {
+				t.Errorf("run %s was enqueued %d times", id, n)
+			}
+		}
+		if want := 20 * 60; len(seen) != want {
+			t.Errorf("%d runs in ten minutes, want %d", len(seen), want)
+		}
+	})
+}
+
+// A run that stays open holds back the next ones under forbid, each with its account.
+func TestOverlapIsSkippedAfterSettling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.register("slow", `{"type":"interval","every":"10s"}`, ``)
+		stop := w.beat()
+		time.Sleep(35 * time.Second)
+		w.finish()
+		time.Sleep(10 * time.Second)
+		stop()
+		var story []job.State
+		for _, run := range w.accounts("slow") {
+			story = append(story, run.State)
+		}
+		want := []job.State{job.StateSucceeded, job.StateSkipped, job.StateSkipped, job.StateQueued}
+		if !slices.Equal(story, want) {
+			t.Errorf("got %v, want %v", story, want)
+		}
+	})
+}
