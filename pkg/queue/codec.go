@@ -41,13 +41,13 @@ func decodeTask(t *asynq.Task) (*job.Task, error) {
 	}
 	var payload taskPayload
 	err := json.Unmarshal(t.Payload(), &payload)
-	if version := formatOf(t.Payload()); version > format {
+	switch {
+	case err == nil && payload.Format == format && payload.RunID != "":
+		return &payload.Task, nil
+	case formatOf(t.Payload()) > format:
 		return nil, newerTask()
 	}
-	if err != nil || payload.Format != format || payload.RunID == "" {
-		return nil, fmt.Errorf("the payload cannot be read: %w", asynq.SkipRetry)
-	}
-	return &payload.Task, nil
+	return nil, fmt.Errorf("the payload cannot be read: %w", asynq.SkipRetry)
 }
 
 // formatOf is the version alone, which is readable even where the rest is not.

@@ -22,7 +22,7 @@ const (
 )
 
 // Enqueue hands tasks to the workers. A task whose run Redis knows already,
-// waiting, running or ended within the last ten minutes, is left as it is, so
+// waiting, running or ended within the last five minutes, is left as it is, so
 // calling again with the same batch is safe. After an outage that was longer
 // than that, go by Missing instead: a run may have ended before it. At the first
 // failure the rest is attempted no further.

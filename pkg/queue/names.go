@@ -27,7 +27,7 @@ const (
 const (
 	// retention is how long asynq remembers a completed task, and so refuses
 	// another one of the same run.
-	retention = 10 * time.Minute
+	retention = 5 * time.Minute
 	// canceledTTL outlives every wait of a run: a backoff is at most 24 hours.
 	canceledTTL = 48 * time.Hour
 	// outcomeTTL is how long past the next attempt the account of a delivery is kept.

@@ -55,14 +55,14 @@ func (b *Broker) recall(ctx context.Context, runID string) (*savedOutcome, error
 	}
 	var o savedOutcome
 	err = json.Unmarshal([]byte(text), &o)
-	if formatOf([]byte(text)) > format {
+	switch {
+	case err == nil && o.Format == format:
+		return &o, nil
+	case formatOf([]byte(text)) > format:
 		return nil, newerTask()
 	}
-	if err != nil {
-		b.log.Warn("a saved outcome cannot be read", "run_id", runID)
-		return nil, nil
-	}
-	return &o, nil
+	b.log.Warn("a saved outcome cannot be read", "run_id", runID)
+	return nil, nil
 }
 
 // forget drops what was saved, as far as that goes: it expires anyhow.

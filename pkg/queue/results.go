@@ -228,6 +228,7 @@ func (r *resultReader) finish(entries, unknown []redis.XMessage) error {
 	return err
 }
 
+// isNoGroup reports whether Redis answered, but has no such stream or group: it lost its data.
 func isNoGroup(err error) bool {
-	return err != nil && strings.HasPrefix(err.Error(), "NOGROUP")
+	return err != nil && (strings.HasPrefix(err.Error(), "NOGROUP") || strings.HasPrefix(err.Error(), "UNBLOCKED"))
 }

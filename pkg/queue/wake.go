@@ -19,9 +19,12 @@ func (b *Broker) Wakes(ctx context.Context) <-chan struct{} {
 	go func() {
 		defer close(out)
 		subscription := b.client.Subscribe(ctx, channelWake)
-		defer subscription.Close()
-		// Of the sizes of buffer any would do: what is dropped is a signal beside others.
 		in := subscription.ChannelWithSubscriptions(redis.WithChannelSize(1))
+		defer func() {
+			_ = subscription.Close()
+			for range in { // its goroutine may be about to send
+			}
+		}()
 		for {
 			select {
 			case <-ctx.Done():

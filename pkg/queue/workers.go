@@ -142,6 +142,7 @@ func (w *Workers) lane(i int) *asynq.Server {
 		config.HealthCheckInterval = healthCheck
 		config.HealthCheckFunc = w.b.noteHealth
 	}
+	// The plain connections: measured, gathering makes each take wait for others' batches.
 	return asynq.NewServerFromRedisClient(w.b.client, config)
 }
 

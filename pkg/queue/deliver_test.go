@@ -1,0 +1,368 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
+)
+
+// calls is a Deliverer that keeps what it was given and answers by a function.
+type calls struct {
+	mu     sync.Mutex
+	made   []job.Task
+	answer func(ctx context.Context, task *job.Task, nth int) (job.Outcome, error)
+}
+
+func (c *calls) Deliver(ctx context.Context, task *job.Task) (job.Outcome, error) {
+	c.mu.Lock()
+	c.made = append(c.made, *task)
+	nth := len(c.made)
+	c.mu.Unlock()
+	return c.answer(ctx, task, nth)
+}
+
+func (c *calls) all() []job.Task {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]job.Task(nil), c.made...)
+}
+
+func (c *calls) count() int { return len(c.all()) }
+
+func done(context.Context, *job.Task, int) (job.Outcome, error) { return job.Outcome{}, nil }
+
+func (x *bench) work(b *Broker, d Deliverer) (stop func()) {
+	x.t.Helper()
+	return run(x.t, b.NewWorkers(d, WorkerOptions{Concurrency: 20, Lanes: 2, ShutdownTimeout: time.Second}).Run)
+}
+
+func (x *bench) enqueue(ids ...string) {
+	x.t.Helper()
+	for _, id := range ids {
+		noError(x.t, x.b.Enqueue(x.ctx, []job.Task{taskOf(id)}))
+	}
+}
+
+func TestEveryTaskIsDeliveredOnceFromAllQueues(t *testing.T) {
+	x := newBench(t)
+	tasks := tasksOf(900)
+	for i := range tasks {
+		tasks[i].Queue = queues()[i%3]
+	}
+	noError(t, x.b.Enqueue(x.ctx, tasks))
+	c := &calls{answer: done}
+	x.work(x.b, c)
+	x.work(x.open("host:2"), c)
+	eventually(t, "all delivered", func() bool { return c.count() >= len(tasks) })
+	noError(t, x.b.Enqueue(x.ctx, tasks)) // remembered: not delivered again
+	eventually(t, "all completed", func() bool {
+		stats, err := x.b.Stats(x.ctx)
+		return err == nil && stats[0].Completed == 300 && stats[1].Completed == 300 && stats[2].Completed == 300
+	})
+	seen := map[string]bool{}
+	for _, task := range c.all() {
+		if seen[task.RunID] {
+			t.Errorf("%s was delivered twice", task.RunID)
+		}
+		seen[task.RunID] = true
+	}
+}
+
+func TestNextAttemptComesInTimeWithTheOnesBefore(t *testing.T) {
+	x := newBench(t)
+	var retryAt, second job.Instant
+	c := &calls{answer: func(_ context.Context, task *job.Task, nth int) (job.Outcome, error) {
+		if nth == 1 {
+			retryAt = now() + 300
+			return job.Outcome{RetryAt: &retryAt, Made: append(task.Made, attempt(1))}, nil
+		}
+		second = now()
+		return job.Outcome{Made: append(task.Made, attempt(2))}, nil
+	}}
+	x.enqueue("run")
+	x.work(x.b, c)
+	eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+	made := c.all()
+	if len(made) != 2 || len(made[0].Made) != 0 || len(made[1].Made) != 1 || made[1].Made[0].N != 1 {
+		t.Fatalf("delivered %d times, the last knowing %v", len(made), made[len(made)-1].Made)
+	}
+	if late := second - retryAt; late < 0 || late > 3000 {
+		t.Errorf("the attempt came %d ms after its moment", late)
+	}
+	if n := x.b.client.Exists(x.ctx, keyOutcome+"run").Val(); n != 0 {
+		t.Error("what was saved was not dropped at the end")
+	}
+}
+
+func TestTheHistoryOfALostTaskIsNotForgotten(t *testing.T) {
+	x := newBench(t)
+	task := taskOf("run")
+	task.Made = []job.Attempt{attempt(1), attempt(2)} // the database knew; redis lost it
+	noError(t, x.b.Enqueue(x.ctx, []job.Task{task}))
+	c := &calls{answer: done}
+	x.work(x.b, c)
+	eventually(t, "delivered", func() bool { return c.count() == 1 })
+	if made := c.all()[0].Made; len(made) != 2 {
+		t.Errorf("the delivery knows of %d attempts, want 2", len(made))
+	}
+}
+
+func TestWhatWasNotSettledComesAgainUncounted(t *testing.T) {
+	x := newBench(t)
+	c := &calls{answer: func(_ context.Context, _ *job.Task, nth int) (job.Outcome, error) {
+		if nth == 1 {
+			return job.Outcome{}, errors.New("the secret of the target")
+		}
+		return job.Outcome{}, nil
+	}}
+	x.enqueue("run")
+	x.work(x.b, c)
+	eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+	info, err := x.inspector.GetTaskInfo("default", "run")
+	noError(t, err)
+	if info.Retried != 0 || c.count() != 2 || strings.Contains(info.LastErr, "secret") {
+		t.Errorf("retried %d, delivered %d times, last error %q", info.Retried, c.count(), info.LastErr)
+	}
+}
+
+func TestAPanicIsAnErrorAndCounts(t *testing.T) {
+	x := newBench(t)
+	c := &calls{answer: func(context.Context, *job.Task, int) (job.Outcome, error) { panic("boom") }}
+	x.enqueue("run")
+	x.work(x.b, c)
+	eventually(t, "waits for another try", func() bool { return x.state("run") == "retry" })
+	info, err := x.inspector.GetTaskInfo("default", "run")
+	noError(t, err)
+	if info.Retried != 1 || x.log.count("a delivery panicked") != 1 {
+		t.Errorf("retried %d, log:\n%s", info.Retried, x.log)
+	}
+}
+
+func TestShutdownLetsCallsEndAndHandsTheOthersBack(t *testing.T) {
+	x := newBench(t)
+	started, quick := make(chan string, 2), make(chan struct{})
+	first := &calls{answer: func(ctx context.Context, task *job.Task, _ int) (job.Outcome, error) {
+		started <- task.RunID
+		if task.RunID == "slow" {
+			<-ctx.Done()
+			return job.Outcome{}, ctx.Err()
+		}
+		<-quick
+		return job.Outcome{}, nil
+	}}
+	x.enqueue("quick", "slow")
+	stop := x.work(x.b, first)
+	<-started
+	<-started
+	go close(quick)
+	stop()
+	if state := x.state("quick"); state != "completed" {
+		t.Errorf("the call that ended in time left its task %s", state)
+	}
+	if state := x.state("slow"); state != "retry" && state != "pending" {
+		t.Errorf("the call that was cut off left its task %s", state)
+	}
+	second := &calls{answer: done}
+	x.work(x.open("host:2"), second)
+	eventually(t, "completed", func() bool { return x.state("slow") == "completed" })
+	info, err := x.inspector.GetTaskInfo("default", "slow")
+	noError(t, err)
+	if info.Retried != 0 || second.count() != 1 {
+		t.Errorf("the handed back task was counted %d times and delivered %d times", info.Retried, second.count())
+	}
+}
+
+func TestShutdownDoesNotWaitForTheDeaf(t *testing.T) {
+	x := newBench(t)
+	started, free := make(chan struct{}), make(chan struct{})
+	c := &calls{answer: func(context.Context, *job.Task, int) (job.Outcome, error) {
+		close(started)
+		<-free
+		return job.Outcome{}, nil
+	}}
+	x.enqueue("deaf")
+	stop := run(t, x.b.NewWorkers(c, WorkerOptions{Concurrency: 1, ShutdownTimeout: 100 * time.Millisecond}).Run)
+	<-started
+	stop()
+	close(free)
+	if state := x.state("deaf"); state != "pending" {
+		t.Errorf("the task is %s, want pending", state)
+	}
+	if x.log.count("deliveries did not end in time") != 1 {
+		t.Errorf("nothing was said of it:\n%s", x.log)
+	}
+}
+
+// raw puts a task of any type and payload into the queue.
+func (x *bench) raw(id, kind, payload string) {
+	x.t.Helper()
+	f, err := x.b.fast()
+	noError(x.t, err)
+	_, err = f.tasks.Enqueue(asynq.NewTask(kind, []byte(payload)), asynq.TaskID(id), asynq.MaxRetry(1))
+	noError(x.t, err)
+}
+
+func TestTasksOfANewerVersionAreKeptAndUnreadableOnesGivenUp(t *testing.T) {
+	x := newBench(t)
+	x.raw("newer", taskDeliver, `{"v":2,"run_id":["another","shape"]}`)
+	x.raw("kind", "run:something", `{"v":1}`)
+	for id, payload := range map[string]string{"garbage": "\x00\xff", "shape": `{"v":1,"run_id":5}`, "empty": `{"v":1}`, "unversioned": `{"run_id":"r"}`} {
+		x.raw(id, taskDeliver, payload)
+	}
+	c := &calls{answer: done}
+	x.work(x.b, c)
+	for _, id := range []string{"newer", "kind"} {
+		eventually(t, id+" waits", func() bool { return x.state(id) == "retry" })
+		info, err := x.inspector.GetTaskInfo("default", id)
+		noError(t, err)
+		if info.Retried != 0 || time.Until(info.NextProcessAt) < 5*time.Second {
+			t.Errorf("%s: retried %d, next at %s", id, info.Retried, info.NextProcessAt)
+		}
+	}
+	for _, id := range []string{"garbage", "shape", "empty", "unversioned"} {
+		eventually(t, id+" is archived", func() bool { return x.state(id) == "archived" })
+	}
+	if c.count() != 0 {
+		t.Errorf("%d of them were delivered", c.count())
+	}
+}
+
+// abandon makes a pending task look as a worker leaves it that died a minute ago.
+func (x *bench) abandon(id string) {
+	x.t.Helper()
+	c := x.b.client
+	noError(x.t, c.LMove(x.ctx, asynqKey("default", "pending"), asynqKey("default", "active"), "RIGHT", "LEFT").Err())
+	noError(x.t, c.HSet(x.ctx, asynqTask("default", id), "state", "active").Err())
+	noError(x.t, c.ZAdd(x.ctx, asynqKey("default", "lease"), redis.Z{Score: float64(time.Now().Unix() - 60), Member: id}).Err())
+}
+
+func TestTheTaskOfADeadWorkerComesAgainAtOnceAndCostsNoAttempt(t *testing.T) {
+	x := newBench(t)
+	x.enqueue("run")
+	x.abandon("run")
+	c := &calls{answer: done}
+	x.work(x.b, c)
+	eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+	if made := c.all(); len(made) != 1 || len(made[0].Made) != 0 {
+		t.Errorf("delivered %d times, the last knowing %v", len(made), made[len(made)-1].Made)
+	}
+}
+
+func TestAnAttemptThatWasSavedBeforeTheWorkerDiedIsKnown(t *testing.T) {
+	x := newBench(t)
+	x.enqueue("run")
+	retryAt := now()
+	noError(t, x.b.save(x.ctx, "run", &savedOutcome{RetryAt: &retryAt, Made: []job.Attempt{attempt(1)}}))
+	x.abandon("run")
+	c := &calls{answer: done}
+	x.work(x.b, c)
+	eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+	if made := c.all(); len(made) != 1 || len(made[0].Made) != 1 {
+		t.Errorf("delivered %d times, the last knowing %v", len(made), made[len(made)-1].Made)
+	}
+}
+
+// A worker loses its lease when Redis is away for 30 s, and asynq then gives the
+// task to another one. The monitor's cancel button does the same at once.
+func TestALostLeaseRepeatsNoCall(t *testing.T) {
+	for name, other := range map[string]string{"by the same process": "host:1", "by another process": "host:2"} {
+		t.Run(name, func(t *testing.T) {
+			x := newBench(t)
+			calling, answer := make(chan struct{}, 5), make(chan struct{})
+			c := &calls{answer: func(ctx context.Context, _ *job.Task, _ int) (job.Outcome, error) {
+				calling <- struct{}{}
+				select {
+				case <-answer:
+					return job.Outcome{}, nil
+				case <-ctx.Done():
+					return job.Outcome{}, ctx.Err()
+				}
+			}}
+			x.enqueue("run")
+			stop := x.work(x.b, c)
+			<-calling
+			if other != "host:1" {
+				// Only the other one takes tasks from here on; the call goes on in the first.
+				x.work(x.open(other), c)
+			}
+			noError(t, x.inspector.CancelProcessing("run"))
+			eventually(t, "the task waits", func() bool { return x.state("run") == "retry" })
+			eventually(t, "the run is held", func() bool { return x.b.client.Exists(x.ctx, keyHeld+"run").Val() == 1 })
+			for range 3 { // it comes up while the call still runs
+				_ = x.inspector.RunTask("default", "run")
+				eventually(t, "the task waits again", func() bool { return x.state("run") == "retry" })
+			}
+			close(answer)
+			eventually(t, "the outcome is saved", func() bool { return x.b.client.Exists(x.ctx, keyOutcome+"run").Val() == 1 })
+			eventually(t, "the run is let go", func() bool { return x.b.client.Exists(x.ctx, keyHeld+"run").Val() == 0 })
+			_ = x.inspector.RunTask("default", "run")
+			eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+			if c.count() != 1 {
+				t.Errorf("called %d times", c.count())
+			}
+			stop()
+		})
+	}
+}
+
+func TestALostLeaseKeepsTheNextAttemptsMoment(t *testing.T) {
+	x := newBench(t)
+	x.enqueue("run")
+	later := now() + 3600_000
+	noError(t, x.b.save(x.ctx, "run", &savedOutcome{RetryAt: &later, Made: []job.Attempt{attempt(1)}, Lost: true}))
+	x.abandon("run")
+	c := &calls{answer: done}
+	x.work(x.b, c)
+	eventually(t, "the task waits for its moment", func() bool {
+		info, err := x.inspector.GetTaskInfo("default", "run")
+		return err == nil && time.Until(info.NextProcessAt) > 59*time.Minute
+	})
+	if c.count() != 0 {
+		t.Error("called too early")
+	}
+}
+
+func TestRetryDelays(t *testing.T) {
+	at := job.Instant(10_000)
+	b := &Broker{now: func() job.Instant { return at }}
+	for name, c := range map[string]struct {
+		err     error
+		want    time.Duration
+		counted bool
+	}{
+		"a moment is rounded up":      {nextAttempt(11_001), 2 * time.Second, true},
+		"a whole second stays":        {nextAttempt(11_000), time.Second, true},
+		"a moment in the past":        {nextAttempt(5), 0, true},
+		"a lost worker":               {asynq.ErrLeaseExpired, 0, true},
+		"handed back":                 {handedBack(0), 0, false},
+		"elsewhere":                   {elsewhere(), 2 * time.Second, false},
+		"a newer version":             {newerTask(), 10 * time.Second, false},
+		"a panic":                     {panicked(), 5 * time.Second, true},
+		"canceled by hand":            {context.Canceled, 5 * time.Second, true},
+		"longer than asynq's timeout": {context.DeadlineExceeded, 5 * time.Second, true},
+	} {
+		if got := b.retryDelay(3, c.err, nil); got != c.want || isCounted(c.err) != c.counted {
+			t.Errorf("%s: after %s, counted %v; want %s, %v", name, got, isCounted(c.err), c.want, c.counted)
+		}
+	}
+}
+
+func TestLanes(t *testing.T) {
+	for concurrency, want := range map[int]int{1: 1, 16: 1, 17: 2, 64: 2, 65: 4, 1000: 4} {
+		if got := lanesFor(concurrency); got != want {
+			t.Errorf("%d at once take %d lanes, want %d", concurrency, got, want)
+		}
+	}
+	b := &Broker{}
+	if w := b.NewWorkers(nil, WorkerOptions{Concurrency: 2, Lanes: 5}); w.o.Lanes != 2 {
+		t.Errorf("%d lanes for 2 calls at once", w.o.Lanes)
+	}
+}

@@ -1,0 +1,173 @@
+package queue
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+func get(t *testing.T, h http.Handler, method, path string) *http.Response {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	data, err := io.ReadAll(r.Body)
+	noError(t, err)
+	return string(data)
+}
+
+func TestMonitorReachesNoOtherHostAndStillRuns(t *testing.T) {
+	x := newBench(t)
+	h := x.b.Monitor("/a/monitoring", true)
+	for _, path := range []string{"/a/monitoring", "/a/monitoring/", "/a/monitoring/queues/default"} {
+		r := get(t, h, "GET", path)
+		page := body(t, r)
+		policy := r.Header.Get("Content-Security-Policy")
+		if r.StatusCode != 200 || !strings.Contains(page, `<div id="root">`) {
+			t.Fatalf("%s: %d\n%s", path, r.StatusCode, page)
+		}
+		if strings.Contains(policy, "http") || strings.Contains(policy, "*") || !strings.Contains(policy, "default-src 'self'") {
+			t.Errorf("the policy lets other hosts in: %s", policy)
+		}
+		scripts := strings.Split(page, "<script>")[1:]
+		if len(scripts) != 2 {
+			t.Errorf("%s has %d inline scripts, want 2", path, len(scripts))
+		}
+		for _, part := range scripts {
+			script, _, _ := strings.Cut(part, "</script>")
+			sum := sha256.Sum256([]byte(script))
+			if !strings.Contains(policy, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
+				t.Errorf("%s: an inline script is not allowed: %.60s", path, script)
+			}
+		}
+		for _, part := range strings.Split(page, `<script src="`)[1:] {
+			src, _, _ := strings.Cut(part, `"`)
+			if s := get(t, h, "GET", src); s.StatusCode != 200 || !strings.HasPrefix(s.Header.Get("Content-Type"), "application/javascript") {
+				t.Errorf("%s: %d %s", src, s.StatusCode, s.Header.Get("Content-Type"))
+			}
+		}
+	}
+}
+
+func TestMonitorShowsTasksWithoutCredentials(t *testing.T) {
+	x := newBench(t)
+	task := taskOf("run")
+	task.Request.URL = "http://user:hunter2@example.com/a?b=c"
+	task.Request.Headers = map[string]string{"Authorization": "Bearer hunter2", "cookie": "hunter2",
+		"X-Api-Key": "hunter2", "X-Auth-Token": "hunter2", "X-Plain": "shown <&> 说"}
+	noError(t, x.b.Enqueue(x.ctx, []job.Task{task}))
+	h := x.b.Monitor("/monitoring", true)
+	r := get(t, h, "GET", "/monitoring/api/queues/default/pending_tasks")
+	text := body(t, r)
+	var list struct {
+		Tasks []struct{ Payload string }
+	}
+	if err := json.Unmarshal([]byte(text), &list); err != nil || len(list.Tasks) != 1 {
+		t.Fatalf("%d %v: %s", r.StatusCode, err, text)
+	}
+	shown := list.Tasks[0].Payload
+	if strings.Contains(text, "hunter2") || !strings.Contains(shown, "shown <&> 说") || strings.Count(shown, redacted) != 4 {
+		t.Errorf("it shows: %s", shown)
+	}
+	var payload map[string]any
+	noError(t, json.Unmarshal([]byte(shown), &payload))
+	if payload["run_id"] != "run" {
+		t.Errorf("the JSON is another: %s", shown)
+	}
+	for _, payload := range []string{"", "\x00", "[1]", "5", `{"request":[]}`, `{"request":{"headers":5,"url":7}}`} {
+		if showPayload(taskDeliver, []byte(payload)) == "" {
+			t.Errorf("%q is shown as nothing", payload)
+		}
+	}
+}
+
+func TestMonitorsButtonsNeedTheRightToWrite(t *testing.T) {
+	x := newBench(t)
+	x.enqueue("run")
+	const pause = "/monitoring/api/queues/default:pause"
+	if r := get(t, x.b.Monitor("/monitoring", true), "POST", pause); r.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("read-only: %d", r.StatusCode)
+	}
+	if r := get(t, x.b.Monitor("/monitoring", false), "POST", pause); r.StatusCode >= 300 {
+		t.Errorf("writable: %d", r.StatusCode)
+	}
+	stats, err := x.b.Stats(x.ctx)
+	noError(t, err)
+	if !stats[1].Paused {
+		t.Error("the queue is not paused")
+	}
+}
+
+func TestTheEmbeddedRedisDoesAll(t *testing.T) {
+	e, err := NewEmbedded()
+	noError(t, err)
+	t.Cleanup(e.Close)
+	run(t, e.Run)
+	x := &bench{t: t, ctx: context.Background(), log: &logBook{}}
+	x.b = openBroker(t, e.URL(), "host:1", x.log)
+	if err := openBroker(t, "redis://"+e.redis.Addr(), "host:2", x.log).Ping(x.ctx); err == nil {
+		t.Error("it answers without its password")
+	}
+	var retryAt job.Instant
+	c := &calls{answer: func(_ context.Context, task *job.Task, _ int) (job.Outcome, error) {
+		canceled, err := x.b.Report(x.ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateRunning, N: len(task.Made) + 1})
+		if err != nil || canceled {
+			return job.Outcome{}, err
+		}
+		if task.RunID == "retried" && len(task.Made) == 0 {
+			retryAt = now() + 10
+			return job.Outcome{RetryAt: &retryAt, Made: []job.Attempt{attempt(1)}}, nil
+		}
+		_, err = x.b.Report(x.ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateSucceeded, N: len(task.Made) + 1})
+		return job.Outcome{}, err
+	}}
+	r := &record{}
+	wakes := x.b.Wakes(t.Context())
+	x.record(x.b, "host:1", r)
+	tasks := append(tasksOf(200), taskOf("retried"))
+	noError(t, x.b.Enqueue(x.ctx, tasks))
+	noError(t, x.b.Enqueue(x.ctx, tasks))
+	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "run-00007", Queue: job.QueueDefault}}))
+	missing, _, err := x.b.Missing(x.ctx, tasks)
+	noError(t, err)
+	if len(missing) != 1 {
+		t.Errorf("%d are missing after one was canceled", len(missing))
+	}
+	x.work(x.b, c)
+	noError(t, x.b.Wake(x.ctx))
+	signal(t, wakes, "a wake-up")
+	noError(t, x.b.BeatAlive(x.ctx))
+	eventually(t, "all ended", func() bool { return c.count() == 201 && r.times()["retried"] == 3 })
+	noError(t, x.b.Settle(x.ctx))
+	if len(r.times()) != 200 {
+		t.Errorf("%d runs were recorded, want 200", len(r.times()))
+	}
+	beats, workers, err := x.b.Alive(x.ctx)
+	noError(t, err)
+	stats, err := x.b.Stats(x.ctx)
+	noError(t, err)
+	if beats != 1 || workers != 1 || stats[1].Completed != 200 {
+		t.Errorf("%d beats, %d workers, %+v", beats, workers, stats[1])
+	}
+	h := x.b.Monitor("/monitoring", false)
+	for _, path := range []string{"/queues", "/queues/default", "/queues/default/completed_tasks", "/servers", "/queue_stats", "/redis_info"} {
+		if r := get(t, h, "GET", "/monitoring/api"+path); r.StatusCode != 200 {
+			t.Errorf("the monitor's %s: %d %s", path, r.StatusCode, body(t, r))
+		}
+	}
+	noError(t, x.b.client.Set(x.ctx, "passing", 1, time.Second).Err())
+	eventually(t, "time passes", func() bool { return x.b.client.Exists(x.ctx, "passing").Val() == 0 })
+}
