@@ -91,7 +91,11 @@ func (d *decoder) value(data json.RawMessage, path string, dst reflect.Value) {
 		}
 	case errors.As(err, &faults):
 		for _, f := range faults {
-			d.fault(strings.TrimSuffix(path+"."+f.Field, "."), f.Code, f.Message)
+			at := strings.TrimSuffix(path+"."+f.Field, ".")
+			if f.Field == path { // a schedule that is no object names itself
+				at = path
+			}
+			d.fault(at, f.Code, f.Message)
 		}
 	case errors.As(err, &wrongType):
 		at := strings.TrimSuffix(path+"."+wrongType.Field, ".")
