@@ -26,7 +26,7 @@ func (s *Service) Pause(ctx context.Context, id string, until *job.Instant, reas
 			return nil, err
 		}
 		if old.Status == job.StatusCompleted {
-			return nil, job.Errorf(job.CodeConflict, "the job is completed: its schedule has no further occurrence")
+			return nil, completed()
 		}
 		j := *old
 		j.Pause(until, reason)
@@ -37,11 +37,14 @@ func (s *Service) Pause(ctx context.Context, id string, until *job.Instant, reas
 }
 
 // Resume follows a paused job's schedule again from now on: what fell due in
-// the pause is not made up for. A job that is not paused is left as it is.
+// the pause is not made up for. An active job is left as it is; a completed one is a conflict.
 func (s *Service) Resume(ctx context.Context, id string) (*job.Job, error) {
 	_, after, err := s.change(ctx, id, func(old *job.Job) (*job.Job, error) {
-		if old.Status != job.StatusPaused {
+		switch old.Status {
+		case job.StatusActive:
 			return nil, nil
+		case job.StatusCompleted:
+			return nil, completed()
 		}
 		schedule, err := old.Compile(s.parser)
 		if err != nil {
@@ -54,6 +57,10 @@ func (s *Service) Resume(ctx context.Context, id string) (*job.Job, error) {
 		return &j, nil
 	})
 	return after, err
+}
+
+func completed() error {
+	return job.Errorf(job.CodeConflict, "the job is completed: its schedule has no further occurrence")
 }
 
 // Run starts a run by hand, also of a paused or completed job. While a run of

@@ -19,20 +19,18 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'uns
 
 // serveDocs shows the OpenAPI document. The page's links are relative, so that
 // any base path is right.
-func (s *Server) serveDocs() fiber.Handler {
-	return func(c *fiber.Ctx) error {
-		page, err := pages.ReadFile("page/docs.html")
-		if err != nil {
-			return err
-		}
-		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
-		c.Type("html", "utf-8")
-		return c.Send(page)
+func (s *Server) serveDocs(c *fiber.Ctx) error {
+	page, err := pages.ReadFile("page/docs.html")
+	if err != nil {
+		return err
 	}
+	c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
+	c.Type("html", "utf-8")
+	return c.Send(page)
 }
 
-// serveDocsFile serves what the page loads: Swagger UI from its module, and our start script.
-func (s *Server) serveDocsFile() fiber.Handler {
+// newDocsFiles serves what the page loads: Swagger UI from its module, and our start script.
+func (s *Server) newDocsFiles() fiber.Handler {
 	files := adaptor.HTTPHandler(http.StripPrefix(s.options.BasePath+"/docs", statigz.FileServer(static.FS)))
 	return func(c *fiber.Ctx) error {
 		switch c.Params("*") {
@@ -50,10 +48,12 @@ func (s *Server) serveDocsFile() fiber.Handler {
 	}
 }
 
-// serveMonitor serves the first page of the queue monitor; the paths below it are its own.
-func (s *Server) serveMonitor() fiber.Handler {
+// newMonitor is the queue monitor, which answers for all paths below its own.
+func (s *Server) newMonitor() fiber.Handler {
 	if s.deps.Monitor == nil {
 		return func(*fiber.Ctx) error { return fiber.ErrNotFound }
 	}
-	return adaptor.HTTPHandler(s.deps.Monitor)
+	return adaptor.HTTPHandler(s.deps.Monitor(s.options.BasePath + "/monitoring"))
 }
+
+func (s *Server) serveMonitor(c *fiber.Ctx) error { return s.monitor(c) }

@@ -22,12 +22,15 @@ type home struct {
 	Monitor bool
 }
 
-// serveHome shows what this is and where everything lies.
-func (s *Server) serveHome() fiber.Handler {
-	page := template.Must(template.ParseFS(pages, "page/home.html"))
+// newHome makes the page at /: what this is and where everything lies.
+func (s *Server) newHome() (fiber.Handler, error) {
+	page, err := template.ParseFS(pages, "page/home.html")
+	if err != nil {
+		return nil, err
+	}
 	style, err := pages.ReadFile("page/home.css")
 	if err != nil {
-		panic(err) // it is embedded: the build would be broken
+		return nil, err
 	}
 	sum := sha256.Sum256(style)
 	policy := "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
@@ -45,8 +48,10 @@ func (s *Server) serveHome() fiber.Handler {
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 		c.Type("html", "utf-8")
 		return c.Send(out.Bytes())
-	}
+	}, nil
 }
+
+func (s *Server) serveHome(c *fiber.Ctx) error { return s.home(c) }
 
 // baseURL is where the caller reached this server, with the base path. A host
 // that could not be pasted into a shell is not shown.

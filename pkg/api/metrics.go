@@ -43,6 +43,8 @@ func (m *metrics) observe(method, route string, status int, took time.Duration) 
 	m.seconds.WithLabelValues(method, route).Observe(took.Seconds())
 }
 
-func (s *Server) serveMetrics() fiber.Handler {
-	return adaptor.HTTPHandler(promhttp.HandlerFor(s.deps.Metrics, promhttp.HandlerOpts{}))
+func newExposition(registry *prometheus.Registry) fiber.Handler {
+	return adaptor.HTTPHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 }
+
+func (s *Server) serveMetrics(c *fiber.Ctx) error { return s.exposition(c) }

@@ -107,7 +107,6 @@ func secureHeaders(c *fiber.Ctx) {
 	for _, h := range [...][2]string{
 		{fiber.HeaderXContentTypeOptions, "nosniff"},
 		{fiber.HeaderReferrerPolicy, "no-referrer"},
-		{fiber.HeaderXFrameOptions, "DENY"},
 		{fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'"},
 	} {
 		if c.GetRespHeader(h[0]) == "" {

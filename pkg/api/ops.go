@@ -43,17 +43,17 @@ func (s *Server) readyz(c *fiber.Ctx) error {
 
 // checkHealth asks all neighbours at once.
 func (s *Server) checkHealth(ctx context.Context) readiness {
-	health := &s.deps.Health
+	health := s.deps.Health
 	var beats, workers int
 	var database, redis, alive error
 	var all sync.WaitGroup
-	all.Go(func() { database = limited(ctx, health.Database.Ping) })
-	all.Go(func() { redis = limited(ctx, health.Redis.Ping) })
+	all.Go(func() { database = limited(ctx, health.PingDatabase) })
+	all.Go(func() { redis = limited(ctx, health.PingRedis) })
 	all.Go(func() {
 		type fleet struct{ beats, workers int }
 		found := make(chan fleet, 1) // the check may outlive our wait for it
 		alive = limited(ctx, func(ctx context.Context) error {
-			beats, workers, err := health.Redis.Alive(ctx)
+			beats, workers, err := health.Alive(ctx)
 			found <- fleet{beats, workers}
 			return err
 		})

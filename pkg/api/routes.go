@@ -2,7 +2,8 @@ package api
 
 import (
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/adaptor"
+
+	"schedule-server/pkg/api/compat"
 )
 
 // route is one line of the table of contents. The OpenAPI document has the same
@@ -17,8 +18,8 @@ type route struct {
 
 const v1 = "/api/v1"
 
-// routes is the table of contents of the API.
-func (s *Server) routes() []route {
+// table is the table of contents of the API.
+func (s *Server) table() []route {
 	return []route{
 		{fiber.MethodGet, v1 + "/jobs", "listJobs", s.listJobs},
 		{fiber.MethodPost, v1 + "/jobs", "createJob", s.createJob},
@@ -36,11 +37,11 @@ func (s *Server) routes() []route {
 
 		{fiber.MethodGet, "/healthz", "getHealth", s.healthz},
 		{fiber.MethodGet, "/readyz", "getReadiness", s.readyz},
-		{fiber.MethodGet, "/metrics", "getMetrics", s.serveMetrics()},
+		{fiber.MethodGet, "/metrics", "getMetrics", s.serveMetrics},
 		{fiber.MethodGet, "/openapi.json", "getOpenAPI", s.serveOpenAPI},
-		{fiber.MethodGet, "/docs", "getDocs", s.serveDocs()},
-		{fiber.MethodGet, "/monitoring", "getMonitoring", s.serveMonitor()},
-		{fiber.MethodGet, "/", "getHome", s.serveHome()},
+		{fiber.MethodGet, "/docs", "getDocs", s.serveDocs},
+		{fiber.MethodGet, "/monitoring", "getMonitoring", s.serveMonitor},
+		{fiber.MethodGet, "/", "getHome", s.serveHome},
 	}
 }
 
@@ -49,22 +50,17 @@ func (s *Server) mount() {
 	base := s.options.BasePath
 	s.app.Use(s.observe)
 	s.app.Use(base+v1, sameOrigin)
-	for _, r := range s.routes() {
+	for _, r := range s.table() {
 		if r.method == fiber.MethodGet {
 			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), r.handler)
 		}
 		s.app.Add(r.method, base+r.path, labeled(r.path), r.handler)
 	}
 	s.app.Get(base+"/docs/", redirect(base+"/docs"))
-	s.app.Get(base+"/docs/*", labeled("/docs/*"), s.serveDocsFile())
-	if s.deps.Monitor != nil {
-		s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), adaptor.HTTPHandler(s.deps.Monitor))
-	}
-	if s.deps.Compat != nil {
-		group := s.app.Group(base)
-		s.app.Use(base+"/scheduler", labeled("/scheduler"))
-		s.deps.Compat.Mount(group)
-	}
+	s.app.Get(base+"/docs/*", labeled("/docs/*"), s.newDocsFiles())
+	s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), s.serveMonitor)
+	s.app.Use(base+"/scheduler", labeled("/scheduler"))
+	compat.New(s.deps.Service, compat.Options{Parser: s.deps.Parser, Now: s.deps.Now, Logger: s.deps.Logger}).Mount(s.app.Group(base))
 	if base != "" {
 		s.app.Get(base, redirect(base+"/"))
 	}

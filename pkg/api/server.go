@@ -40,27 +40,12 @@ type RunStore interface {
 	ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, error)
 }
 
-// Pinger is a neighbour that can be asked whether it is there.
-type Pinger interface {
-	Ping(ctx context.Context) error
-}
-
-// Fleet is Redis and the processes that work behind it.
-type Fleet interface {
-	Pinger
+// Health is what /readyz asks.
+type Health interface {
+	PingDatabase(ctx context.Context) error
+	PingRedis(ctx context.Context) error
 	// Alive counts the beats and the workers that gave a sign of life lately.
 	Alive(ctx context.Context) (beats, workers int, err error)
-}
-
-// Health is what /readyz asks.
-type Health struct {
-	Database Pinger
-	Redis    Fleet
-}
-
-// Mounter adds routes of its own, such as the compatibility API.
-type Mounter interface {
-	Mount(r fiber.Router)
 }
 
 // Deps are the neighbours of a Server. All are required unless they say otherwise.
@@ -68,10 +53,8 @@ type Deps struct {
 	Service *Service
 	Runs    RunStore
 	Health  Health
-	// Compat is the original's API; it owns every path under /scheduler. Nil: there is none.
-	Compat Mounter
-	// Monitor serves the path /monitoring and all below it, base path included. Nil: there is none.
-	Monitor http.Handler
+	// Monitor makes the queue monitor that serves the given path and all below it. Nil: there is none.
+	Monitor func(root string) http.Handler
 	// Metrics is what /metrics shows; the server registers its own there. Nil: a registry of its own.
 	Metrics *prometheus.Registry
 	// Parser reads schedules. Nil: one of its own.
@@ -104,6 +87,8 @@ type Server struct {
 	listener net.Listener
 	metrics  *metrics
 	openapi  []byte
+	// Handlers that are made once.
+	home, monitor, exposition fiber.Handler
 }
 
 // New makes a server; it listens only when Listen or Run is called. The error
@@ -138,12 +123,16 @@ func New(d Deps, o Options) (*Server, error) {
 		JSONEncoder:                  encodeJSON,
 		ErrorHandler:                 s.fail,
 	})
+	s.monitor, s.exposition = s.newMonitor(), newExposition(d.Metrics)
+	if s.home, err = s.newHome(); err != nil {
+		return nil, err
+	}
 	s.mount()
 	return s, nil
 }
 
 func (d *Deps) complete() error {
-	if d.Service == nil || d.Runs == nil || d.Health.Database == nil || d.Health.Redis == nil || d.Now == nil {
+	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Now == nil {
 		return errors.New("api: Deps lacks a required neighbour")
 	}
 	if d.Metrics == nil {

@@ -1,0 +1,238 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// contract is the OpenAPI document as a test of answers.
+type contract struct {
+	t        testing.TB
+	document map[string]any
+	compiler *jsonschema.Compiler
+	// base is the path of the document's server, without a slash at its end.
+	base string
+}
+
+const documentURL = "http://test/openapi.json"
+
+func newContract(t testing.TB, text []byte) *contract {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	must(t, err)
+	c := &contract{t: t, document: document.(map[string]any), compiler: jsonschema.NewCompiler()}
+	c.compiler.AssertFormat()
+	must(t, c.compiler.AddResource(documentURL, document))
+	c.base = strings.TrimSuffix(c.at("servers", "0", "url").(string), "/")
+	return c
+}
+
+// at follows a path of member names and list indexes, and the $refs on its way; nil when it leads nowhere.
+func (c *contract) at(path ...string) any {
+	var here any = c.document
+	for _, name := range path {
+		switch v := here.(type) {
+		case map[string]any:
+			here = v[name]
+		case []any:
+			i := 0
+			if _, err := fmt.Sscan(name, &i); err != nil || i >= len(v) {
+				return nil
+			}
+			here = v[i]
+		default:
+			return nil
+		}
+		here = c.resolve(here)
+	}
+	return here
+}
+
+func (c *contract) resolve(node any) any {
+	if v, ok := node.(map[string]any); ok {
+		if ref, ok := v["$ref"].(string); ok {
+			return c.at(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+		}
+	}
+	return node
+}
+
+// operation is one method of one path of the document.
+type operation struct {
+	path, method, id string
+	// whole is the path object, own the operation in it.
+	whole, own map[string]any
+}
+
+func (c *contract) operations() []operation {
+	var list []operation
+	for path, item := range c.document["paths"].(map[string]any) {
+		whole := item.(map[string]any)
+		for method, own := range whole {
+			if method == "parameters" {
+				continue
+			}
+			o := own.(map[string]any)
+			list = append(list, operation{path, strings.ToUpper(method), o["operationId"].(string), whole, o})
+		}
+	}
+	slices.SortFunc(list, func(a, b operation) int { return strings.Compare(a.path+a.method, b.path+b.method) })
+	return list
+}
+
+// find is the operation that a request calls; false for what the document does not speak of.
+func (c *contract) find(method, path string) (operation, bool) {
+	path, below := strings.CutPrefix(path, c.base)
+	if !below {
+		return operation{}, false
+	}
+	for _, o := range c.operations() {
+		want, have := strings.Split(o.path, "/"), strings.Split(path, "/")
+		fits := o.method == method && len(want) == len(have)
+		for i := 0; fits && i < len(want); i++ {
+			fits = want[i] == have[i] || strings.HasPrefix(want[i], "{") && have[i] != ""
+		}
+		if fits {
+			return o, true
+		}
+	}
+	return operation{}, false
+}
+
+// check holds an answer against the document: its status, its content type, its body.
+func (c *contract) check(request *http.Request, a answer) {
+	a.t.Helper()
+	o, ok := c.find(request.Method, request.URL.EscapedPath())
+	if !ok || a.status == http.StatusRequestHeaderFieldsTooLarge { // that one comes before any operation
+		return
+	}
+	response, _ := c.resolve(o.own["responses"].(map[string]any)[fmt.Sprint(a.status)]).(map[string]any)
+	if response == nil {
+		a.t.Errorf("%s answers %d, which is not documented: %s", o.id, a.status, a.body)
+		return
+	}
+	content, _ := response["content"].(map[string]any)
+	if content == nil {
+		if a.body != "" {
+			a.t.Errorf("%s answers %d with a body, which is not documented: %s", o.id, a.status, a.body)
+		}
+		return
+	}
+	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
+	media, _ := content[kind].(map[string]any)
+	if err != nil || media == nil {
+		a.t.Errorf("%s answers %d as %q, which is not documented", o.id, a.status, a.header.Get("Content-Type"))
+		return
+	}
+	if strings.HasSuffix(kind, "json") {
+		c.validate(a.t, o.id, media["schema"], a.body)
+	}
+}
+
+// validate holds JSON against a schema of the document.
+func (c *contract) validate(t testing.TB, what string, schema any, text string) {
+	t.Helper()
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Errorf("%s: %v: %s", what, err, text)
+		return
+	}
+	if err := c.compile(t, schema).Validate(value); err != nil {
+		t.Errorf("%s against its schema: %v\n%s", what, err, text)
+	}
+}
+
+// compile makes a schema out of a node of the document; its references go into the document.
+func (c *contract) compile(t testing.TB, node any) *jsonschema.Schema {
+	t.Helper()
+	text, err := json.Marshal(node)
+	must(t, err)
+	text = bytes.ReplaceAll(text, []byte(`"$ref":"#/`), []byte(`"$ref":"`+documentURL+`#/`))
+	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	must(t, err)
+	url := fmt.Sprintf("http://test/%x", text)
+	// The same node may have been added before: that is not an error worth telling.
+	_ = c.compiler.AddResource(url, resource)
+	schema, err := c.compiler.Compile(url)
+	must(t, err)
+	return schema
+}
+
+// TestDocument holds the document against the rules of OpenAPI 3.1, and its schemas against those of JSON Schema.
+func TestDocument(t *testing.T) {
+	text, err := openapiJSON("/base", "9.9")
+	must(t, err)
+	rules, err := os.ReadFile("testdata/oas31.json")
+	must(t, err)
+	var value any
+	must(t, json.Unmarshal(rules, &value))
+	compiler := jsonschema.NewCompiler()
+	must(t, compiler.AddResource("http://test/rules", value))
+	schema, err := compiler.Compile("http://test/rules")
+	must(t, err)
+	c := newContract(t, text)
+	if err := schema.Validate(c.document); err != nil {
+		t.Error(err)
+	}
+	if c.at("info", "version") != "9.9" || c.base != "/base" {
+		t.Errorf("version %v, server %v", c.at("info", "version"), c.base)
+	}
+	for name := range c.at("components", "schemas").(map[string]any) {
+		if _, err := c.compiler.Compile(documentURL + "#/components/schemas/" + name); err != nil {
+			t.Error(err)
+		}
+	}
+	c.walkRefs(c.document)
+}
+
+// walkRefs wants every reference of the document to lead somewhere.
+func (c *contract) walkRefs(node any) {
+	switch v := node.(type) {
+	case map[string]any:
+		if ref, ok := v["$ref"].(string); ok && c.resolve(v) == nil {
+			c.t.Errorf("%s leads nowhere", ref)
+		}
+		for _, member := range v {
+			c.walkRefs(member)
+		}
+	case []any:
+		for _, item := range v {
+			c.walkRefs(item)
+		}
+	}
+}
+
+// TestRoutesAreDocumented compares the table of contents with the document, both ways.
+func TestRoutesAreDocumented(t *testing.T) {
+	text, err := openapiJSON("", "1")
+	must(t, err)
+	documented := map[string]string{}
+	for _, o := range newContract(t, text).operations() {
+		documented[o.method+" "+o.path] = o.id
+	}
+	for _, r := range new(Server).table() {
+		parts := strings.Split(r.path, "/")
+		for i, part := range parts {
+			if name, ok := strings.CutPrefix(part, ":"); ok {
+				parts[i] = "{" + name + "}"
+			}
+		}
+		key := r.method + " " + strings.Join(parts, "/")
+		if documented[key] != r.operation {
+			t.Errorf("%s is operation %q in the table and %q in the document", key, r.operation, documented[key])
+		}
+		delete(documented, key)
+	}
+	for key, id := range documented {
+		t.Errorf("%s (%s) is documented and not in the table", key, id)
+	}
+}

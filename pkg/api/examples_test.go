@@ -1,0 +1,114 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// TestExamples sends every example of the document as a request, and holds it against its schema.
+func TestExamples(t *testing.T) {
+	text, err := openapiJSON("", "1")
+	must(t, err)
+	c := newContract(t, text)
+	sent := 0
+	for _, o := range c.operations() {
+		for name, e := range c.examples(o) {
+			sent++
+			t.Run(o.id+" "+name, func(t *testing.T) {
+				w := newWorld(t, worldOptions{monitor: true})
+				path := w.prepare(o)
+				if e.body != "" {
+					c.validate(t, name, e.schema, e.body)
+				}
+				a := w.call(o.method, path+c.exampleQuery(o), e.body, append(e.headers, "Content-Type", e.media)...)
+				if a.status >= 300 && a.status != http.StatusNotModified && (o.id != "getReadiness" || a.status != 503) {
+					t.Errorf("%s %s answers %d: %s", o.method, path, a.status, a.body)
+				}
+			})
+		}
+	}
+	if sent < 25 {
+		t.Errorf("only %d examples were found", sent)
+	}
+	for name, r := range c.at("components", "responses").(map[string]any) {
+		for media, content := range r.(map[string]any)["content"].(map[string]any) {
+			if example, ok := content.(map[string]any)["example"]; ok {
+				text, err := json.Marshal(example)
+				must(t, err)
+				c.validate(t, name+" "+media, content.(map[string]any)["schema"], string(text))
+			}
+		}
+	}
+}
+
+// prepare makes what the operation wants to be there, and answers its path.
+func (w *world) prepare(o operation) string {
+	if !strings.Contains(o.path, "{id}") && o.id != "listJobs" && o.id != "listRuns" {
+		return o.path
+	}
+	w.call("PUT", "/api/v1/jobs/nightly-report", strings.Replace(cronJob, `"id":"a",`, "", 1)).is(201)
+	id := "nightly-report"
+	if o.id == "getRun" {
+		var run struct{ ID string }
+		w.call("POST", "/api/v1/jobs/nightly-report/run", "").is(202).into(&run)
+		id = run.ID
+	}
+	return strings.Replace(o.path, "{id}", id, 1)
+}
+
+// example is one way to call an operation.
+type example struct {
+	media, body string
+	schema      any
+	headers     []string
+}
+
+// examples are those of an operation's body, or one without a body.
+func (c *contract) examples(o operation) map[string]example {
+	list := map[string]example{}
+	body, _ := c.resolve(o.own["requestBody"]).(map[string]any)
+	if body == nil || body["required"] != true {
+		list["without a body"] = example{}
+	}
+	if body == nil {
+		return list
+	}
+	for media, content := range body["content"].(map[string]any) {
+		for name, one := range content.(map[string]any)["examples"].(map[string]any) {
+			text, err := json.Marshal(one.(map[string]any)["value"])
+			must(c.t, err)
+			list[name+" as "+media] = example{media: media, body: string(text), schema: content.(map[string]any)["schema"]}
+		}
+	}
+	return list
+}
+
+// exampleQuery gives every query parameter that has an example.
+func (c *contract) exampleQuery(o operation) string {
+	query := url.Values{}
+	for _, list := range []any{o.whole["parameters"], o.own["parameters"]} {
+		parameters, _ := list.([]any)
+		for _, p := range parameters {
+			p := c.resolve(p).(map[string]any)
+			switch value := p["example"].(type) {
+			case nil:
+			case []any:
+				for _, one := range value {
+					query.Add(p["name"].(string), fmt.Sprint(one))
+				}
+			default:
+				if p["in"] == "query" {
+					query.Set(p["name"].(string), fmt.Sprint(value))
+				}
+			}
+		}
+	}
+	if len(query) == 0 {
+		return ""
+	}
+	return "?" + query.Encode()
+}

@@ -1,0 +1,214 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/queue"
+)
+
+func testLogger(logs *logBuffer) *slog.Logger { return slog.New(slog.NewJSONHandler(logs, nil)) }
+
+func TestServiceEndpoints(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	if a := w.call("GET", "/healthz", "").is(200); a.body != `{"status":"ok"}` {
+		t.Error(a.body)
+	}
+	var r readiness
+	w.call("GET", "/readyz", "").is(503).into(&r)
+	if want := (readiness{"unavailable", checks{"ok", "ok", "none alive", "none alive"}}); r != want {
+		t.Errorf("%+v", r)
+	}
+	w.call("POST", "/api/v1/jobs", cronJob).is(201)
+	w.call("GET", "/api/v1/jobs/a", "").is(200)
+	w.call("GET", "/nothing", "").is(404)
+	metrics := w.call("GET", "/metrics", "").is(200).body
+	for _, want := range []string{
+		`schedule_http_requests_total{method="GET",route="/api/v1/jobs/:id",status="200"} 1`,
+		`schedule_http_requests_total{method="GET",route="unmatched",status="404"} 1`,
+		`schedule_http_request_duration_seconds_count{method="POST",route="/api/v1/jobs"} 1`,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	w.call("GET", "/scheduler/get_jobs", "").is(200)
+	if a := w.call("GET", "/scheduler/nothing", "").is(404); a.body != `{"detail":"Not Found"}` {
+		t.Errorf("the original's API answers %s", a.body)
+	}
+}
+
+// TestReady sees a beat and a worker come up.
+func TestReady(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	must(t, w.broker.BeatAlive(t.Context()))
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	workers := w.broker.NewWorkers(idle{}, queue.WorkerOptions{Concurrency: 1, ShutdownTimeout: time.Second})
+	go func() { ended <- workers.Run(ctx) }()
+	eventually(t, "ready", func() bool { return w.call("GET", "/readyz", "").status == 200 })
+	stop()
+	must(t, <-ended)
+}
+
+type idle struct{}
+
+func (idle) Deliver(context.Context, *job.Task) (job.Outcome, error) { return job.Outcome{}, nil }
+
+func TestPages(t *testing.T) {
+	for _, base := range []string{"", "/cron/v2"} {
+		t.Run("base "+base, func(t *testing.T) {
+			w := newWorld(t, worldOptions{basePath: base, monitor: true})
+			w.call("POST", "/api/v1/jobs", cronJob).is(201)
+			for path, want := range map[string]string{
+				"/":                          "It holds 1 job.",
+				"/docs":                      "swagger-ui-bundle.js",
+				"/docs/start.js":             "SwaggerUIBundle(",
+				"/docs/swagger-ui-bundle.js": "SwaggerUI",
+				"/docs/swagger-ui.css":       ".swagger-ui",
+				"/docs/favicon-32x32.png":    "PNG",
+				"/openapi.json":              `"version":"1.2.3"`,
+				"/monitoring":                "Asynq",
+				"/monitoring/api/queues":     "queues",
+				"/monitoring/queues/default": "Asynq",
+				"/scheduler/get_jobs":        `"total":1`,
+				"/api/v1/jobs":               `"total":1`,
+				"/metrics":                   "schedule_http_requests_total",
+			} {
+				a := w.call("GET", path, "").is(200)
+				if !strings.Contains(a.body, want) {
+					t.Errorf("%s does not hold %q", path, want)
+				}
+				policy := a.header.Values("Content-Security-Policy")
+				if len(policy) != 1 || !strings.Contains(policy[0], "frame-ancestors") || len(a.header.Values("X-Content-Type-Options")) != 1 {
+					t.Errorf("%s: %v", path, a.header)
+				}
+				for _, other := range []string{"http:", "https:", "*", "script-src 'unsafe-inline'"} {
+					if strings.Contains(policy[0], other) {
+						t.Errorf("%s: the policy %q allows %s", path, policy[0], other)
+					}
+				}
+			}
+			if a := w.call("GET", "/", ""); !strings.Contains(a.body, "curl "+w.url+"/api/v1/jobs ") {
+				t.Errorf("the example names another address: %s", a.body)
+			}
+			if a := w.call("GET", "/", "", "Host", "x"); strings.Contains(a.body, "<script") {
+				t.Error("the page has a script")
+			}
+			a := w.call("GET", "/docs/", "").is(308)
+			if got := a.header.Get("Location"); got != base+"/docs" {
+				t.Errorf("Location %q", got)
+			}
+			if location := w.call("PUT", "/api/v1/jobs/b", strings.Replace(cronJob, `"id":"a",`, "", 1)).is(201).header.Get("Location"); location != base+"/api/v1/jobs/b" {
+				t.Errorf("Location %q", location)
+			}
+			if base != "" {
+				w.url = strings.TrimSuffix(w.url, base)
+				w.call("GET", base, "").is(308)
+				w.call("GET", "/api/v1/jobs", "").problem(404, "not_found")
+				w.call("GET", "/", "").problem(404, "not_found")
+			}
+		})
+	}
+}
+
+// TestHostileHost puts no foreign text into the example that people paste.
+func TestHostileHost(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	request, err := http.NewRequest("GET", w.url+"/", nil)
+	must(t, err)
+	request.Host = "x$(id)"
+	response, err := w.client.Do(request)
+	must(t, err)
+	defer response.Body.Close()
+	var text strings.Builder
+	must(t, response.Write(&text))
+	if strings.Contains(text.String(), "$(") || !strings.Contains(text.String(), "http://localhost/api") {
+		t.Error(text.String())
+	}
+}
+
+func TestOptions(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	deps := Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock}
+	for _, base := range []string{"cron", "/cron/", "//", "/a:b", "/a*", "/a b", "/a?"} {
+		if _, err := New(deps, Options{BasePath: base}); err == nil || !strings.Contains(err.Error(), "--base-path") {
+			t.Errorf("base path %q: %v", base, err)
+		}
+	}
+	if _, err := New(Deps{}, Options{}); err == nil {
+		t.Error("a server without neighbours")
+	}
+	taken := strings.TrimPrefix(w.url, "http://")
+	s, err := New(deps, Options{Listen: taken})
+	must(t, err)
+	if err := s.Run(t.Context()); err == nil || !strings.Contains(err.Error(), taken) || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a port in use: %v", err)
+	}
+}
+
+// TestShutdown lets a request that is under way end, and takes no further one.
+func TestShutdown(t *testing.T) {
+	slow := &holding{entered: make(chan struct{}), release: make(chan struct{})}
+	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { slow.JobStore = s; return slow }})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	server, err := New(Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock},
+		Options{Listener: listener, ShutdownTimeout: 10 * time.Second})
+	must(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	w.url = "http://" + listener.Addr().String()
+	answered := make(chan int, 1)
+	go func() {
+		response, err := w.client.Get(w.url + "/api/v1/jobs/none")
+		if err != nil {
+			answered <- 0
+			return
+		}
+		response.Body.Close()
+		answered <- response.StatusCode
+	}()
+	<-slow.entered
+	stop()
+	eventually(t, "no new connection is taken", func() bool {
+		c, err := net.Dial("tcp", listener.Addr().String())
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	close(slow.release)
+	if status := <-answered; status != 404 {
+		t.Errorf("the request under way was answered with %d", status)
+	}
+	must(t, <-ended)
+}
+
+// TestStopAtOnce ends a server whose context ended before it served.
+func TestStopAtOnce(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	server, err := New(Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock}, Options{Listen: "127.0.0.1:0"})
+	must(t, err)
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	must(t, server.Run(ctx))
+}
+
+type holding struct {
+	JobStore
+	entered, release chan struct{}
+}
+
+func (h *holding) GetJob(ctx context.Context, id string) (*job.Job, error) {
+	close(h.entered)
+	<-h.release
+	return h.JobStore.GetJob(ctx, id)
+}

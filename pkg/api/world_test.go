@@ -1,0 +1,239 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/queue"
+	"schedule-server/pkg/store"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		// A stopped fasthttp server leaves its cleaner asleep for up to 10 seconds, and all of them share one clock.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+}
+
+// begin is the moment at which the clock of every test stands at first.
+const begin = job.Instant(1_795_000_000_000) // 2026-11-18T11:06:40Z
+
+// world is an API over a real store and a real queue, with a clock that moves when told.
+type world struct {
+	t       testing.TB
+	url     string
+	now     atomic.Int64
+	store   *store.Store
+	broker  *queue.Broker
+	redis   *queue.Embedded
+	service *Service
+	server  *Server
+	logs    *logBuffer
+	client  *http.Client
+	// contract is what every answer is held against.
+	contract *contract
+}
+
+type worldOptions struct {
+	basePath string
+	monitor  bool
+	// wrap puts itself between the service and its neighbours.
+	jobs  func(JobStore) JobStore
+	queue func(Queue) Queue
+}
+
+func newWorld(t testing.TB, o worldOptions) *world {
+	t.Helper()
+	w := &world{t: t, logs: &logBuffer{}}
+	w.now.Store(int64(begin))
+	logger := slog.New(slog.NewJSONHandler(w.logs, nil))
+	var err error
+	w.store, err = store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "test.db"), store.Options{})
+	must(t, err)
+	t.Cleanup(func() { must(t, w.store.Close()) })
+	redis, err := queue.NewEmbedded()
+	must(t, err)
+	t.Cleanup(redis.Close)
+	w.redis = redis
+	w.broker, err = queue.Open(queue.Options{URL: redis.URL(), Now: w.clock, Name: "test:1"})
+	must(t, err)
+	t.Cleanup(func() { must(t, w.broker.Close()) })
+
+	var jobs JobStore = w.store
+	if o.jobs != nil {
+		jobs = o.jobs(jobs)
+	}
+	var q Queue = w.broker
+	if o.queue != nil {
+		q = o.queue(q)
+	}
+	w.service = NewService(jobs, q, ServiceOptions{Now: w.clock, Logger: logger})
+	deps := Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock, Logger: logger}
+	if o.monitor {
+		deps.Monitor = func(root string) http.Handler { return w.broker.Monitor(root, true) }
+	}
+	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, Version: "1.2.3", ShutdownTimeout: 5 * time.Second})
+	must(t, err)
+	w.serve(o.basePath)
+	return w
+}
+
+// serve runs the server until the test ends.
+func (w *world) serve(basePath string) {
+	address, err := w.server.Listen()
+	must(w.t, err)
+	w.url = "http://" + address.String() + basePath
+	w.client = &http.Client{
+		Transport:     &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Timeout:       10 * time.Second,
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.server.Run(ctx) }()
+	w.t.Cleanup(func() {
+		w.client.CloseIdleConnections()
+		stop()
+		if err := <-ended; err != nil {
+			w.t.Errorf("the server ended with: %v", err)
+		}
+	})
+	w.contract = newContract(w.t, w.server.openapi)
+}
+
+func (w *world) clock() job.Instant { return job.Instant(w.now.Load()) }
+
+// pass moves the clock.
+func (w *world) pass(d time.Duration) { w.now.Add(d.Milliseconds()) }
+
+// neighbours are the health of a real store and queue.
+type neighbours struct {
+	*store.Store
+	*queue.Broker
+}
+
+func (n neighbours) PingDatabase(ctx context.Context) error { return n.Store.Ping(ctx) }
+func (n neighbours) PingRedis(ctx context.Context) error    { return n.Broker.Ping(ctx) }
+
+// answer is what the API said.
+type answer struct {
+	t      testing.TB
+	status int
+	header http.Header
+	body   string
+}
+
+// call sends a request; headers come in pairs. Every answer is held against the document.
+func (w *world) call(method, path, body string, headers ...string) answer {
+	w.t.Helper()
+	request, err := http.NewRequest(method, w.url+path, strings.NewReader(body))
+	must(w.t, err)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := w.client.Do(request)
+	must(w.t, err)
+	defer response.Body.Close()
+	data, err := io.ReadAll(response.Body)
+	must(w.t, err)
+	a := answer{w.t, response.StatusCode, response.Header, string(data)}
+	w.contract.check(request, a)
+	return a
+}
+
+// is wants a status.
+func (a answer) is(status int) answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+// problem wants an error of a code that names the given fields.
+func (a answer) problem(status int, code string, fields ...string) problem {
+	a.t.Helper()
+	a.is(status)
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
+		a.t.Errorf("content type %q", got)
+	}
+	var p problem
+	a.into(&p)
+	if string(p.Code) != code || p.Status != status {
+		a.t.Errorf("code %q and status %d, want %q and %d: %s", p.Code, p.Status, code, status, a.body)
+	}
+	var got []string
+	for _, f := range p.Errors {
+		got = append(got, f.Field)
+	}
+	if strings.Join(got, " ") != strings.Join(fields, " ") {
+		a.t.Errorf("fields %q, want %q: %s", got, fields, a.body)
+	}
+	return p
+}
+
+func (a answer) into(dst any) {
+	a.t.Helper()
+	if err := json.Unmarshal([]byte(a.body), dst); err != nil {
+		a.t.Fatalf("%v in %s", err, a.body)
+	}
+}
+
+// job reads a job.
+func (a answer) job() job.Job {
+	a.t.Helper()
+	var j job.Job
+	a.into(&j)
+	return j
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// eventually waits for a condition that another goroutine brings about.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); !condition(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 5s: %s", what)
+		}
+	}
+}
+
+// logBuffer is a log that a test may read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
