@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"schedule-server/pkg/job"
@@ -29,11 +30,31 @@ type redisServer struct {
 	port int
 	dir  string
 	cmd  *exec.Cmd
+
+	options []string
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	noError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// command asks the server on a connection of its own.
+func (s *redisServer) command(args ...any) string {
+	s.t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port)})
+	defer client.Close()
+	answer, err := client.Do(context.Background(), args...).Text()
+	noError(s.t, err)
+	return answer
 }
 
 // startRedis starts a redis-server on a free port. Where there is none the test
 // is skipped, on a build server it fails.
-func startRedis(t testing.TB) *redisServer {
+func startRedis(t testing.TB, options ...string) *redisServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -41,13 +62,7 @@ func startRedis(t testing.TB) *redisServer {
 		}
 		t.Skip("redis-server is not installed")
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
-	s := &redisServer{t: t, port: port, dir: t.TempDir()}
+	s := &redisServer{t: t, port: freePort(t), dir: t.TempDir(), options: options}
 	t.Cleanup(s.kill)
 	s.start()
 	return s
@@ -57,8 +72,8 @@ func (s *redisServer) url() string { return fmt.Sprintf("redis://127.0.0.1:%d/0"
 
 func (s *redisServer) start() {
 	s.t.Helper()
-	s.cmd = exec.Command("redis-server", "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1",
-		"--dir", s.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "no", "--loglevel", "warning")
+	s.cmd = exec.Command("redis-server", append([]string{"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1",
+		"--dir", s.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "no", "--loglevel", "warning"}, s.options...)...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}

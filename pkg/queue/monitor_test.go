@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"schedule-server/pkg/job"
 )
@@ -109,65 +107,4 @@ func TestMonitorsButtonsNeedTheRightToWrite(t *testing.T) {
 	if !stats[1].Paused {
 		t.Error("the queue is not paused")
 	}
-}
-
-func TestTheEmbeddedRedisDoesAll(t *testing.T) {
-	e, err := NewEmbedded()
-	noError(t, err)
-	t.Cleanup(e.Close)
-	run(t, e.Run)
-	x := &bench{t: t, ctx: context.Background(), log: &logBook{}}
-	x.b = openBroker(t, e.URL(), "host:1", x.log)
-	if err := openBroker(t, "redis://"+e.redis.Addr(), "host:2", x.log).Ping(x.ctx); err == nil {
-		t.Error("it answers without its password")
-	}
-	var retryAt job.Instant
-	c := &calls{answer: func(_ context.Context, task *job.Task, _ int) (job.Outcome, error) {
-		canceled, err := x.b.Report(x.ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateRunning, N: len(task.Made) + 1})
-		if err != nil || canceled {
-			return job.Outcome{}, err
-		}
-		if task.RunID == "retried" && len(task.Made) == 0 {
-			retryAt = now() + 10
-			return job.Outcome{RetryAt: &retryAt, Made: []job.Attempt{attempt(1)}}, nil
-		}
-		_, err = x.b.Report(x.ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateSucceeded, N: len(task.Made) + 1})
-		return job.Outcome{}, err
-	}}
-	r := &record{}
-	wakes := x.b.Wakes(t.Context())
-	x.record(x.b, "host:1", r)
-	tasks := append(tasksOf(200), taskOf("retried"))
-	noError(t, x.b.Enqueue(x.ctx, tasks))
-	noError(t, x.b.Enqueue(x.ctx, tasks))
-	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "run-00007", Queue: job.QueueDefault}}))
-	missing, _, err := x.b.Missing(x.ctx, tasks)
-	noError(t, err)
-	if len(missing) != 1 {
-		t.Errorf("%d are missing after one was canceled", len(missing))
-	}
-	x.work(x.b, c)
-	noError(t, x.b.Wake(x.ctx))
-	signal(t, wakes, "a wake-up")
-	noError(t, x.b.BeatAlive(x.ctx))
-	eventually(t, "all ended", func() bool { return c.count() == 201 && r.times()["retried"] == 3 })
-	noError(t, x.b.Settle(x.ctx))
-	if len(r.times()) != 200 {
-		t.Errorf("%d runs were recorded, want 200", len(r.times()))
-	}
-	beats, workers, err := x.b.Alive(x.ctx)
-	noError(t, err)
-	stats, err := x.b.Stats(x.ctx)
-	noError(t, err)
-	if beats != 1 || workers != 1 || stats[1].Completed != 200 {
-		t.Errorf("%d beats, %d workers, %+v", beats, workers, stats[1])
-	}
-	h := x.b.Monitor("/monitoring", false)
-	for _, path := range []string{"/queues", "/queues/default", "/queues/default/completed_tasks", "/servers", "/queue_stats", "/redis_info"} {
-		if r := get(t, h, "GET", "/monitoring/api"+path); r.StatusCode != 200 {
-			t.Errorf("the monitor's %s: %d %s", path, r.StatusCode, body(t, r))
-		}
-	}
-	noError(t, x.b.client.Set(x.ctx, "passing", 1, time.Second).Err())
-	eventually(t, "time passes", func() bool { return x.b.client.Exists(x.ctx, "passing").Val() == 0 })
 }

@@ -33,8 +33,6 @@ type WorkerOptions struct {
 }
 
 const (
-	// taskCheck is the pause of an idle lane between two looks at the queues, on average.
-	taskCheck = 10 * time.Millisecond
 	// delayedCheck is how often retries are looked for that have come due.
 	delayedCheck = 250 * time.Millisecond
 	healthCheck  = 2 * time.Second
@@ -73,6 +71,13 @@ func lanesFor(concurrency int) int {
 		return 2
 	}
 	return 4
+}
+
+// taskCheck is the pause of an idle lane between two looks at the queues, on
+// average. Lanes look each at its own time, so that many may look less often:
+// a task waits 14 to 16 ms at most, 99 times of 100, whatever their number.
+func taskCheck(lanes int) time.Duration {
+	return time.Duration(min(5+5*lanes, 20)) * time.Millisecond
 }
 
 // Run delivers tasks until the context ends; then it takes no more, lets running
@@ -129,7 +134,7 @@ func (w *Workers) lane(i int) *asynq.Server {
 	config := asynq.Config{
 		Concurrency:              share,
 		Queues:                   weights,
-		TaskCheckInterval:        taskCheck,
+		TaskCheckInterval:        taskCheck(w.o.Lanes),
 		DelayedTaskCheckInterval: delayedCheck,
 		// The calls are cut off by ShutdownTimeout; asynq gives up on those that do not heed that.
 		ShutdownTimeout: w.o.ShutdownTimeout + handBack,

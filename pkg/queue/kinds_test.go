@@ -1,0 +1,112 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+// everything goes the way of a run once through every function, on any kind of Redis.
+func everything(t *testing.T, url string) *bench {
+	t.Helper()
+	x := &bench{t: t, ctx: context.Background(), log: &logBook{}}
+	x.b = openBroker(t, url, "host:1", x.log)
+	var retryAt job.Instant
+	c := &calls{answer: func(_ context.Context, task *job.Task, _ int) (job.Outcome, error) {
+		canceled, err := x.b.Report(x.ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateRunning, N: len(task.Made) + 1})
+		if err != nil || canceled {
+			return job.Outcome{}, err
+		}
+		if task.RunID == "retried" && len(task.Made) == 0 {
+			retryAt = now() + 10
+			return job.Outcome{RetryAt: &retryAt, Made: []job.Attempt{attempt(1)}}, nil
+		}
+		_, err = x.b.Report(x.ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateSucceeded, N: len(task.Made) + 1})
+		return job.Outcome{}, err
+	}}
+	r := &record{}
+	wakes := x.b.Wakes(t.Context())
+	x.record(x.b, "host:1", r)
+	tasks := append(tasksOf(200), taskOf("retried"))
+	noError(t, x.b.Enqueue(x.ctx, tasks))
+	noError(t, x.b.Enqueue(x.ctx, tasks))
+	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "run-00007", Queue: job.QueueDefault}}))
+	missing, _, err := x.b.Missing(x.ctx, tasks)
+	noError(t, err)
+	if len(missing) != 1 {
+		t.Errorf("%d are missing after one was canceled", len(missing))
+	}
+	x.work(x.b, c)
+	noError(t, x.b.Wake(x.ctx))
+	signal(t, wakes, "a wake-up")
+	noError(t, x.b.BeatAlive(x.ctx))
+	eventually(t, "all ended", func() bool { return c.count() == 201 && r.times()["retried"] == 3 })
+	noError(t, x.b.Settle(x.ctx))
+	if len(r.times()) != 200 {
+		t.Errorf("%d runs were recorded, want 200", len(r.times()))
+	}
+	beats, workers, err := x.b.Alive(x.ctx)
+	noError(t, err)
+	stats, err := x.b.Stats(x.ctx)
+	noError(t, err)
+	if beats != 1 || workers != 1 || stats[1].Completed != 200 {
+		t.Errorf("%d beats, %d workers, %+v", beats, workers, stats[1])
+	}
+	h := x.b.Monitor("/monitoring", false)
+	for _, path := range []string{"/queues", "/queues/default", "/queues/default/completed_tasks", "/servers", "/queue_stats", "/redis_info"} {
+		if r := get(t, h, "GET", "/monitoring/api"+path); r.StatusCode != 200 {
+			t.Errorf("the monitor's %s: %d %s", path, r.StatusCode, body(t, r))
+		}
+	}
+	return x
+}
+
+func TestASingleRedisDoesAll(t *testing.T) { everything(t, startRedis(t).url()) }
+
+func TestTheEmbeddedRedisDoesAll(t *testing.T) {
+	e, err := NewEmbedded()
+	noError(t, err)
+	t.Cleanup(e.Close)
+	run(t, e.Run)
+	x := everything(t, e.URL())
+	if err := openBroker(t, "redis://"+e.redis.Addr(), "host:2", x.log).Ping(x.ctx); err == nil {
+		t.Error("it answers without its password")
+	}
+	noError(t, x.b.client.Set(x.ctx, "passing", 1, time.Second).Err())
+	eventually(t, "time passes", func() bool { return x.b.client.Exists(x.ctx, "passing").Val() == 0 })
+}
+
+// A cluster of one node refuses, as any other, what does not lie in one slot.
+func TestAClusterDoesAll(t *testing.T) {
+	s := startRedis(t, "--cluster-enabled", "yes")
+	s.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+	eventually(t, "the cluster is up", func() bool { return strings.Contains(s.command("CLUSTER", "INFO"), "cluster_state:ok") })
+	everything(t, fmt.Sprintf("redis-cluster://127.0.0.1:%d", s.port))
+}
+
+func TestBehindASentinelAllIsDone(t *testing.T) {
+	s := startRedis(t)
+	port := freePort(t)
+	config := filepath.Join(t.TempDir(), "sentinel.conf")
+	noError(t, os.WriteFile(config, fmt.Appendf(nil, "port %d\nbind 127.0.0.1\nsentinel monitor the-master 127.0.0.1 %d 1\n", port, s.port), 0o600))
+	sentinel := exec.Command("redis-server", config, "--sentinel")
+	noError(t, sentinel.Start())
+	t.Cleanup(func() { _ = sentinel.Process.Kill(); _ = sentinel.Wait() })
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	eventually(t, "the sentinel answers", func() bool {
+		c, err := net.Dial("tcp", address)
+		if err == nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	everything(t, "redis-sentinel://"+address+"?master=the-master")
+}
