@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -101,13 +102,37 @@ type asynqLog struct{ *libraryLog }
 
 func (l asynqLog) Debug(args ...any) { l.write(slog.LevelDebug, fmt.Sprint(args...)) }
 func (l asynqLog) Info(args ...any)  { l.write(slog.LevelDebug, fmt.Sprint(args...)) }
-func (l asynqLog) Warn(args ...any)  { l.write(slog.LevelWarn, fmt.Sprint(args...)) }
-func (l asynqLog) Error(args ...any) { l.write(slog.LevelError, fmt.Sprint(args...)) }
-func (l asynqLog) Fatal(args ...any) { l.write(slog.LevelError, fmt.Sprint(args...)) }
+func (l asynqLog) Warn(args ...any)  { l.trouble(slog.LevelWarn, fmt.Sprint(args...)) }
+func (l asynqLog) Error(args ...any) { l.trouble(slog.LevelError, fmt.Sprint(args...)) }
+func (l asynqLog) Fatal(args ...any) { l.trouble(slog.LevelError, fmt.Sprint(args...)) }
+
+// trouble takes all that asynq's goroutines say of a lost connection for the one
+// news that it is. The health check of the workers tells when it is over.
+func (l asynqLog) trouble(level slog.Level, text string) {
+	if cause := lostConnection(text); cause != "" {
+		l.outage.failed(errors.New(cause))
+		level = slog.LevelDebug
+	}
+	l.write(level, text)
+}
+
+// lostConnection is the part of a text that says how a connection failed, empty when it says no such thing.
+func lostConnection(text string) string {
+	for _, sign := range []string{"dial tcp", "read tcp", "write tcp", "LOADING", "EOF"} {
+		if i := strings.Index(text, sign); i >= 0 {
+			return text[i:min(i+maxLogDetail, len(text))]
+		}
+	}
+	return ""
+}
 
 // redisLog is the logger that go-redis wants.
 type redisLog struct{ *libraryLog }
 
 func (l redisLog) Printf(_ context.Context, format string, args ...any) {
-	l.write(slog.LevelWarn, fmt.Sprintf(format, args...))
+	level, text := slog.LevelWarn, fmt.Sprintf(format, args...)
+	if lostConnection(text) != "" {
+		level = slog.LevelDebug // whoever asked is told, and tells
+	}
+	l.write(level, text)
 }
