@@ -101,7 +101,8 @@ func (d *decider) mustSettle(o *occurrences, open int, last job.Instant) bool {
 // coalesce picks which of n occurrences from first to last run, and accounts
 // for the others in one row.
 func (d *decider) coalesce(o *occurrences, n int, first, last job.Instant) (chosen []job.Instant, others *job.Run) {
-	from, until, left := first, last, 0
+	from, until := first, last
+	var left int
 	switch o.job.Policy.Coalesce {
 	case job.CoalesceAll:
 		if left = n - job.MaxCatchUp; left > 0 {

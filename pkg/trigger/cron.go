@@ -43,9 +43,8 @@ func (c *cron) next(t int64) (int64, bool) {
 		found := c.calendar.next(t+p.offset, math.MaxInt64)
 		return found - p.offset, found != noCivil
 	}
-	known := searched{math.MaxInt64, math.MaxInt64}
 	first := c.calendar.next(t+p.offset, math.MaxInt64)
-	known = searched{t + p.offset, first}
+	known := searched{t + p.offset, first}
 	for {
 		if found, ok := c.within(&p, t, &known); ok {
 			return found, true

@@ -139,12 +139,6 @@ func (s *Schedule) Note(at Instant) string {
 	}
 }
 
-// never reports whether the schedule has no occurrence from a moment on.
-func (s *Schedule) never(from Instant) bool {
-	_, ok := s.First(from)
-	return !ok
-}
-
 func cloneExclusions(list []Exclusion) []Exclusion {
 	out := slices.Clone(list)
 	for i := range out {

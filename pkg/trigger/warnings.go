@@ -84,11 +84,9 @@ func (w *warner) firing(now Instant) bool {
 	}
 	en, zh := "never fires", "永远不会触发"
 	if _, ok := w.s.bare(MinInstant); ok {
-		switch {
-		case w.s.excluded == nil:
+		en, zh = "never fires: every occurrence is excluded", "永远不会触发：所有触发时刻都被排除"
+		if w.s.excluded == nil {
 			en, zh = "never fires between start_at and end_at", "在 start_at 与 end_at 之间永远不会触发"
-		default:
-			en, zh = "never fires: every occurrence is excluded", "永远不会触发：所有触发时刻都被排除"
 		}
 	} else if w.s.cron.days.plain>>30 != 0 {
 		en, zh = "never fires: no such day exists in these months", "永远不会触发：这些月份没有这一天"
@@ -182,9 +180,12 @@ func (w *warner) timeout(now Instant, attemptTimeout time.Duration) {
 	const looked = 100 // the next hundred gaps show the shortest of any schedule one would write
 	shortest := time.Duration(1<<63 - 1)
 	last, ok := w.s.First(now)
+	if !ok {
+		return
+	}
 	for range looked {
-		var next Instant
-		if next, ok = w.s.Next(last); !ok || next.Sub(now) > 400*day {
+		next, ok := w.s.Next(last)
+		if !ok || next.Sub(now) > 400*day {
 			break
 		}
 		shortest = min(shortest, next.Sub(last))
