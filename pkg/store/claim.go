@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"math"
 
 	"github.com/jmoiron/sqlx"
@@ -11,15 +12,15 @@ import (
 
 // dueRow is what a claim reads of a job.
 type dueRow struct {
-	ID          string       `db:"id"`
-	Status      job.Status   `db:"status"`
-	NextRunAt   *job.Instant `db:"next_run_at"`
-	DueAt       *job.Instant `db:"due_at"`
-	Version     int64        `db:"version"`
-	CreatedAt   job.Instant  `db:"created_at"`
-	UpdatedAt   job.Instant  `db:"updated_at"`
-	PauseReason *string      `db:"pause_reason"`
-	PausedUntil *job.Instant `db:"paused_until"`
+	ID          string
+	Status      job.Status
+	NextRunAt   *job.Instant
+	DueAt       job.Instant
+	Version     int64
+	CreatedAt   job.Instant
+	UpdatedAt   job.Instant
+	PauseReason *string
+	PausedUntil *job.Instant
 	definitionRow
 }
 
@@ -41,6 +42,7 @@ func (s *Store) NextDue(ctx context.Context, after job.Instant) (*job.Instant, e
 // it may be called again when the database undid the transaction. Runs that exist
 // already are left out.
 func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) []job.Verdict) (done job.Claimed, err error) {
+	careful := false
 	err = s.write(ctx, "claim", func(tx *sqlx.Tx) error {
 		done = job.Claimed{}
 		due, err := s.readDue(ctx, tx, c)
@@ -57,7 +59,7 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 		if len(verdicts) != len(due) {
 			return callerError{job.Errorf(job.CodeInternal, "%d verdicts were given on %d jobs", len(verdicts), len(due))}
 		}
-		w := claimWriter{now: c.Now}
+		w := claimWriter{now: c.Now, careful: careful}
 		for i := range verdicts {
 			if verdicts[i].Defer {
 				done.Deferred++
@@ -66,6 +68,7 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 			w.add(&due[i], before[i], &verdicts[i])
 		}
 		done.Tasks, err = s.writeClaim(ctx, tx, &w)
+		careful = err != nil // one of the runs may be there already: the next try asks which
 		return err
 	})
 	if err != nil {
@@ -81,8 +84,7 @@ func (s *Store) readDue(ctx context.Context, tx *sqlx.Tx, c job.Claim) ([]job.Du
 	if after == (job.ClaimKey{}) {
 		after.DueAt = math.MinInt64
 	}
-	var rows []dueRow
-	err := selectAll(ctx, tx, &rows, "SELECT "+dueColumns+jobTables+`WHERE j.due_at IS NOT NULL AND j.due_at <= :now
+	rows, err := scanDue(ctx, tx, "SELECT "+dueColumns+jobTables+`WHERE j.due_at IS NOT NULL AND j.due_at <= :now
 		AND (j.due_at, j.id) > (:after_due, :after_id) ORDER BY j.due_at, j.id LIMIT :limit`+s.d.skipLocked("j"),
 		args{"now": int64(c.Now), "after_due": int64(after.DueAt), "after_id": cleanText(after.ID), "limit": max(1, c.Limit)})
 	if err != nil || len(rows) == 0 {
@@ -93,6 +95,39 @@ func (s *Store) readDue(ctx context.Context, tx *sqlx.Tx, c job.Claim) ([]job.Du
 		return nil, err
 	}
 	return due, s.countOpen(ctx, tx, due)
+}
+
+// scanDue reads dueRows: by hand, because there are many and sqlx's reflection is as much work as the rest.
+func scanDue(ctx context.Context, tx *sqlx.Tx, text string, a args) ([]dueRow, error) {
+	query, values, err := bind(tx, text, a)
+	if err != nil {
+		return nil, err
+	}
+	found, err := tx.QueryContext(ctx, query, values...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var rows []dueRow
+	var nextRunAt, pausedUntil sql.Null[job.Instant]
+	for found.Next() {
+		var r dueRow
+		err := found.Scan(&r.ID, &r.Status, &nextRunAt, &r.DueAt, &r.Version, &r.CreatedAt, &r.UpdatedAt,
+			&r.PauseReason, &pausedUntil, &r.Schedule, &r.Request, &r.Policy)
+		if err != nil {
+			return nil, err
+		}
+		r.NextRunAt, r.PausedUntil = optional(nextRunAt), optional(pausedUntil)
+		rows = append(rows, r)
+	}
+	return rows, found.Err()
+}
+
+func optional(at sql.Null[job.Instant]) *job.Instant {
+	if !at.Valid {
+		return nil
+	}
+	return &at.V
 }
 
 // countOpen fills in how many runs of each job have not ended.
@@ -136,6 +171,9 @@ func stateOf(j *job.Job) state {
 // claimWriter collects what a claim writes.
 type claimWriter struct {
 	now job.Instant
+	// careful inserts what is not there yet, and asks what that was. Otherwise a
+	// run that is there undoes the claim: it hardly ever is, and asking costs a tenth of the whole.
+	careful bool
 	// queued and others are the runs to insert: the plain case apart, because its rows are short.
 	queued, others rowset
 	// tasks are the runs to deliver.
@@ -155,7 +193,7 @@ func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
 		if plainlyQueued(run) {
 			w.queued.add(run.ID, due.ID, due.Version, run.ScheduledAt, run.QueuedAt, string(run.Queue), run.RetryUntil)
 		} else {
-			w.others.addRun(run, w.now)
+			w.others.addRun(run)
 		}
 		switch {
 		case run.State.Final():
@@ -179,18 +217,18 @@ func plainlyQueued(r *job.Run) bool {
 
 // writeClaim writes what was collected and returns the tasks whose runs are new.
 func (s *Store) writeClaim(ctx context.Context, tx *sqlx.Tx, w *claimWriter) ([]job.Task, error) {
-	fresh := make(map[string]bool, w.queued.n+w.others.n)
-	if err := s.insertQueued(ctx, tx, &w.queued, w.now, fresh); err != nil {
-		return nil, err
-	}
-	if err := s.insertRuns(ctx, tx, &w.others, fresh); err != nil {
+	fresh, err := s.insertClaimed(ctx, tx, w)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.updatePlans(ctx, tx, w); err != nil {
 		return nil, err
 	}
-	ended := keep(w.ended, func(r *job.Run) bool { return fresh[r.ID] })
-	return keep(w.tasks, func(t job.Task) bool { return fresh[t.RunID] }), s.writeLastRuns(ctx, tx, ended)
+	if w.careful {
+		w.ended = keep(w.ended, func(r *job.Run) bool { return fresh[r.ID] })
+		w.tasks = keep(w.tasks, func(t job.Task) bool { return fresh[t.RunID] })
+	}
+	return w.tasks, s.writeLastRuns(ctx, tx, w.ended)
 }
 
 // updatePlans writes when the claimed jobs fall due again.

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -243,26 +245,24 @@ func testClaimAgainstChange(t *testing.T, b *bundle) {
 		b.create(newJob(fmt.Sprintf("j%02d", i)))
 	}
 	other := b.open()
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	var mu sync.Mutex
-	claimedVersions := map[string][]int64{}
-	now := t0
+	var mu sync.Mutex // guards what follows
+	claimedVersions, now, over := map[string][]int64{}, t0, false
 	var group sync.WaitGroup
 	group.Go(func() {
-		for ctx.Err() == nil {
+		for {
 			mu.Lock()
-			at := now
+			at, stop := now, over
 			mu.Unlock()
+			if stop {
+				return
+			}
 			_, err := other.Claim(context.Background(), job.Claim{Now: at, Limit: 5}, func(due []job.Due) []job.Verdict {
-				verdicts := make([]job.Verdict, len(due))
+				mu.Lock()
+				defer mu.Unlock()
 				for i := range due {
-					verdicts[i] = runOnce(&due[i], at)
-					mu.Lock()
 					claimedVersions[due[i].ID] = append(claimedVersions[due[i].ID], due[i].Version)
-					mu.Unlock()
 				}
-				return verdicts
+				return everyMinute(at)(due)
 			})
 			if err != nil {
 				t.Error(err)
@@ -279,7 +279,7 @@ func testClaimAgainstChange(t *testing.T, b *bundle) {
 		case 1:
 			b.change(id, func(j *job.Job) { j.Request.URL = "http://edited.example/" })
 		case 2:
-			_, err = b.DeleteJob(ctx, id, 0, t0)
+			_, err = b.DeleteJob(t.Context(), id, 0, t0)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -296,24 +296,19 @@ func testClaimAgainstChange(t *testing.T, b *bundle) {
 		next, err := b.NextDue(t.Context(), 0)
 		return err == nil && next != nil && *next > at
 	})
-	stop()
+	mu.Lock()
+	over = true
+	mu.Unlock()
 	group.Wait()
-	for id, versions := range claimedVersions {
-		mark := slices.Index(versions, -1)
-		for _, version := range versions[mark+1:] {
-			if version != 2 {
-				t.Fatalf("%s was claimed at version %d after its change had returned", id, version)
-			}
-			if i := id[1:]; i == "" {
-				t.Fatal("no id")
-			}
-		}
-	}
 	for i := range jobs {
-		if id := fmt.Sprintf("j%02d", i); i%3 != 1 {
-			versions := claimedVersions[id]
-			if mark := slices.Index(versions, -1); mark < len(versions)-1 {
+		id := fmt.Sprintf("j%02d", i)
+		mark := slices.Index(claimedVersions[id], -1)
+		for _, version := range claimedVersions[id][mark+1:] {
+			if i%3 != 1 {
 				t.Fatalf("%s was claimed after it was paused or deleted", id)
+			}
+			if version != 2 {
+				t.Fatalf("%s was claimed at version %d after its edit had returned", id, version)
 			}
 		}
 	}
@@ -336,5 +331,33 @@ func testReopen(t *testing.T, b *bundle) {
 	wantEqual(t, "the task", stale[0], got.Tasks[0])
 	if twice, err := again.Claim(t.Context(), job.Claim{Now: t0, Limit: 10}, everyMinute(t0)); err != nil || twice.Seen != 0 {
 		t.Fatalf("after the reopening %+v is claimed: %v", twice, err)
+	}
+}
+
+// TestPlainRequest fails when job.Request has a member that the claim would not read.
+func TestPlainRequest(t *testing.T) {
+	names := func(v any) (names []string) {
+		for field := range reflect.TypeOf(v).Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	wantEqual(t, "the members of a stored request", names(plainRequest{}), names(job.Request{}))
+	full := newJob("a").Request
+	full.Headers, full.Body, full.BodyEncoding, full.FollowRedirects, full.InsecureTLS =
+		map[string]string{"X": "<&>"}, `{"a":"\u0001"}`, "base64", 3, true
+	text, err := json.Marshal(full)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got job.Request
+	if err := decodeRequest(string(text), &got); err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, "the request", got, full)
+	if err := decodeRequest(`{"method":"GET","auth":{"basic":1}}`, &got); err == nil {
+		t.Fatal("an auth that cannot be read was passed over")
 	}
 }

@@ -62,9 +62,38 @@ func (d *dueDecoder) decode(r *dueRow, j *job.Job) error {
 	*j = job.Job{
 		Definition: job.Definition{ID: r.ID, Schedule: schedule, Policy: policy},
 		Status:     r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, NextRunAt: r.NextRunAt,
-		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DueAt: r.DueAt,
+		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DueAt: &r.DueAt,
 	}
-	return json.Unmarshal([]byte(r.Request), &j.Request)
+	return decodeRequest(r.Request, &j.Request)
+}
+
+// plainRequest is job.Request without methods of its own, which make encoding/json
+// read every value twice. A test sees to it that it has the same members.
+type plainRequest struct {
+	Method          string            `json:"method"`
+	URL             string            `json:"url"`
+	Headers         map[string]string `json:"headers"`
+	Body            string            `json:"body"`
+	BodyEncoding    string            `json:"body_encoding"`
+	Auth            json.RawMessage   `json:"auth"`
+	FollowRedirects int               `json:"follow_redirects"`
+	InsecureTLS     bool              `json:"insecure_tls"`
+}
+
+// decodeRequest reads a stored request.
+func decodeRequest(text string, request *job.Request) error {
+	var p plainRequest
+	if err := json.Unmarshal([]byte(text), &p); err != nil {
+		return err
+	}
+	if len(p.Auth) > 0 && string(p.Auth) != "null" {
+		return json.Unmarshal([]byte(text), request)
+	}
+	*request = job.Request{
+		Method: p.Method, URL: p.URL, Headers: p.Headers, Body: job.Body(p.Body), BodyEncoding: p.BodyEncoding,
+		FollowRedirects: p.FollowRedirects, InsecureTLS: p.InsecureTLS,
+	}
+	return nil
 }
 
 // broken tells of a due job that cannot be read.

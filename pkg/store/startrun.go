@@ -51,9 +51,9 @@ func (s *Store) startRun(ctx context.Context, tx *sqlx.Tx, row *jobRow, due *job
 		touched = *run.QueuedAt
 	}
 	var runs rowset
-	runs.addRun(run, touched)
+	runs.addRun(run)
 	fresh := map[string]bool{}
-	if err := s.insertRuns(ctx, tx, &runs, fresh); err != nil {
+	if err := insertFresh(ctx, tx, &runs, fresh, s.insertRuns(), touched); err != nil {
 		return nil, err
 	}
 	if !fresh[run.ID] {
