@@ -225,7 +225,8 @@ func TestList(t *testing.T) {
 		t.Run(query, func(t *testing.T) {
 			w.t = t
 			var got []string
-			cursor, total := "", int64(0)
+			cursor := ""
+			var total int64
 			for {
 				var page jobList
 				path := "/api/v1/jobs" + query
@@ -299,13 +300,25 @@ func TestHTTP(t *testing.T) {
 		}
 	}
 	w.call("GET", "/api/v1/jobs?q="+strings.Repeat("x", 20<<10), "").problem(431, "too_large")
+	w.call("BREW", "/api/v1/jobs", "").problem(405, "method_not_allowed")
+	for _, refused := range []answer{
+		w.call("BREW", "/", ""), w.call("GET", "/"+strings.Repeat("x", 20<<10), ""),
+		w.call("POST", "/api/v1/jobs", strings.Repeat(" ", maxBody+1)), w.call("GET", "/nothing", ""),
+	} {
+		if refused.header.Get("X-Request-Id") == "" || refused.header.Get("X-Content-Type-Options") == "" {
+			t.Errorf("status %d has the headers %v", refused.status, refused.header)
+		}
+	}
+	if !strings.Contains(w.call("GET", "/metrics", "").body, `{method="other",route="unmatched",status="405"} 2`) {
+		t.Error("methods that nobody knows are not counted as one")
+	}
 	if strings.Contains(w.logs.String(), "xxx") {
 		t.Error("the log holds a query")
 	}
 }
 
 func TestOtherOrigin(t *testing.T) {
-	w := newWorld(t, worldOptions{})
+	w := newWorld(t, worldOptions{monitor: true})
 	host := strings.TrimPrefix(w.url, "http://")
 	for _, c := range []struct {
 		name   string
@@ -325,6 +338,9 @@ func TestOtherOrigin(t *testing.T) {
 			w.t = t
 			w.call("POST", "/api/v1/jobs", "{}", c.header...).is(c.status)
 			w.call("GET", "/api/v1/jobs", "", c.header...).is(200)
+			if a := w.call("POST", "/monitoring/api/queues/default:pause", "", c.header...); (a.status == 403) != (c.status == 403) {
+				t.Errorf("the queue monitor answers %d", a.status)
+			}
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,11 +39,7 @@ func labeled(path string) fiber.Handler {
 // turns errors and panics into answers, and writes the access log and metrics.
 func (s *Server) observe(c *fiber.Ctx) error {
 	start := time.Now() // a distance, not a moment: never compared with the injected clock
-	id := c.Get(fiber.HeaderXRequestID)
-	if !saneRequestID(id) {
-		id = job.NewID(s.deps.Now())
-	}
-	c.Locals(requestIDKey{}, id)
+	id := s.nameRequest(c)
 	ctx, stop := context.WithTimeout(context.Background(), requestTimeout)
 	defer stop()
 	c.SetUserContext(ctx)
@@ -51,10 +48,25 @@ func (s *Server) observe(c *fiber.Ctx) error {
 			return err
 		}
 	}
+	s.finish(c, id, time.Since(start))
+	return nil
+}
+
+// nameRequest gives the request the caller's id, or one of its own.
+func (s *Server) nameRequest(c *fiber.Ctx) string {
+	id := c.Get(fiber.HeaderXRequestID)
+	if !saneRequestID(id) {
+		id = job.NewID(s.deps.Now())
+	}
+	c.Locals(requestIDKey{}, id)
+	return id
+}
+
+// finish completes the headers of an answer and accounts for it.
+func (s *Server) finish(c *fiber.Ctx, id string, took time.Duration) {
 	c.Set(fiber.HeaderXRequestID, id)
 	secureHeaders(c)
-	s.account(c, id, time.Since(start))
-	return nil
+	s.account(c, id, took)
 }
 
 // guarded turns a panic into an error; its stack goes to the log only.
@@ -65,6 +77,9 @@ func (s *Server) guarded(c *fiber.Ctx) (err error) {
 			err = job.Errorf(job.CodeInternal, "handler panicked")
 		}
 	}()
+	if len(c.Request().Body()) > maxBody {
+		return fiber.ErrRequestEntityTooLarge
+	}
 	return c.Next()
 }
 
@@ -75,7 +90,11 @@ func (s *Server) account(c *fiber.Ctx, id string, took time.Duration) {
 	if !ok {
 		route = "unmatched"
 	}
-	s.metrics.observe(c.Method(), route, status, took)
+	method := c.Method()
+	if !slices.Contains(fiber.DefaultMethods, method) {
+		method = "other" // callers cannot make series of their own
+	}
+	s.metrics.observe(method, route, status, took)
 	level := slog.LevelInfo
 	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
 		level = slog.LevelDebug

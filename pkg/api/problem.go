@@ -3,8 +3,10 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"schedule-server/pkg/job"
 )
@@ -99,6 +101,33 @@ func routerProblem(status int) (job.Code, string) {
 		return job.CodeMalformed, "the request is not HTTP that can be read"
 	}
 	return job.CodeInternal, "the service failed; its log has more under this request id"
+}
+
+// refuse answers what went wrong before or beside the handlers: a request that
+// is no HTTP, that is too large, that did not arrive in time.
+func (s *Server) refuse(c *fiber.Ctx, err error) error {
+	id := s.nameRequest(c)
+	if err := s.fail(c, err); err != nil {
+		return err
+	}
+	s.finish(c, id, 0)
+	return nil
+}
+
+// refuseUnknownMethods answers methods that the router does not know at all.
+func (s *Server) refuseUnknownMethods() {
+	server := s.app.Server()
+	route := server.Handler
+	server.Handler = func(ctx *fasthttp.RequestCtx) {
+		if slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
+			route(ctx)
+			return
+		}
+		c := s.app.AcquireCtx(ctx)
+		defer s.app.ReleaseCtx(c)
+		c.Set(fiber.HeaderAllow, "GET, HEAD, POST, PUT, PATCH, DELETE")
+		_ = s.refuse(c, fiber.ErrMethodNotAllowed) // what cannot be written as JSON is answered with an empty body
+	}
 }
 
 // fail answers an error, and logs it when the fault is not the caller's.

@@ -49,7 +49,7 @@ func (s *Server) table() []route {
 func (s *Server) mount() {
 	base := s.options.BasePath
 	s.app.Use(s.observe)
-	s.app.Use(base+v1, sameOrigin)
+	s.app.Use([]string{base + v1, base + "/monitoring"}, sameOrigin)
 	for _, r := range s.table() {
 		if r.method == fiber.MethodGet {
 			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), r.handler)

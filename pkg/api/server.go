@@ -26,6 +26,7 @@ import (
 // Limits of a request.
 const (
 	maxBody        = 1 << 20
+	maxRead        = 4 << 20  // what is read before a request is refused: cutting a caller off in its body would lose the answer
 	maxHeader      = 16 << 10 // the request line with its URL included
 	readTimeout    = 30 * time.Second
 	idleTimeout    = 2 * time.Minute
@@ -114,20 +115,21 @@ func New(d Deps, o Options) (*Server, error) {
 		Immutable:                    true,
 		CaseSensitive:                true,
 		StrictRouting:                true,
-		BodyLimit:                    maxBody,
+		BodyLimit:                    maxRead,
 		ReadBufferSize:               maxHeader,
 		ReadTimeout:                  readTimeout,
 		IdleTimeout:                  idleTimeout,
 		DisableStartupMessage:        true,
 		DisablePreParseMultipartForm: true,
 		JSONEncoder:                  encodeJSON,
-		ErrorHandler:                 s.fail,
+		ErrorHandler:                 s.refuse,
 	})
 	s.monitor, s.exposition = s.newMonitor(), newExposition(d.Metrics)
 	if s.home, err = s.newHome(); err != nil {
 		return nil, err
 	}
 	s.mount()
+	s.refuseUnknownMethods()
 	return s, nil
 }
 

@@ -83,7 +83,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	w.service = NewService(jobs, q, ServiceOptions{Now: w.clock, Logger: logger})
 	deps := Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock, Logger: logger}
 	if o.monitor {
-		deps.Monitor = func(root string) http.Handler { return w.broker.Monitor(root, true) }
+		deps.Monitor = func(root string) http.Handler { return w.broker.Monitor(root, false) }
 	}
 	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, Version: "1.2.3", ShutdownTimeout: 5 * time.Second})
 	must(t, err)
