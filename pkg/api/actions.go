@@ -64,13 +64,13 @@ func completed() error {
 }
 
 // Run starts a run by hand, also of a paused or completed job. While a run of
-// the job is open and its policy forbids two, it takes force.
+// the job is open it takes force, unless the policy allows two at once.
 func (s *Service) Run(ctx context.Context, id string, force bool) (*job.Run, error) {
 	var run *job.Run
 	task, err := s.store.StartRun(ctx, id, func(due *job.Due) (*job.Run, error) {
-		if due.Open > 0 && due.Policy.ConcurrencyPolicy == job.ConcurrencyForbid && !force {
+		if due.Open > 0 && due.Policy.ConcurrencyPolicy != job.ConcurrencyAllow && !force {
 			return nil, job.Errorf(job.CodeConflict,
-				"a run of the job is open and its concurrency_policy is forbid; force starts another all the same")
+				"a run of the job is open and its concurrency_policy is %s; force starts another beside it", due.Policy.ConcurrencyPolicy)
 		}
 		run = manualRun(due, s.now())
 		return run, nil

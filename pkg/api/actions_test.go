@@ -240,3 +240,52 @@ func (c counting) Wake(ctx context.Context) error {
 	c.calls.Add(1)
 	return c.Queue.Wake(ctx)
 }
+
+// TestDeleteOfStartedRun deletes a job whose run has started, while that is told by the result stream only: a call
+// that is being made is not accounted as canceled.
+func TestDeleteOfStartedRun(t *testing.T) {
+	settling := make(chan struct{})
+	w := newWorld(t, worldOptions{queue: func(q Queue) Queue { return telling{q, settling} }})
+	w.call("POST", "/api/v1/jobs", cronJob).is(201)
+	run := w.run("/api/v1/jobs/a/run", "")
+	if canceled, err := w.broker.Report(t.Context(), &job.Event{RunID: run.ID, At: begin, State: job.StateRunning, N: 1}); err != nil || canceled {
+		t.Fatal(canceled, err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	recorded := make(chan error, 1)
+	go func() {
+		recorded <- w.broker.Results(ctx, "test", func(ctx context.Context, events []job.Event) error {
+			select {
+			case <-settling:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			_, err := w.store.Record(ctx, events)
+			return err
+		})
+	}()
+	w.call("DELETE", "/api/v1/jobs/a", "").is(204)
+	var kept job.Run
+	w.call("GET", "/api/v1/runs/"+run.ID, "").is(200).into(&kept)
+	if kept.State != job.StateRunning {
+		t.Errorf("the run is %s", kept.State)
+	}
+	if canceled, err := w.broker.Report(t.Context(), &job.Event{RunID: run.ID, At: begin, State: job.StateRunning, N: 2}); err != nil || !canceled {
+		t.Errorf("a further attempt may begin: %v %v", canceled, err)
+	}
+	stop()
+	if err := <-recorded; err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// telling says when the wait for the results begins.
+type telling struct {
+	Queue
+	settling chan struct{}
+}
+
+func (q telling) Settle(ctx context.Context) error {
+	close(q.settling)
+	return q.Queue.Settle(ctx)
+}
