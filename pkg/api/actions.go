@@ -64,19 +64,27 @@ func completed() error {
 }
 
 // Run starts a run by hand, also of a paused or completed job. While a run of
-// the job is open it takes force, unless the policy allows two at once.
+// the job is open it takes force, unless the policy allows two at once or lets one wait.
 func (s *Service) Run(ctx context.Context, id string, force bool) (*job.Run, error) {
 	var run *job.Run
 	task, err := s.store.StartRun(ctx, id, func(due *job.Due) (*job.Run, error) {
-		if due.Open > 0 && due.Policy.ConcurrencyPolicy != job.ConcurrencyAllow && !force {
-			return nil, job.Errorf(job.CodeConflict,
-				"a run of the job is open and its concurrency_policy is %s; force starts another beside it", due.Policy.ConcurrencyPolicy)
-		}
 		run = manualRun(due, s.now())
+		policy := due.Policy.ConcurrencyPolicy
+		switch {
+		case due.Open == 0 || force || policy == job.ConcurrencyAllow:
+		case policy == job.ConcurrencyQueue && due.Waiting == 0:
+			run.State, run.QueuedAt = job.StateWaiting, nil
+		default:
+			return nil, job.Errorf(job.CodeConflict,
+				"a run of the job is open and its concurrency_policy is %s; force starts another beside it", policy)
+		}
 		return run, nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	if task == nil {
+		return run, nil // it waits
 	}
 	s.bounded(ctx, enqueueWait, func(ctx context.Context) {
 		if err := s.queue.Enqueue(ctx, []job.Task{*task}); err != nil {

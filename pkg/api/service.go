@@ -24,7 +24,7 @@ type JobStore interface {
 	// DeleteJob deletes a job (of that version, unless it is 0), marks its open runs as to be canceled and answers them.
 	DeleteJob(ctx context.Context, id string, ifVersion int64, now job.Instant) ([]job.Run, error)
 	// CancelMarked cancels those of the runs that are so marked and have not started.
-	CancelMarked(ctx context.Context, runIDs []string, now job.Instant) ([]job.Run, error)
+	CancelMarked(ctx context.Context, runIDs []string, now job.Instant) (job.Recorded, error)
 	// StartRun inserts the run that decide makes, with the job locked, and answers its task.
 	StartRun(ctx context.Context, jobID string, decide func(due *job.Due) (*job.Run, error)) (*job.Task, error)
 }

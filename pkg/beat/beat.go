@@ -81,6 +81,8 @@ type Beat struct {
 	settledAt atomic.Int64
 	settling  atomic.Bool
 	settled   chan struct{}
+	// cancels tells the reconciler that there may be runs to cancel.
+	cancels chan struct{}
 }
 
 // New makes a beat. The error says which dependency is missing.
@@ -91,7 +93,7 @@ func New(store Store, queue Queue, signals Signals, o Options) (*Beat, error) {
 	b := &Beat{
 		store: store, queue: queue, signals: signals, now: o.Now,
 		logger: o.Logger, chunk: o.ChunkSize, metrics: newMetrics(o.Metrics),
-		settled: make(chan struct{}, 1),
+		settled: make(chan struct{}, 1), cancels: make(chan struct{}, 1),
 	}
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
@@ -152,6 +154,9 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 			return deferred, err
 		}
 		b.metrics.claimed(claimed, now)
+		if claimed.Replaced > 0 {
+			signal(b.cancels)
+		}
 		if err := b.enqueue(ctx, claimed.Tasks); err != nil {
 			return deferred, err
 		}
@@ -197,11 +202,16 @@ func (b *Beat) settle(ctx context.Context, side *sync.WaitGroup) {
 			return // the loop comes back within the safety net and tries again
 		}
 		b.settledAt.Store(int64(at))
-		select {
-		case b.settled <- struct{}{}:
-		default:
-		}
+		signal(b.settled)
 	})
+}
+
+// signal wakes whoever listens; several signals are one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // sleep waits for the next due job, for a change, or for the results to be
@@ -216,6 +226,7 @@ func (b *Beat) sleep(ctx context.Context, wait time.Duration, wakes <-chan struc
 		if !open {
 			wakes = nil // the safety net remains
 		}
+		signal(b.cancels) // the change may have been a deletion that an API began and did not end
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

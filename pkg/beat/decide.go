@@ -2,6 +2,7 @@ package beat
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"schedule-server/pkg/job"
@@ -50,18 +51,22 @@ func (d *decider) one(due *job.Due) job.Verdict {
 		return job.Verdict{Job: j}
 	}
 	o := occurrences{schedule: schedule, job: &j}
-	runs, last, deferred := d.runs(&o, due.Open)
+	runs, last, deferred := d.runs(&o, room{open: due.Open, waiting: due.Waiting})
 	if deferred {
 		return job.Verdict{Defer: true}
 	}
 	j.Plan(schedule, last)
 	d.boundRetries(&j, runs)
-	return job.Verdict{Job: j, Runs: runs}
+	replace := j.Policy.ConcurrencyPolicy == job.ConcurrencyReplace && due.Open > 0 && anyQueued(runs)
+	return job.Verdict{Job: j, Runs: runs, Replace: replace}
 }
+
+// room is how many runs of the job have not ended, as the verdict goes on.
+type room struct{ open, waiting int }
 
 // runs accounts for every occurrence that is due: missed, coalesced, skipped or
 // queued. Last is the latest of them.
-func (d *decider) runs(o *occurrences, open int) (runs []job.Run, last job.Instant, deferred bool) {
+func (d *decider) runs(o *occurrences, r room) (runs []job.Run, last job.Instant, deferred bool) {
 	first := *o.job.NextRunAt
 	if grace := o.job.Policy.MisfireGraceTime; grace != job.Unlimited {
 		late := d.now - job.Instant(time.Duration(grace).Milliseconds()) - 1
@@ -79,23 +84,23 @@ func (d *decider) runs(o *occurrences, open int) (runs []job.Run, last job.Insta
 	if n == 0 {
 		return runs, last, false
 	}
-	if d.mustSettle(o, open, until) {
+	if d.mustSettle(o, r.open, until) {
 		return nil, 0, true
 	}
 	chosen, coalesced := d.coalesce(o, n, first, until)
 	if coalesced != nil {
 		runs = append(runs, *coalesced)
 	}
-	for _, at := range chosen {
-		runs = append(runs, d.start(o, at, &open))
+	for i, at := range chosen {
+		runs = append(runs, d.start(o, at, &r, i == len(chosen)-1))
 	}
 	return runs, until, false
 }
 
-// mustSettle reports whether an occurrence would be skipped for a run whose
+// mustSettle reports whether an occurrence would be judged by a run whose
 // result may be under way.
 func (d *decider) mustSettle(o *occurrences, open int, last job.Instant) bool {
-	return o.job.Policy.ConcurrencyPolicy == job.ConcurrencyForbid && open > 0 && d.settledAt < o.due(last)
+	return o.job.Policy.ConcurrencyPolicy != job.ConcurrencyAllow && open > 0 && d.settledAt < o.due(last)
 }
 
 // coalesce picks which of n occurrences from first to last run, and accounts
@@ -128,16 +133,31 @@ func (d *decider) coalesce(o *occurrences, n int, first, last job.Instant) (chos
 	return chosen, others
 }
 
-// start queues one occurrence, or skips it when a run is open and two are forbidden.
-func (d *decider) start(o *occurrences, at job.Instant, open *int) job.Run {
+// start queues one occurrence, or does with it what the policy says when
+// another run is open. Only the newest of several that fall due together
+// replaces what is open: the others would be replaced at once.
+func (d *decider) start(o *occurrences, at job.Instant, r *room, newest bool) job.Run {
 	run := d.account(o, at)
-	if *open > 0 && o.job.Policy.ConcurrencyPolicy == job.ConcurrencyForbid {
+	policy := o.job.Policy.ConcurrencyPolicy
+	switch {
+	case policy == job.ConcurrencyReplace && !newest:
+		run.State, run.Reason, run.FinishedAt = job.StateCanceled, job.ReasonReplaced, &d.now
+		return run
+	case policy == job.ConcurrencyQueue && r.open > 0 && r.waiting == 0:
+		r.waiting++
+		run.State = job.StateWaiting
+		return run
+	case policy == job.ConcurrencyForbid && r.open > 0, policy == job.ConcurrencyQueue && r.open > 0:
 		run.State, run.Reason, run.FinishedAt = job.StateSkipped, job.ReasonOverlap, &d.now
 		return run
 	}
-	*open++
+	r.open++
 	run.State, run.QueuedAt = job.StateQueued, &d.now
 	return run
+}
+
+func anyQueued(runs []job.Run) bool {
+	return slices.ContainsFunc(runs, func(r job.Run) bool { return r.State == job.StateQueued })
 }
 
 func (d *decider) missed(o *occurrences, reason job.Reason, n int, from, to job.Instant) job.Run {
@@ -160,7 +180,7 @@ func (d *decider) boundRetries(j *job.Job, runs []job.Run) {
 		return
 	}
 	for i := range runs {
-		if runs[i].State == job.StateQueued {
+		if state := runs[i].State; state == job.StateQueued || state == job.StateWaiting {
 			runs[i].RetryUntil = j.NextRunAt
 		}
 	}

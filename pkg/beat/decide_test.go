@@ -52,7 +52,8 @@ func TestDecide(t *testing.T) {
 	tests := []struct {
 		name, schedule, policy string
 		now                    int // seconds after the start
-		open                   int
+		open, waiting          int
+		replace                bool
 		settled                int
 		want                   string
 		next                   int // -1: completed
@@ -78,6 +79,16 @@ func TestDecide(t *testing.T) {
 		{name: "overlap settled before it was due", schedule: every10, now: 10, open: 1, settled: 9, want: "deferred"},
 		{name: "overlap settled", schedule: every10, now: 10, open: 1, settled: 10, want: "skipped(overlap)@10", next: 20},
 		{name: "overlap allowed", schedule: every10, policy: `"concurrency_policy":"allow"`, now: 10, open: 3, want: "queued@10", next: 20},
+		{name: "replace", schedule: every10, policy: `"concurrency_policy":"replace"`, now: 10, open: 1, settled: 10, want: "queued@10", next: 20, replace: true},
+		{name: "replace not settled", schedule: every10, policy: `"concurrency_policy":"replace"`, now: 10, open: 1, want: "deferred"},
+		{name: "replace nothing", schedule: every10, policy: `"concurrency_policy":"replace"`, now: 10, want: "queued@10", next: 20},
+		{name: "replace several", schedule: every10, policy: `"concurrency_policy":"replace","coalesce":"all"`, now: 35,
+			want: "canceled(replaced)@10 canceled(replaced)@20 queued@30", next: 40},
+		{name: "queue", schedule: every10, policy: `"concurrency_policy":"queue"`, now: 10, open: 1, settled: 10, want: "waiting@10", next: 20},
+		{name: "queue is full", schedule: every10, policy: `"concurrency_policy":"queue"`, now: 10, open: 2, waiting: 1, settled: 10,
+			want: "skipped(overlap)@10", next: 20},
+		{name: "queue several", schedule: every10, policy: `"concurrency_policy":"queue","coalesce":"all"`, now: 35,
+			want: "queued@10 waiting@20 skipped(overlap)@30", next: 40},
 		{name: "all missed needs no settling", schedule: `{"type":"interval","every":"1h"}`, now: 4000, open: 1, want: "missed(misfire)@3600x1..3600", next: 7200},
 		{name: "a date", schedule: `{"type":"date","at":"2026-11-23T04:00:10Z"}`, now: 500, want: "queued@10", next: -1},
 		{name: "a date beyond its grace", schedule: `{"type":"date","at":"2026-11-23T04:00:10Z"}`, policy: `"misfire_grace_time":"60s"`, now: 500,
@@ -89,7 +100,10 @@ func TestDecide(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			j := newJob(t, test.schedule, test.policy)
 			d := decider{parser: &trigger.Parser{}, now: start + job.Instant(test.now)*second, settledAt: start + job.Instant(test.settled)*second}
-			v := d.one(&job.Due{Job: j, Open: test.open})
+			v := d.one(&job.Due{Job: j, Open: test.open, Waiting: test.waiting})
+			if v.Replace != test.replace {
+				t.Errorf("replaces open runs: %v", v.Replace)
+			}
 			if v.Defer {
 				if test.want != "deferred" {
 					t.Fatal("the job was deferred")

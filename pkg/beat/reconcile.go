@@ -16,15 +16,24 @@ type History interface {
 	// StillOpen are those of the runs that have not ended.
 	StillOpen(ctx context.Context, ids []string) ([]string, error)
 	// Record takes events into the accounts.
-	Record(ctx context.Context, events []job.Event) ([]job.Run, error)
+	Record(ctx context.Context, events []job.Event) (job.Recorded, error)
 }
 
-// Cancellations are runs whose job was deleted before their call began.
+// Waiting are runs that wait for another run of their job to end.
+type Waiting interface {
+	// PromoteWaiting queues those that wait for nothing any more.
+	PromoteWaiting(ctx context.Context, now job.Instant) ([]job.Task, error)
+}
+
+// Cancellations are open runs that are to be canceled: their job was deleted, or
+// a newer run takes their place.
 type Cancellations interface {
-	// CancelPending are open runs that are to be canceled and are not yet.
+	// CancelPending are those runs; their Reason says why.
 	CancelPending(ctx context.Context, limit int) ([]job.Run, error)
-	// CancelMarked cancels those of the runs that have not started.
-	CancelMarked(ctx context.Context, ids []string, now job.Instant) ([]job.Run, error)
+	// CancelMarked cancels those of the runs that are not being called.
+	CancelMarked(ctx context.Context, ids []string, now job.Instant) (job.Recorded, error)
+	// CancelVanished cancels those that were being called when every trace of that was lost.
+	CancelVanished(ctx context.Context, ids []string, now job.Instant) (job.Recorded, error)
 }
 
 // Transport is what the queue says of runs.
@@ -34,6 +43,8 @@ type Transport interface {
 	Missing(ctx context.Context, tasks []job.Task) (missing, archived []job.Task, err error)
 	// Cancel keeps the runs from being called from now on.
 	Cancel(ctx context.Context, runs []job.Run) error
+	// Interrupt asks the workers to cut off the calls of the runs.
+	Interrupt(ctx context.Context, ids []string) error
 	// Settle waits until all results that are under way now have been recorded.
 	Settle(ctx context.Context) error
 }
@@ -44,41 +55,63 @@ const (
 	staleAfter = 3 * time.Second
 )
 
-// Reconciler delivers open runs that the queue lost, and finishes cancellations
-// that a crash interrupted. Make it with NewReconciler.
+// Reconciler delivers open runs that the queue lost, cancels runs that a claim
+// or a deletion wants canceled, and frees runs that wait. Make it with NewReconciler.
 type Reconciler struct {
 	history       History
+	waiting       Waiting
 	cancellations Cancellations
 	transport     Transport
 	now           func() job.Instant
 	logger        *slog.Logger
 	metrics       *metrics
 	chunk         int
+	cancels       <-chan struct{}
 }
 
 // NewReconciler makes the reconciler that goes with a beat.
-func (b *Beat) NewReconciler(history History, cancellations Cancellations, transport Transport) *Reconciler {
+func (b *Beat) NewReconciler(history History, waiting Waiting, cancellations Cancellations, transport Transport) *Reconciler {
 	return &Reconciler{
-		history: history, cancellations: cancellations, transport: transport,
-		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk,
+		history: history, waiting: waiting, cancellations: cancellations, transport: transport,
+		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, cancels: b.cancels,
 	}
 }
 
-// Run reconciles at once and then every few seconds until the context ends; it
-// never gives up on a neighbour that is away. It returns nil.
+// Run reconciles at once and then every few seconds until the context ends, and
+// cancels what the beat replaces without waiting for that; it never gives up on
+// a neighbour that is away. It returns nil.
 func (r *Reconciler) Run(ctx context.Context) error {
 	outage := newOutage(r.logger, "open runs cannot be compared with the queue")
 	// What an earlier process claimed and did not enqueue is not to wait.
 	untouched := r.now()
 	for {
-		err := errors.Join(r.deliverLost(ctx, untouched), r.finishCancellations(ctx))
+		err := errors.Join(r.cancelMarked(ctx), r.freeWaiting(ctx), r.deliverLost(ctx, untouched))
 		if ctx.Err() != nil {
 			return nil
 		}
-		if pause(ctx, outage.after(err, reconcileEvery)) != nil {
+		if !r.rest(ctx, outage.after(err, reconcileEvery)) {
 			return nil
 		}
 		untouched = r.now() - job.Instant(staleAfter.Milliseconds())
+	}
+}
+
+// rest waits for the next round; runs that are replaced meanwhile are canceled
+// at once. It reports whether there is to be one.
+func (r *Reconciler) rest(ctx context.Context, wait time.Duration) bool {
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-r.cancels:
+			if r.cancelMarked(ctx) != nil {
+				return true // the next round says what is wrong
+			}
+		}
 	}
 }
 
@@ -144,29 +177,21 @@ func (r *Reconciler) giveUp(ctx context.Context, archived []job.Task) error {
 		events[i] = job.Event{RunID: archived[i].RunID, At: r.now(), State: job.StateFailed, Reason: job.ReasonWorkerLost}
 	}
 	r.metrics.recovered.WithLabelValues("given_up").Add(float64(len(events)))
-	_, err := r.history.Record(ctx, events)
-	return err
+	done, err := r.history.Record(ctx, events)
+	if err != nil {
+		return err
+	}
+	return r.transport.Enqueue(ctx, done.Tasks)
 }
 
-// finishCancellations does what a deletion began and could not end.
-func (r *Reconciler) finishCancellations(ctx context.Context) error {
-	runs, err := r.cancellations.CancelPending(ctx, r.chunk)
-	if err != nil || len(runs) == 0 {
+// freeWaiting delivers runs that wait for a run that has ended: whoever ended it died before it could.
+func (r *Reconciler) freeWaiting(ctx context.Context) error {
+	tasks, err := r.waiting.PromoteWaiting(ctx, r.now())
+	if err != nil || len(tasks) == 0 {
 		return err
 	}
-	if err := r.transport.Cancel(ctx, runs); err != nil {
-		return err
-	}
-	if err := r.transport.Settle(ctx); err != nil {
-		return err
-	}
-	ids := make([]string, len(runs))
-	for i := range runs {
-		ids[i] = runs[i].ID
-	}
-	canceled, err := r.cancellations.CancelMarked(ctx, ids, r.now())
-	r.metrics.recovered.WithLabelValues("canceled").Add(float64(len(canceled)))
-	return err
+	r.metrics.recovered.WithLabelValues("freed").Add(float64(len(tasks)))
+	return r.transport.Enqueue(ctx, tasks)
 }
 
 // pick keeps the tasks whose run ids are listed.

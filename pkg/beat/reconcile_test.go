@@ -12,10 +12,11 @@ import (
 // transport is the world's queue as the reconciler sees it.
 type transport struct {
 	*world
-	known    map[string]bool // the tasks that the queue knows
-	archived map[string]bool // those that it gave up
-	settled  func()          // what is recorded while Settle waits
-	marked   []string        // the runs that must not be called any more
+	known       map[string]bool // the tasks that the queue knows
+	archived    map[string]bool // those that it gave up
+	settled     func()          // what is recorded while Settle waits
+	marked      []string        // the runs that must not be called any more
+	interrupted []string        // the runs whose calls are to be cut off
 }
 
 func (tr *transport) Missing(_ context.Context, tasks []job.Task) (missing, archived []job.Task, err error) {
@@ -34,6 +35,11 @@ func (tr *transport) Cancel(_ context.Context, runs []job.Run) error {
 	for _, run := range runs {
 		tr.marked = append(tr.marked, run.ID)
 	}
+	return nil
+}
+
+func (tr *transport) Interrupt(_ context.Context, ids []string) error {
+	tr.interrupted = append(tr.interrupted, ids...)
 	return nil
 }
 
@@ -65,7 +71,7 @@ func reconcile(t *testing.T, prepare func(tr *transport, run string)) (*transpor
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := b.NewReconciler(w.store, w.store, tr).Run(ctx); err != nil {
+	if err := b.NewReconciler(w.store, w.store, w.store, tr).Run(ctx); err != nil {
 		t.Error(err)
 	}
 	return tr, w.accounts("a")

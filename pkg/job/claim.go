@@ -20,6 +20,8 @@ type ClaimKey struct {
 type Verdict struct {
 	// Defer leaves the job as it is, to be claimed a moment later; nothing else of the verdict counts then.
 	Defer bool
+	// Replace cancels the job's open runs, with reason ReasonReplaced.
+	Replace bool
 	// Runs are the accounts to insert. One whose id exists already is left out.
 	Runs []Run
 	// Job is the job with its new status and plan; its definition and version do not change.
@@ -30,10 +32,20 @@ type Verdict struct {
 type Claimed struct {
 	// Tasks are the runs to deliver, by the definitions they were claimed with.
 	Tasks []Task
+	// Replaced counts the open runs that are to be canceled for others.
+	Replaced int
 	// Seen counts the due jobs that were looked at, Deferred those of them left alone.
 	Seen, Deferred int
 	// Last is the place of the last one seen.
 	Last ClaimKey
+}
+
+// Recorded is what a batch of events did.
+type Recorded struct {
+	// Changed are the runs whose account changed.
+	Changed []Run
+	// Tasks are runs that waited for one of those, and are to be delivered now.
+	Tasks []Task
 }
 
 // Outcome is how a delivery ended, for the queue.

@@ -92,7 +92,7 @@ func TestDecodeInputNamesEveryFault(t *testing.T) {
 		{"header", `{"id":"a","schedule":{"type":"interval","every":"10s"},"request":{"url":"http://a/","headers":{"A\r\nB":"1","Idempotency-Key":"x","Ok":"a\nb"}}}`,
 			"request.headers.A\r\nB invalid, request.headers.Idempotency-Key invalid, request.headers.Ok invalid"},
 		{"policy", `{"id":"a","schedule":{"type":"interval","every":"10s"},"request":{"url":"http://a/"},
-			"policy":{"coalesce":"x","concurrency_policy":"replace","attempt_timeout":"1h","success":{"status":["600"],"body_match":"("},"queue":"x","misfire_grace_time":"0s"}}`,
+			"policy":{"coalesce":"x","concurrency_policy":"both","attempt_timeout":"1h","success":{"status":["600"],"body_match":"("},"queue":"x","misfire_grace_time":"0s"}}`,
 			"policy.coalesce invalid, policy.concurrency_policy invalid, policy.queue invalid, policy.attempt_timeout invalid, policy.success.status[0] invalid, policy.success.body_match invalid"},
 		{"status", `{"id":"a","status":"sleepy","paused_until":"2027-01-01T00:00:00Z","schedule":{"type":"interval","every":"10s"},"request":{"url":"http://a/"}}`, "status invalid, paused_until invalid"},
 	}

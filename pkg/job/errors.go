@@ -65,6 +65,10 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
+// ErrCanceled is the cause with which the context of a call ends whose run is
+// canceled, as against that of a worker that stops.
+var ErrCanceled = errors.New("the run is canceled")
+
 // NotFound says that no such thing exists.
 func NotFound(what, id string) *Error {
 	return Errorf(CodeNotFound, "there is no %s with the id %q", what, id)

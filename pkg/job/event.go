@@ -103,6 +103,8 @@ func (r *Run) openState() State {
 		return StateRunning
 	case ended > 0:
 		return StateRetrying
+	case r.State == StateWaiting:
+		return StateWaiting
 	}
 	return StateQueued
 }

@@ -26,8 +26,10 @@ type Concurrency string
 
 // The concurrency policies.
 const (
-	ConcurrencyForbid Concurrency = "forbid" // the occurrence is skipped
-	ConcurrencyAllow  Concurrency = "allow"  // both run
+	ConcurrencyForbid  Concurrency = "forbid"  // the occurrence is skipped
+	ConcurrencyAllow   Concurrency = "allow"   // both run
+	ConcurrencyReplace Concurrency = "replace" // the open run is canceled, the occurrence runs
+	ConcurrencyQueue   Concurrency = "queue"   // one occurrence waits for the open run to end, further ones are skipped
 )
 
 // Queue is a priority class: an asynq queue of that name.

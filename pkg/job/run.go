@@ -19,6 +19,7 @@ type State string
 
 // The states of a run. The last five are final: they never change.
 const (
+	StateWaiting   State = "waiting" // for another run of its job to end
 	StateQueued    State = "queued"
 	StateRunning   State = "running"
 	StateRetrying  State = "retrying"
@@ -31,7 +32,7 @@ const (
 
 // States lists every state, the open ones first.
 func States() []State {
-	return []State{StateQueued, StateRunning, StateRetrying,
+	return []State{StateWaiting, StateQueued, StateRunning, StateRetrying,
 		StateSucceeded, StateFailed, StateSkipped, StateMissed, StateCanceled}
 }
 
@@ -54,6 +55,8 @@ const (
 	ReasonMisfire    Reason = "misfire"     // missed: claimed later than misfire_grace_time
 	ReasonCoalesced  Reason = "coalesced"   // missed: another occurrence of the same moment ran for it
 	ReasonJobDeleted Reason = "job_deleted" // canceled: its job was deleted before the call began
+	ReasonReplaced   Reason = "replaced"    // canceled: the next occurrence took its place
+	ReasonCanceled   Reason = "canceled"    // canceled: the call was cut off in the middle
 
 	ReasonDNS              Reason = "dns"                // failed: the host has no address
 	ReasonConnectRefused   Reason = "connect_refused"    // failed: nothing listens there

@@ -173,7 +173,8 @@ func (v *validator) headers(headers map[string]string) {
 func (v *validator) policy(p *Policy) {
 	v.check(p.MisfireGraceTime >= Grace(time.Second), "policy.misfire_grace_time", "at least 1s, or \"unlimited\"")
 	v.oneOf("policy.coalesce", string(p.Coalesce), string(CoalesceLatest), string(CoalesceEarliest), string(CoalesceAll))
-	v.oneOf("policy.concurrency_policy", string(p.ConcurrencyPolicy), string(ConcurrencyForbid), string(ConcurrencyAllow))
+	v.oneOf("policy.concurrency_policy", string(p.ConcurrencyPolicy), string(ConcurrencyForbid), string(ConcurrencyAllow),
+		string(ConcurrencyReplace), string(ConcurrencyQueue))
 	v.oneOf("policy.queue", string(p.Queue), string(QueueCritical), string(QueueDefault), string(QueueLow))
 	v.between("policy.attempt_timeout", p.AttemptTimeout, time.Second, 30*time.Minute)
 	v.between("policy.connect_timeout", p.ConnectTimeout, 100*time.Millisecond, 5*time.Minute)

@@ -22,7 +22,7 @@ type deliveries struct {
 	calls context.Context
 
 	mu      sync.Mutex
-	running map[string]struct{} // run ids
+	running map[string]context.CancelCauseFunc // by run id
 	closed  bool
 	wg      sync.WaitGroup
 }
@@ -34,7 +34,8 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		h.b.log.Warn("a task cannot be read by this version", "error", err)
 		return err
 	}
-	if !h.begin(task.RunID) {
+	call, began := h.begin(task.RunID)
+	if !began {
 		return elsewhere()
 	}
 	defer h.end(task.RunID)
@@ -54,7 +55,7 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 			}
 		}
 	}
-	outcome, err := h.call(ctx, task)
+	outcome, err := h.call(ctx, call, task)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (h *deliveries) resume(ctx context.Context, task *job.Task, before *savedOu
 
 // call has the run delivered and saves what the next delivery must know. While
 // asynq believes the delivery lost, the run is held against another one.
-func (h *deliveries) call(lease context.Context, task *job.Task) (job.Outcome, error) {
+func (h *deliveries) call(lease, call context.Context, task *job.Task) (job.Outcome, error) {
 	holding, release := context.WithCancel(h.calls)
 	defer release()
 	released := make(chan struct{})
@@ -89,7 +90,7 @@ func (h *deliveries) call(lease context.Context, task *job.Task) (job.Outcome, e
 		defer close(released)
 		h.b.hold(holding, task.RunID)
 	})
-	outcome, err := h.guarded(task)
+	outcome, err := h.guarded(call, task)
 	lost := lease.Err() != nil
 	if err == nil && (outcome.RetryAt != nil || lost) {
 		err = h.b.save(h.calls, task.RunID, &savedOutcome{Made: outcome.Made, RetryAt: outcome.RetryAt, Lost: lost})
@@ -104,14 +105,14 @@ func (h *deliveries) call(lease context.Context, task *job.Task) (job.Outcome, e
 
 // guarded calls the Deliverer; a panic in it becomes an error. asynq keeps the
 // text of the error, so that is constant.
-func (h *deliveries) guarded(task *job.Task) (outcome job.Outcome, err error) {
+func (h *deliveries) guarded(call context.Context, task *job.Task) (outcome job.Outcome, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			h.b.log.Error("a delivery panicked", "run_id", task.RunID, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = panicked()
 		}
 	}()
-	outcome, err = h.d.Deliver(h.calls, task)
+	outcome, err = h.d.Deliver(call, task)
 	switch {
 	case err == nil:
 	case h.calls.Err() != nil:
@@ -123,21 +124,23 @@ func (h *deliveries) guarded(task *job.Task) (outcome job.Outcome, err error) {
 	return outcome, err
 }
 
-// begin notes that a run is being delivered; false when it is already.
-func (h *deliveries) begin(runID string) bool {
+// begin notes that a run is being delivered, and gives the context of its call; false when it is already.
+func (h *deliveries) begin(runID string) (context.Context, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if _, ok := h.running[runID]; ok || h.closed {
-		return false
+		return nil, false
 	}
-	h.running[runID] = struct{}{}
+	call, cut := context.WithCancelCause(h.calls)
+	h.running[runID] = cut
 	h.wg.Add(1)
-	return true
+	return call, true
 }
 
 func (h *deliveries) end(runID string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.running[runID](nil)
 	delete(h.running, runID)
 	h.wg.Done()
 }

@@ -17,6 +17,7 @@ const (
 	keyOutcome  = "{schedule}:outcome:"        // + run id: how far the run's delivery had come, for the next one
 	keyHeld     = "{schedule}:held:"           // + run id: a worker without lease is still calling
 	channelWake = "schedule:wake"              // pub/sub: some job changed
+	channelCut  = "schedule:cut"               // pub/sub: run ids, spaced, whose calls are to be cut off
 	groupRecord = "recorder"                   // consumer group of the results
 	taskDeliver = "run:deliver"                // asynq task type: deliver one run
 	fieldEvent  = "e"                          // of a result: the event as JSON

@@ -89,8 +89,11 @@ func (w *Workers) Run(ctx context.Context) error {
 		return nil
 	}
 	calls, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]context.CancelCauseFunc{}}
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	listening.Go(func() { h.listen(calls) })
 	defer cut(nil)
-	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]struct{}{}}
 	lanes, err := w.startLanes(h)
 	if err == nil {
 		<-ctx.Done()

@@ -6,6 +6,7 @@ package recorder
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -21,14 +22,22 @@ type Source interface {
 
 // History is where results go.
 type History interface {
-	// Record takes the events into the accounts and returns the runs that changed.
-	Record(ctx context.Context, events []job.Event) ([]job.Run, error)
+	// Record takes the events into the accounts and returns the runs that changed and those that waited for them.
+	Record(ctx context.Context, events []job.Event) (job.Recorded, error)
+}
+
+// Queue takes runs to the workers.
+type Queue interface {
+	// Enqueue delivers the tasks; a task that is already there is no error.
+	Enqueue(ctx context.Context, tasks []job.Task) error
 }
 
 // Options tune a recorder.
 type Options struct {
 	// Name tells recorders apart; two processes never share one. Required.
 	Name string
+	// Logger takes what operators should know. Nil: nothing is logged.
+	Logger *slog.Logger
 	// Metrics takes the recorder's counters. Nil: they are counted and not shown.
 	Metrics prometheus.Registerer
 }
@@ -37,6 +46,8 @@ type Options struct {
 type Recorder struct {
 	source  Source
 	history History
+	queue   Queue
+	logger  *slog.Logger
 	name    string
 	events  prometheus.Counter
 	ended   *prometheus.CounterVec
@@ -44,12 +55,15 @@ type Recorder struct {
 }
 
 // New makes a recorder. The error says what is missing.
-func New(source Source, history History, o Options) (*Recorder, error) {
-	if source == nil || history == nil || o.Name == "" {
-		return nil, errors.New("recorder: source, history and Name are required")
+func New(source Source, history History, queue Queue, o Options) (*Recorder, error) {
+	if source == nil || history == nil || queue == nil || o.Name == "" {
+		return nil, errors.New("recorder: source, history, queue and Name are required")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Recorder{
-		source: source, history: history, name: o.Name,
+		source: source, history: history, queue: queue, logger: o.Logger, name: o.Name,
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "schedule_recorded_events_total", Help: "Reports of workers that were written into the history.",
 		}),
@@ -77,10 +91,19 @@ func (r *Recorder) Run(ctx context.Context) error {
 }
 
 func (r *Recorder) record(ctx context.Context, events []job.Event) error {
-	changed, err := r.history.Record(ctx, events)
+	done, err := r.history.Record(ctx, events)
 	if err != nil {
 		return err
 	}
+	r.count(events, done.Changed)
+	if err := r.queue.Enqueue(ctx, done.Tasks); err != nil {
+		// The events are recorded: what they set free is delivered by the reconciler.
+		r.logger.Warn("runs that waited are not enqueued yet", "runs", len(done.Tasks), "error", err)
+	}
+	return nil
+}
+
+func (r *Recorder) count(events []job.Event, changed []job.Run) {
 	r.events.Add(float64(len(events)))
 	for i := range changed {
 		run := &changed[i]
@@ -92,5 +115,4 @@ func (r *Recorder) record(ctx context.Context, events []job.Event) error {
 			r.lag.Observe(float64(*run.LagMS) / 1000)
 		}
 	}
-	return nil
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -25,28 +26,52 @@ func (s *Store) markCanceled(ctx context.Context, tx *sqlx.Tx, jobID string, rea
 	return briefRuns(rows), nil
 }
 
-// briefRuns are runs with ID, JobID, Queue and State only.
+// briefRuns are runs with ID, JobID, Queue, State and the reason of an intent to cancel only.
 func briefRuns(rows []runRow) []job.Run {
 	runs := make([]job.Run, len(rows))
 	for i, r := range rows {
 		runs[i] = job.Run{ID: r.ID, JobID: r.JobID, Queue: r.Queue, State: r.State}
+		if r.CancelReason != nil {
+			runs[i].Reason = *r.CancelReason
+		}
 	}
 	return runs
 }
 
-// CancelPending reads runs that are to be canceled and still queued or retrying:
-// those that a crash left behind. ID, JobID, Queue and State are filled in.
+// markReplaced notes on the open runs of jobs that newer ones take their place, and counts them.
+func (s *Store) markReplaced(ctx context.Context, tx *sqlx.Tx, jobIDs []string, now job.Instant) (int, error) {
+	if len(jobIDs) == 0 {
+		return 0, nil
+	}
+	n, err := execute(ctx, tx, `UPDATE runs SET cancel_reason = :reason,
+			touched_at = CASE WHEN touched_at < :now THEN :now ELSE touched_at END
+		WHERE open = 1 AND cancel_reason IS NULL AND `+s.d.in("job_id", ":jobs"),
+		args{"reason": string(job.ReasonReplaced), "now": int64(now), "jobs": s.d.list(jobIDs)})
+	return int(n), err
+}
+
+// CancelPending reads open runs that are to be canceled. ID, JobID, Queue, State
+// and, as Reason, why are filled in.
 func (s *Store) CancelPending(ctx context.Context, limit int) ([]job.Run, error) {
 	rows, err := readAll[runRow](ctx, s, "SELECT "+runColumns+` FROM runs r WHERE r.open = 1 AND r.cancel_reason IS NOT NULL
-		AND r.state IN ('queued', 'retrying') ORDER BY r.id LIMIT :limit`, args{"limit": max(1, limit)})
+		ORDER BY r.id LIMIT :limit`, args{"limit": max(1, limit)})
 	return briefRuns(rows), fail("look for runs to cancel", err)
 }
 
-// CancelMarked cancels those of the runs that are to be canceled and still queued
-// or retrying, with the reason they were marked with, and returns them.
-func (s *Store) CancelMarked(ctx context.Context, ids []string, now job.Instant) (canceled []job.Run, err error) {
+// CancelMarked cancels those of the runs that are to be canceled and whose call
+// has not begun or waits for a retry, with the reason they were marked with.
+func (s *Store) CancelMarked(ctx context.Context, ids []string, now job.Instant) (job.Recorded, error) {
+	return s.cancel(ctx, ids, now, job.StateWaiting, job.StateQueued, job.StateRetrying)
+}
+
+// CancelVanished does the same with runs that were being called when every trace of that was lost.
+func (s *Store) CancelVanished(ctx context.Context, ids []string, now job.Instant) (job.Recorded, error) {
+	return s.cancel(ctx, ids, now, job.StateRunning)
+}
+
+func (s *Store) cancel(ctx context.Context, ids []string, now job.Instant, states ...job.State) (done job.Recorded, err error) {
 	if ids = storableOf(ids); len(ids) == 0 {
-		return nil, nil
+		return done, nil
 	}
 	err = s.write(ctx, "cancel runs", func(tx *sqlx.Tx) error {
 		rows, err := s.lockRuns(ctx, tx, ids)
@@ -56,7 +81,7 @@ func (s *Store) CancelMarked(ctx context.Context, ids []string, now job.Instant)
 		var l ledger
 		for i := range rows {
 			r := &rows[i]
-			if r.CancelReason == nil || r.State != job.StateQueued && r.State != job.StateRetrying {
+			if r.CancelReason == nil || !slices.Contains(states, r.State) {
 				continue
 			}
 			if err := l.open(r); err != nil {
@@ -64,8 +89,8 @@ func (s *Store) CancelMarked(ctx context.Context, ids []string, now job.Instant)
 			}
 			l.apply(&job.Event{RunID: r.ID, At: now, State: job.StateCanceled, Reason: *r.CancelReason})
 		}
-		canceled, err = s.settle(ctx, tx, &l)
+		done, err = s.settle(ctx, tx, &l, now)
 		return err
 	})
-	return canceled, err
+	return done, err
 }

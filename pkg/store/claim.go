@@ -67,6 +67,10 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 			}
 			w.add(&due[i], before[i], &verdicts[i])
 		}
+		done.Replaced, err = s.markReplaced(ctx, tx, w.replaced, c.Now)
+		if err != nil {
+			return err
+		}
 		done.Tasks, err = s.writeClaim(ctx, tx, &w)
 		careful = err != nil // one of the runs may be there already: the next try asks which
 		return err
@@ -139,13 +143,15 @@ func (s *Store) countOpen(ctx context.Context, tx *sqlx.Tx, due []job.Due) error
 		place[due[i].ID] = i
 	}
 	var counts []struct {
-		JobID string `db:"job_id"`
-		N     int    `db:"n"`
+		JobID   string `db:"job_id"`
+		Open    int    `db:"open"`
+		Waiting int    `db:"waiting"`
 	}
-	err := selectAll(ctx, tx, &counts, "SELECT job_id, count(*) AS n FROM runs WHERE open = 1 AND "+
-		s.d.in("job_id", ":ids")+" GROUP BY job_id", args{"ids": s.d.list(ids)})
+	err := selectAll(ctx, tx, &counts, `SELECT job_id, count(*) AS open, count(CASE WHEN state = 'waiting' THEN 1 END) AS waiting
+		FROM runs WHERE open = 1 AND `+s.d.in("job_id", ":ids")+" GROUP BY job_id", args{"ids": s.d.list(ids)})
 	for _, c := range counts {
-		due[place[c.JobID]].Open = c.N
+		d := &due[place[c.JobID]]
+		d.Open, d.Waiting = c.Open, c.Waiting
 	}
 	return err
 }
@@ -182,10 +188,15 @@ type claimWriter struct {
 	plans, states rowset
 	// ended are the runs that have their final state already.
 	ended []*job.Run
+	// replaced are the jobs whose open runs are to be canceled.
+	replaced []string
 }
 
 func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
 	var ran any
+	if v.Replace {
+		w.replaced = append(w.replaced, due.ID)
+	}
 	for i := range v.Runs {
 		run := &v.Runs[i]
 		run.JobID, run.JobVersion = due.ID, due.Version

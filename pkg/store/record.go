@@ -11,17 +11,19 @@ import (
 )
 
 // Record takes events into the accounts of their runs, in one transaction, and
-// returns the runs that changed, with their latest responses if these are new. Events may come late, twice and in
+// returns the runs that changed, with their latest responses if these are new, and those that waited for them to end. Events may come late, twice and in
 // any order, also to several recorders; those of runs that are not known are
 // logged and left out. Jobs learn of the runs that ended: their last run, and how
 // many failed in a row, which may pause them.
-func (s *Store) Record(ctx context.Context, events []job.Event) (changed []job.Run, err error) {
+func (s *Store) Record(ctx context.Context, events []job.Event) (done job.Recorded, err error) {
 	if len(events) == 0 {
-		return nil, nil
+		return done, nil
 	}
+	var latest job.Instant
 	seen := make(map[string]bool, len(events))
 	var ids []string
 	for i := range events {
+		latest = max(latest, events[i].At)
 		if id := events[i].RunID; !seen[id] && storable(id) {
 			seen[id] = true
 			ids = append(ids, id)
@@ -45,13 +47,13 @@ func (s *Store) Record(ctx context.Context, events []job.Event) (changed []job.R
 				unknown = append(unknown, events[i].RunID)
 			}
 		}
-		changed, err = s.settle(ctx, tx, &l)
+		done, err = s.settle(ctx, tx, &l, latest)
 		return err
 	})
 	if err == nil && len(unknown) > 0 {
 		s.logger.WarnContext(ctx, "events of unknown runs were left out", "count", len(unknown), "first_run_id", unknown[0])
 	}
-	return changed, err
+	return done, err
 }
 
 // lockRuns reads runs and keeps others from changing them.
@@ -72,6 +74,8 @@ type ledger struct {
 type entry struct {
 	run *job.Run
 	was job.State
+	// cancelReason is why the run is to be canceled; nil: it is not.
+	cancelReason *job.Reason
 	// touched is the moment before which nothing more is to be expected.
 	touched job.Instant
 	// changed: the run is to be written; answered: its response too.
@@ -84,7 +88,7 @@ func (l *ledger) open(r *runRow) error {
 	if err != nil {
 		return err
 	}
-	e := &entry{run: run, was: run.State, touched: r.TouchedAt}
+	e := &entry{run: run, was: run.State, touched: r.TouchedAt, cancelReason: r.CancelReason}
 	if l.byID == nil {
 		l.byID = map[string]*entry{}
 	}
@@ -100,6 +104,11 @@ func (l *ledger) apply(event *job.Event) bool {
 		return false
 	}
 	before := e.lastAttempt()
+	if event.State == job.StateCanceled && e.cancelReason != nil {
+		told := *event
+		told.Reason = *e.cancelReason // the worker only knows that, not why
+		event = &told
+	}
 	if e.run.Apply(event) {
 		e.changed = true
 	}
@@ -131,19 +140,18 @@ func (e *entry) lastAttempt() attemptKey {
 	return attemptKey{a.N, a.StartedAt, a.Worker, a.NextRetryAt}
 }
 
-// settle writes the accounts that changed, and what follows for their jobs.
-func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger) ([]job.Run, error) {
+// settle writes the accounts that changed, and what follows for their jobs and for the runs that waited.
+func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Instant) (done job.Recorded, err error) {
 	var answered, others rowset
-	var changed []job.Run
 	var ended, finished []*job.Run
 	for _, e := range l.entries {
 		if !e.changed {
 			continue
 		}
 		if err := e.write(&answered, &others); err != nil {
-			return nil, err
+			return done, err
 		}
-		changed = append(changed, *e.run)
+		done.Changed = append(done.Changed, *e.run)
 		if e.run.State.Final() {
 			ended = append(ended, e.run)
 			if !e.was.Final() {
@@ -152,15 +160,19 @@ func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger) ([]job.Run, 
 		}
 	}
 	if err := s.updateRuns(ctx, tx, &others, false); err != nil {
-		return nil, err
+		return done, err
 	}
 	if err := s.updateRuns(ctx, tx, &answered, true); err != nil {
-		return nil, err
+		return done, err
 	}
 	if err := s.writeLastRuns(ctx, tx, ended); err != nil {
-		return nil, err
+		return done, err
 	}
-	return changed, s.countFailures(ctx, tx, finished)
+	if err := s.countFailures(ctx, tx, finished); err != nil {
+		return done, err
+	}
+	done.Tasks, err = s.promote(ctx, tx, finished, now)
+	return done, err
 }
 
 // write adds the run's row to those with a new response or to the others.

@@ -128,17 +128,14 @@ func runsOf(rows []runRow) ([]job.Run, error) {
 }
 
 // StaleRuns reads open runs of which nothing was heard, and nothing was to be
-// heard, since the given moment: neither a change nor a Touch nor the moment of their next retry is
+// heard, since the given moment; those that wait for another run are left out: neither a change nor a Touch nor the moment of their next retry is
 // at or after it. Runs that are to be canceled are left out. They come by id,
 // after afterID, with the attempts made so far.
 func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error) {
 	// The expression keeps both databases from walking all runs in the order of their ids.
-	type staleRow struct {
-		runRow
-		definitionRow
-	}
-	rows, err := readAll[staleRow](ctx, s, "SELECT "+runColumns+`, d.schedule, d.request, d.policy FROM (
+	rows, err := readAll[taskRow](ctx, s, "SELECT "+taskColumns+` FROM (
 			SELECT o.id AS open_id FROM runs o WHERE o.open = 1 AND o.touched_at < :since AND o.cancel_reason IS NULL
+				AND o.state <> 'waiting'
 				AND o.id || '' > :after ORDER BY o.id || '' LIMIT :limit) AS stale
 		JOIN runs r ON r.id = stale.open_id
 		JOIN definitions d ON d.job_id = r.job_id AND d.version = r.job_version
@@ -146,19 +143,7 @@ func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, after
 	if err != nil {
 		return nil, fail("look for stale runs", err)
 	}
-	tasks := make([]job.Task, len(rows))
-	for i := range rows {
-		run, err := rows[i].run()
-		if err != nil {
-			return nil, err
-		}
-		_, request, policy, err := rows[i].decode()
-		if err != nil {
-			return nil, fail("read definition", err)
-		}
-		tasks[i] = job.TaskOf(run, &request, &policy)
-	}
-	return tasks, nil
+	return tasksOf(rows)
 }
 
 // StillOpen says which of the runs have not ended; ids of unknown runs are left out.

@@ -177,9 +177,14 @@ func testCancel(t *testing.T, b *bundle) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{queued, retrying}
+	want := []string{queued, running, retrying}
 	slices.Sort(want)
-	wantEqual(t, "the runs that a crash left to cancel", runIDsOf(pending), want)
+	wantEqual(t, "the runs that are to be canceled", runIDsOf(pending), want)
+	if pending[0].Reason != job.ReasonJobDeleted {
+		t.Fatalf("they are to be canceled for %q", pending[0].Reason)
+	}
+	want = []string{queued, retrying}
+	slices.Sort(want)
 	if one, err := b.CancelPending(ctx, 1); err != nil || len(one) != 1 {
 		t.Fatal(one, err)
 	}
@@ -187,7 +192,7 @@ func testCancel(t *testing.T, b *bundle) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantEqual(t, "the canceled runs", runIDsOf(canceled), want)
+	wantEqual(t, "the canceled runs", runIDsOf(canceled.Changed), want)
 	r := b.run(queued)
 	if r.State != job.StateCanceled || r.Reason != job.ReasonJobDeleted || *r.FinishedAt != t0+5 {
 		t.Fatalf("the run is %+v", r)
@@ -197,10 +202,10 @@ func testCancel(t *testing.T, b *bundle) {
 			t.Errorf("%s became %s", state, got)
 		}
 	}
-	if again, err := b.CancelMarked(ctx, []string{queued, retrying}, t0+6); err != nil || len(again) != 0 {
+	if again, err := b.CancelMarked(ctx, []string{queued, retrying}, t0+6); err != nil || len(again.Changed) != 0 {
 		t.Fatal(again, err)
 	}
-	if none, err := b.CancelMarked(ctx, nil, t0); err != nil || len(none) != 0 {
+	if none, err := b.CancelMarked(ctx, nil, t0); err != nil || len(none.Changed) != 0 {
 		t.Fatal(none, err)
 	}
 	b.record(ended(running, 1, t0+9, job.StateSucceeded, 200))

@@ -53,6 +53,11 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"record: old definitions do not pause":   testOldDefinition,
 		"record: unknown runs":                   testUnknownRuns,
 		"cancel":                                 testCancel,
+		"cancel what vanished":                   testCancelVanished,
+		"waiting":                                testWaiting,
+		"waiting: one at a time":                 testWaitingOrder,
+		"waiting against an end":                 testWaitingConcurrently,
+		"replace":                                testReplace,
 		"stale runs and touch":                   testStale,
 		"hostile text":                           testHostileText,
 		"migrations: many at once":               testMigrateConcurrently,
@@ -232,11 +237,11 @@ func queuedRun(jobID string, at, now job.Instant) job.Run {
 // record takes events in that must not be refused.
 func (b *bundle) record(events ...job.Event) []job.Run {
 	b.t.Helper()
-	runs, err := b.Record(b.t.Context(), events)
+	done, err := b.Record(b.t.Context(), events)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return runs
+	return done.Changed
 }
 
 // started, failed and succeeded are events of the nth attempt.

@@ -50,6 +50,9 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 // account decides what follows an ended attempt, and reports both.
 func (w *Worker) account(ctx context.Context, task *job.Task, a *attempt) (job.Outcome, error) {
 	end := w.now()
+	if a.Reason == job.ReasonCanceled {
+		return w.cutOff(ctx, task, a, end)
+	}
 	retryAt := retryAt(&retryInput{
 		policy: &task.Policy.Retry, reason: a.Reason, n: a.N, first: firstStart(task.Made, a.StartedAt),
 		now: end, until: task.RetryUntil, after: a.retryAfter, random: w.rand,
@@ -72,6 +75,15 @@ func (w *Worker) account(ctx context.Context, task *job.Task, a *attempt) (job.O
 	return job.Outcome{RetryAt: retryAt, Made: made}, nil
 }
 
+// cutOff ends a run that was canceled in the middle of its call.
+func (w *Worker) cutOff(ctx context.Context, task *job.Task, a *attempt, end job.Instant) (job.Outcome, error) {
+	event := job.Event{RunID: task.RunID, At: end, State: job.StateCanceled, Reason: a.Reason, N: a.N, Attempt: &a.Attempt, Response: a.response}
+	if _, err := w.report(ctx, &event); err != nil {
+		return job.Outcome{}, err
+	}
+	return job.Outcome{Made: append(slices.Clip(task.Made), a.Attempt)}, nil
+}
+
 // endAgain repeats the report of a run whose last attempt is known: the task
 // was delivered anew between that report and the queue's own note of it.
 func (w *Worker) endAgain(ctx context.Context, task *job.Task, last *job.Attempt) (job.Outcome, error) {
@@ -85,10 +97,10 @@ func (w *Worker) endAgain(ctx context.Context, task *job.Task, last *job.Attempt
 	return job.Outcome{Made: task.Made}, nil
 }
 
-// cancel ends a run that must not be called. Who set the mark wrote the reason
-// into the database already; job_deleted is the only cause there is.
+// cancel ends a run that must not be called. Who set the mark wrote why into the
+// database, and that is what the history will say.
 func (w *Worker) cancel(ctx context.Context, runID string, made []job.Attempt) (job.Outcome, error) {
-	event := job.Event{RunID: runID, At: w.now(), State: job.StateCanceled, Reason: job.ReasonJobDeleted}
+	event := job.Event{RunID: runID, At: w.now(), State: job.StateCanceled, Reason: job.ReasonCanceled}
 	if _, err := w.report(ctx, &event); err != nil {
 		return job.Outcome{}, err
 	}

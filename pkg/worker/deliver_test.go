@@ -138,7 +138,7 @@ func TestDeliverCanceled(t *testing.T) {
 			t.Fatalf("%+v, %v, %d calls", outcome, err, calls)
 		}
 		equal(t, "states", b.journal.states(), []job.State{job.StateRunning, job.StateCanceled})
-		if e := b.journal.last(); e.Reason != job.ReasonJobDeleted {
+		if e := b.journal.last(); e.Reason != job.ReasonCanceled {
 			t.Errorf("reason %s", e.Reason)
 		}
 	})
@@ -193,6 +193,27 @@ func TestDeliverShutdown(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "states", b.journal.states(), []job.State{job.StateSucceeded})
+}
+
+// A run that is canceled in mid-call ends with the call that was cut off in its account.
+func TestDeliverCutOff(t *testing.T) {
+	entered := make(chan struct{})
+	hang := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+	}))
+	defer hang.Close()
+	b := newBench(t)
+	ctx, cut := context.WithCancelCause(t.Context())
+	go func() { <-entered; cut(job.ErrCanceled) }()
+	outcome, err := b.Deliver(ctx, taskFor(hang.URL))
+	if err != nil || outcome.RetryAt != nil || len(outcome.Made) != 1 {
+		t.Fatalf("%+v, %v", outcome, err)
+	}
+	equal(t, "states", b.journal.states(), []job.State{job.StateRunning, job.StateCanceled})
+	if e := b.journal.last(); e.Reason != job.ReasonCanceled || e.Attempt == nil || e.Attempt.Reason != job.ReasonCanceled {
+		t.Errorf("the end is %+v", e)
+	}
 }
 
 func TestDeliverEndedContext(t *testing.T) {

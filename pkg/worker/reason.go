@@ -45,6 +45,8 @@ func (c *call) classify(ctx context.Context, err error) *fault {
 	case cause == nil:
 	case errors.Is(cause, errAttemptTimeout):
 		return &fault{job.ReasonTimeout, fmt.Errorf("no whole answer within %s: %s", job.Duration(c.timeout), c.stage())}
+	case errors.Is(cause, job.ErrCanceled):
+		return &fault{job.ReasonCanceled, cause}
 	case errors.Is(cause, errReplay):
 		return &fault{job.ReasonReset, cause}
 	default:

@@ -46,7 +46,7 @@ func Store(ctx context.Context, p *app.Process, address string) (*store.Store, e
 // AddRecorder adds the recorder to the group. It goes before whatever reports,
 // so that it stops after it.
 func AddRecorder(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, metrics prometheus.Registerer) error {
-	r, err := recorder.New(broker, s, recorder.Options{Name: p.ID, Metrics: metrics})
+	r, err := recorder.New(broker, s, broker, recorder.Options{Name: p.ID, Logger: p.Logger, Metrics: metrics})
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func AddBeat(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker,
 	if err != nil {
 		return err
 	}
-	g.Add("reconciler", b.NewReconciler(s, s, broker).Run)
+	g.Add("reconciler", b.NewReconciler(s, s, s, broker).Run)
 	g.Add("beat", b.Run)
 	return nil
 }

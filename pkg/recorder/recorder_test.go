@@ -1,0 +1,141 @@
+package recorder
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/store"
+	"schedule-server/pkg/trigger"
+)
+
+// batches is a source that hands out each batch until it is taken.
+type batches [][]job.Event
+
+func (b batches) Results(ctx context.Context, _ string, handle func(context.Context, []job.Event) error) error {
+	for _, batch := range b {
+		for handle(ctx, batch) != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// tray keeps what is enqueued, or refuses it.
+type tray struct {
+	err   error
+	tasks []job.Task
+}
+
+func (t *tray) Enqueue(_ context.Context, tasks []job.Task) error {
+	if t.err == nil {
+		t.tasks = append(t.tasks, tasks...)
+	}
+	return t.err
+}
+
+const start = job.Instant(1_795_406_400_000)
+
+// newStore holds a job with one queued run and one that waits for it.
+func newStore(t *testing.T) (s *store.Store, first, second string) {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "jobs.db"), store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	in, err := job.DecodeInput([]byte(`{"id":"a","schedule":{"type":"interval","every":"1h"},"request":{"url":"http://a.test/"}}`), "", &trigger.Parser{}, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateJob(t.Context(), &job.Job{Definition: in.Definition, Status: job.StatusActive, CreatedAt: start, UpdatedAt: start}); err != nil {
+		t.Fatal(err)
+	}
+	add := func(id string, state job.State) string {
+		_, err := s.StartRun(t.Context(), "a", func(*job.Due) (*job.Run, error) {
+			return &job.Run{ID: id, Trigger: job.TriggerManual, State: state, ScheduledAt: start, Queue: job.QueueDefault}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	return s, add(job.NewID(start), job.StateQueued), add(job.NewID(start+1), job.StateWaiting)
+}
+
+func succeeded(run string) []job.Event {
+	return []job.Event{{RunID: run, At: start + 20, State: job.StateSucceeded, Reason: job.ReasonOK, N: 1,
+		Attempt: &job.Attempt{N: 1, StartedAt: start + 10, DurationMS: 10, Reason: job.ReasonOK, Worker: "w"}}}
+}
+
+func TestRecorderWritesAndFreesWhatWaited(t *testing.T) {
+	s, first, second := newStore(t)
+	queue, metrics := &tray{}, prometheus.NewRegistry()
+	r, err := New(batches{succeeded(first), succeeded(first)}, s, queue, Options{Name: "r", Metrics: metrics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run, err := s.GetRun(t.Context(), first)
+	if err != nil || run.State != job.StateSucceeded || len(run.Attempts) != 1 {
+		t.Errorf("the run is %+v, %v", run, err)
+	}
+	if len(queue.tasks) != 1 || queue.tasks[0].RunID != second {
+		t.Errorf("enqueued %+v", queue.tasks)
+	}
+	if n := testutil.ToFloat64(r.ended.WithLabelValues("succeeded")); n != 1 {
+		t.Errorf("%v runs are counted as ended", n)
+	}
+}
+
+// A queue that is away does not keep results from being acknowledged: they are recorded.
+func TestRecorderGoesOnWithoutTheQueue(t *testing.T) {
+	s, first, second := newStore(t)
+	r, err := New(batches{succeeded(first)}, s, &tray{err: errors.New("away")}, Options{Name: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run, err := s.GetRun(t.Context(), second)
+	if err != nil || run.State != job.StateQueued {
+		t.Errorf("the run that waited is %+v, %v", run, err)
+	}
+}
+
+// A database that is away keeps the batch unacknowledged, until the recorder is to stop.
+func TestRecorderKeepsWhatItCannotWrite(t *testing.T) {
+	s, first, _ := newStore(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := New(batches{succeeded(first)}, s, &tray{}, Options{Name: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.record(t.Context(), succeeded(first)); job.CodeOf(err) != job.CodeUnavailable {
+		t.Errorf("the batch would be acknowledged: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := r.Run(ctx); err != nil {
+		t.Errorf("the end is no error, got %v", err)
+	}
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	if _, err := New(nil, nil, nil, Options{}); err == nil {
+		t.Error("it was made of nothing")
+	}
+}
