@@ -1,13 +1,8 @@
 package e2e
 
 import (
-	"bytes"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -16,34 +11,26 @@ import (
 )
 
 // process is one running program.
-type process struct {
-	*testserver.Child
-	log *buffer
-}
+type process struct{ *testserver.Program }
 
-// start runs a program until the test ends. Its environment holds nothing that
-// could lead it to another test's neighbours.
+// start runs a program until the test ends, and shows what it said should the test fail.
 func start(t testing.TB, program string, args ...string) *process {
 	t.Helper()
-	p := &process{log: &buffer{}}
-	cmd := exec.Command(filepath.Join(programs, program), args...)
-	cmd.Stdout, cmd.Stderr = p.log, p.log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
-	var err error
-	if p.Child, err = testserver.StartChild(cmd); err != nil {
-		t.Fatal(err)
-	}
+	p := &process{programs.Start(t, program, args...)}
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("%s ended with %v and said:\n%s", program, cmd.ProcessState, p.log.tail())
+			t.Logf("%s ended with %v and said:\n%s", program, p.Cmd.ProcessState, p.Log.Tail(shown))
 		}
 	})
 	return p
 }
 
+// shown is how much of a program's log a failed test shows, in bytes.
+const shown = 8000
+
 // kill ends the process as a power cut would.
-func (p *process) kill() { p.End(syscall.SIGKILL) }
+func (p *process) kill() { p.Kill() }
 
 // stop asks the process to end and says whether it ended cleanly.
 func (p *process) stop(t *testing.T) {
@@ -52,7 +39,7 @@ func (p *process) stop(t *testing.T) {
 	select {
 	case <-p.Done:
 		if code := p.Cmd.ProcessState.ExitCode(); code != 0 {
-			t.Errorf("%s ended with %d:\n%s", p.Cmd.Path, code, p.log.tail())
+			t.Errorf("%s ended with %d:\n%s", p.Cmd.Path, code, p.Log.Tail(shown))
 		}
 	case <-time.After(40 * time.Second):
 		t.Errorf("%s did not stop", p.Cmd.Path)
@@ -61,34 +48,11 @@ func (p *process) stop(t *testing.T) {
 
 // said reports whether the process has said something yet.
 func (p *process) said(text string) func() (bool, string) {
-	return func() (bool, string) { return strings.Contains(p.log.String(), text), p.log.tail() }
+	return func() (bool, string) { return strings.Contains(p.Log.String(), text), p.Log.Tail(shown) }
 }
 
 // lines are what the process has said, without the empty end.
-func (p *process) lines() []string { return strings.Split(strings.TrimSpace(p.log.String()), "\n") }
-
-// buffer keeps what a process says.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func (b *buffer) tail() string {
-	text := b.String()
-	return text[max(0, len(text)-8000):]
-}
+func (p *process) lines() []string { return strings.Split(strings.TrimSpace(p.Log.String()), "\n") }
 
 func freeAddress(t testing.TB) string {
 	t.Helper()

@@ -128,7 +128,7 @@ func TestUnusableFlagsAreOneClearLine(t *testing.T) {
 			<-p.Done
 			lines := p.lines()
 			if code := p.Cmd.ProcessState.ExitCode(); code != test.code || len(lines) == 0 || !strings.Contains(lines[len(lines)-1], test.want) {
-				t.Errorf("ended with %d and said:\n%s", code, p.log)
+				t.Errorf("ended with %d and said:\n%s", code, p.Log)
 			}
 		})
 	}

@@ -1,0 +1,27 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"schedule-server/internal/testserver"
+)
+
+// programs are what the tests run.
+var programs *testserver.Programs
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	built, err := testserver.BuildPrograms("schedule-server/cmd/api", "schedule-server/cmd/beat", "schedule-server/cmd/worker")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer built.Remove()
+	programs = built
+	return m.Run()
+}

@@ -1,0 +1,85 @@
+package testserver
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// Programs are this module's programs, built once for all tests of a package.
+type Programs struct{ folder string }
+
+// BuildPrograms builds the programs of the named packages into a new folder,
+// which Remove removes.
+func BuildPrograms(packages ...string) (*Programs, error) {
+	folder, err := os.MkdirTemp("", "schedule-programs-")
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"build", "-o", folder + string(filepath.Separator)}, packages...)
+	if output, err := exec.Command("go", args...).CombinedOutput(); err != nil {
+		_ = os.RemoveAll(folder)
+		return nil, fmt.Errorf("%w\n%s", err, output)
+	}
+	return &Programs{folder: folder}, nil
+}
+
+// Remove removes what was built.
+func (p *Programs) Remove() { _ = os.RemoveAll(p.folder) }
+
+// Program is one running program of this module.
+type Program struct {
+	*Child
+	// Log is what it says.
+	Log *Log
+}
+
+// Start runs a program until the test ends. Its environment holds nothing that
+// could lead it to another test's neighbours.
+func (p *Programs) Start(t testing.TB, program string, args ...string) *Program {
+	t.Helper()
+	started := &Program{Log: &Log{}}
+	cmd := exec.Command(filepath.Join(p.folder, program), args...)
+	cmd.Stdout, cmd.Stderr = started.Log, started.Log
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	var err error
+	if started.Child, err = StartChild(cmd); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(started.Kill)
+	return started
+}
+
+// Kill ends the program as a power cut would. Killing twice does no harm.
+func (p *Program) Kill() { p.End(syscall.SIGKILL) }
+
+// Log keeps what a program says.
+type Log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write takes what is said.
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+// String is all that was said.
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Tail is the end of what was said, at most so many bytes.
+func (l *Log) Tail(most int) string {
+	text := l.String()
+	return text[max(0, len(text)-most):]
+}
