@@ -10,8 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
 )
 
 // contract is the OpenAPI document as a test of answers.
@@ -234,5 +238,40 @@ func TestRoutesAreDocumented(t *testing.T) {
 	}
 	for key, id := range documented {
 		t.Errorf("%s (%s) is documented and not in the table", key, id)
+	}
+}
+
+// TestWordsAreDocumented holds the document's lists of words against those of the product.
+func TestWordsAreDocumented(t *testing.T) {
+	text, err := openapiJSON("", "1")
+	must(t, err)
+	c := newContract(t, text)
+	for name, words := range map[string][]string{
+		"State": words(job.States()...), "FinalState": words(finalStates()...),
+		"Trigger": words(job.TriggerSchedule, job.TriggerManual),
+		"Status":  words(job.StatusActive, job.StatusPaused, job.StatusCompleted),
+	} {
+		if got := fmt.Sprint(c.at("components", "schemas", name, "enum")); got != fmt.Sprint(words) {
+			t.Errorf("%s is documented as %s, and is %s", name, got, words)
+		}
+	}
+	d := job.Definition{ID: "a", Policy: job.DefaultPolicy()}
+	d.Schedule.Type, d.Schedule.Every, d.Request.URL = "interval", job.Duration(time.Second), "http://a/"
+	d.Normalize(begin)
+	for _, c := range []struct {
+		words any
+		set   func(word string)
+	}{
+		{c.at("components", "schemas", "Policy", "properties", "concurrency_policy", "enum"), func(word string) { d.Policy.ConcurrencyPolicy = job.Concurrency(word) }},
+		{c.at("components", "schemas", "Policy", "properties", "coalesce", "enum"), func(word string) { d.Policy.Coalesce = job.Coalesce(word) }},
+		{c.at("components", "schemas", "Policy", "properties", "queue", "enum"), func(word string) { d.Policy.Queue = job.Queue(word) }},
+		{c.at("components", "schemas", "Request", "properties", "method", "enum"), func(word string) { d.Request.Method = word }},
+	} {
+		for _, word := range c.words.([]any) {
+			c.set(word.(string))
+			if faults := d.Validate(new(trigger.Parser)); len(faults) > 0 {
+				t.Errorf("documented and refused: %v", faults)
+			}
+		}
 	}
 }
