@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // checker holds the history against the log of the target. It knows of the
@@ -42,6 +41,7 @@ func (c *checker) check() {
 		for i := range c.runs[s.id] {
 			c.run(s, &c.runs[s.id][i])
 		}
+		c.overlaps(s)
 	}
 	c.everyCall()
 	for _, calls := range c.byRun {
@@ -245,20 +245,4 @@ func (c *checker) repeats(calls []*call) {
 		}
 		c.wrong("%s: attempt %d of run %s was called at %s and at %s, and nothing explains it", k.job, k.attempt, k.run, clock(before.at), clock(k.at))
 	}
-}
-
-func (s *subject) life() string {
-	text := ""
-	for _, e := range s.epochs {
-		text += fmt.Sprintf("\n    every %d ms from %s: since %s to %s, until %s to %s", e.moments.every, clock(e.moments.anchor),
-			clock(e.begun.from), clock(e.begun.till), clock(e.ended.from), clock(e.ended.till))
-	}
-	return text
-}
-
-func clock(t int64) string {
-	if t == forever {
-		return "ever"
-	}
-	return time.UnixMilli(t).UTC().Format("15:04:05.000")
 }

@@ -79,7 +79,7 @@ type account struct {
 	State       string     `json:"state"`
 	Reason      string     `json:"reason"`
 	ScheduledAt time.Time  `json:"scheduled_at"`
-	StartedAt   *time.Time `json:"started_at"`
+	QueuedAt    *time.Time `json:"queued_at"`
 	FinishedAt  *time.Time `json:"finished_at"`
 	MissedCount int        `json:"missed_count"`
 	MissedFrom  *time.Time `json:"missed_from"`

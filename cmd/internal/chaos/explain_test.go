@@ -34,8 +34,7 @@ func (c *checker) lostBy(k *call, repeated int64) string {
 		switch {
 		case f.kind == "kill -9 worker" && f.from <= held,
 			f.kind == "SIGSTOP worker > 30 s" && f.from <= held,
-			f.kind == "FLUSHALL" && f.from <= lying,
-			f.kind == "kill -9 redis" && f.from <= held:
+			f.kind == "FLUSHALL" && f.from <= lying:
 			return f.kind
 		}
 	}

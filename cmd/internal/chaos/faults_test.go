@@ -44,8 +44,6 @@ func (l *faultLog) amiss(what string) {
 type agitator struct {
 	w      *world
 	random *rand.Rand
-	// long also stops a worker for longer than its lease.
-	long bool
 }
 
 // run breaks things until the context ends, and mends what it broke.

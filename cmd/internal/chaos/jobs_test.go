@@ -111,3 +111,13 @@ func (s *subject) end(w window) {
 	}
 	s.active = false
 }
+
+// life tells the times of the job's schedules.
+func (s *subject) life() string {
+	text := ""
+	for _, e := range s.epochs {
+		text += fmt.Sprintf("\n    every %d ms from %s: since %s to %s, until %s to %s", e.moments.every, clock(e.moments.anchor),
+			clock(e.begun.from), clock(e.begun.till), clock(e.ended.from), clock(e.ended.till))
+	}
+	return text
+}

@@ -79,3 +79,10 @@ type change struct {
 	window
 	gen int
 }
+
+func clock(t int64) string {
+	if t == forever {
+		return "ever"
+	}
+	return time.UnixMilli(t).UTC().Format("15:04:05.000")
+}

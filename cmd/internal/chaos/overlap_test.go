@@ -1,0 +1,46 @@
+package chaos
+
+// overlaps checks what the job's policy says of an occurrence that meets an open run.
+func (c *checker) overlaps(s *subject) {
+	policy := s.policy["concurrency_policy"]
+	if policy == "forbid" || policy == "queue" {
+		c.oneAtATime(s)
+	}
+	for i := range c.runs[s.id] {
+		r := &c.runs[s.id][i]
+		if r.State == "skipped" && r.Reason == "overlap" && !c.stoodInTheWay(s, r) {
+			c.wrong("%s: run %s for %s was skipped at %s, when no run was open", s.id, r.ID, clock(r.ScheduledAt.UnixMilli()), clock(r.FinishedAt.UnixMilli()))
+		}
+	}
+}
+
+// stoodInTheWay reports whether a run was open when another was skipped for it:
+// one that had ended before the occurrence does not count, however late its result came.
+func (c *checker) stoodInTheWay(s *subject, skipped *account) bool {
+	for i := range c.runs[s.id] {
+		r := &c.runs[s.id][i]
+		if r.ID != skipped.ID && r.QueuedAt != nil && r.FinishedAt != nil &&
+			!r.QueuedAt.After(*skipped.FinishedAt) && !r.FinishedAt.Before(skipped.ScheduledAt) {
+			return true
+		}
+	}
+	return false
+}
+
+// oneAtATime checks that no two runs of a job were called at once, unless by
+// hand, or when whoever made the first call was lost.
+func (c *checker) oneAtATime(s *subject) {
+	var calls []*call
+	for i := range c.runs[s.id] {
+		if r := &c.runs[s.id][i]; r.Trigger == "schedule" {
+			calls = append(calls, c.byRun[r.ID]...)
+		}
+	}
+	for i, a := range calls {
+		for _, b := range calls[i+1:] {
+			if a.run != b.run && a.at < b.done && b.at < a.done && c.lostBy(a, b.at) == "" && c.lostBy(b, a.at) == "" {
+				c.wrong("%s: the runs %s and %s were called at once, at %s and %s", s.id, a.run, b.run, clock(a.at), clock(b.at))
+			}
+		}
+	}
+}
