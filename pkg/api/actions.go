@@ -39,6 +39,22 @@ func (s *Service) Pause(ctx context.Context, id string, until *job.Instant, reas
 // Resume follows a paused job's schedule again from now on: what fell due in
 // the pause is not made up for. An active job is left as it is; a completed one is a conflict.
 func (s *Service) Resume(ctx context.Context, id string) (*job.Job, error) {
+	return s.resume(ctx, id, func(_ *job.Job, now job.Instant) job.Instant { return now })
+}
+
+// CatchUp does the same from the first occurrence that the pause held back: beat
+// judges what fell due since then by the job's misfire and coalesce policies.
+func (s *Service) CatchUp(ctx context.Context, id string) (*job.Job, error) {
+	return s.resume(ctx, id, func(j *job.Job, now job.Instant) job.Instant {
+		if j.PausedFrom == nil {
+			return now
+		}
+		return min(*j.PausedFrom-1, now)
+	})
+}
+
+// resume plans a paused job's first occurrence after the moment that from gives.
+func (s *Service) resume(ctx context.Context, id string, from func(*job.Job, job.Instant) job.Instant) (*job.Job, error) {
 	_, after, err := s.change(ctx, id, func(old *job.Job) (*job.Job, error) {
 		switch old.Status {
 		case job.StatusActive:
@@ -52,7 +68,7 @@ func (s *Service) Resume(ctx context.Context, id string) (*job.Job, error) {
 		}
 		j := *old
 		now := s.now()
-		j.Resume(schedule, now)
+		j.Resume(schedule, from(old, now))
 		j.UpdatedAt = now
 		return &j, nil
 	})

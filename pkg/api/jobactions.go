@@ -42,14 +42,15 @@ func (s *Server) resumeJob(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	resume := s.deps.Service.Resume
 	switch in.ResumeFrom {
 	case "now":
 	case "last":
-		return fieldError("resume_from", "unsupported", "a job resumes from now; what fell due in its pause is not made up for")
+		resume = s.deps.Service.CatchUp
 	default:
-		return fieldError("resume_from", "invalid", "resume_from is now")
+		return fieldError("resume_from", "invalid", "resume_from is now or last")
 	}
-	j, err := s.deps.Service.Resume(c.UserContext(), id)
+	j, err := resume(c.UserContext(), id)
 	if err != nil {
 		return err
 	}

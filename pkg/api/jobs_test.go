@@ -102,7 +102,6 @@ func TestBadInput(t *testing.T) {
 		{"until", "POST", "/api/v1/jobs/a/pause", `{"until":"2020-01-01T00:00:00Z"}`, 422, "invalid", []string{"until"}},
 		{"until what", "POST", "/api/v1/jobs/a/pause", `{"until":"tomorrow"}`, 422, "invalid", []string{"until"}},
 		{"long reason", "POST", "/api/v1/jobs/a/pause", `{"reason":"` + strings.Repeat("x", 1001) + `"}`, 422, "invalid", []string{"reason"}},
-		{"resume from last", "POST", "/api/v1/jobs/a/resume", `{"resume_from":"last"}`, 422, "invalid", []string{"resume_from"}},
 		{"resume from where", "POST", "/api/v1/jobs/a/resume", `{"resume_from":"x"}`, 422, "invalid", []string{"resume_from"}},
 		{"force", "POST", "/api/v1/jobs/a/run", `{"force":"yes"}`, 422, "invalid", []string{"force"}},
 		{"patch list", "PATCH", "/api/v1/jobs/a", "[]", 400, "malformed", nil},

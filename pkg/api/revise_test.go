@@ -136,6 +136,21 @@ func TestPauseAndResume(t *testing.T) {
 	}
 }
 
+// A resume from last goes on where the pause began; one from now does not.
+func TestResumeFrom(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	held := *w.call("POST", "/api/v1/jobs", intervalJob).is(201).job().NextRunAt
+	w.call("POST", "/api/v1/jobs/i/pause", "").is(200)
+	w.pass(time.Hour)
+	if j := w.call("POST", "/api/v1/jobs/i/resume", `{"resume_from":"last"}`).is(200).job(); *j.NextRunAt != held {
+		t.Errorf("next %s, the pause held back %s", j.NextRunAt, held)
+	}
+	w.call("POST", "/api/v1/jobs/i/pause", "").is(200)
+	if j := w.call("POST", "/api/v1/jobs/i/resume", "").is(200).job(); *j.NextRunAt <= w.clock() {
+		t.Errorf("next %s, although the resume is from now, %s", j.NextRunAt, w.clock())
+	}
+}
+
 func TestDryRun(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)

@@ -60,6 +60,8 @@ type Job struct {
 	CreatedAt Instant `json:"created_at"`
 	UpdatedAt Instant `json:"updated_at"`
 
+	// PausedFrom is the first occurrence that the pause held back; nil when not paused, or when there was none.
+	PausedFrom *Instant `json:"-"`
 	// DueAt is the moment at which beat must look at the job: its next
 	// occurrence with jitter, or the end of its pause. Nil: never.
 	DueAt *Instant `json:"-"`
@@ -108,6 +110,9 @@ func (j *Job) Plan(schedule *trigger.Schedule, after Instant) {
 // Pause stops the schedule. Until nil means until a resume; an empty reason is
 // kept as none. Pausing a paused job changes until and reason.
 func (j *Job) Pause(until *Instant, reason string) {
+	if j.Status != StatusPaused {
+		j.PausedFrom = j.NextRunAt
+	}
 	j.Status = StatusPaused
 	j.PausedUntil = until
 	j.PauseReason = nil
@@ -123,7 +128,7 @@ func (j *Job) Resume(schedule *trigger.Schedule, after Instant) {
 	if j.Status != StatusPaused {
 		return
 	}
-	j.Status, j.PauseReason, j.PausedUntil = StatusActive, nil, nil
+	j.Status, j.PauseReason, j.PausedUntil, j.PausedFrom = StatusActive, nil, nil, nil
 	j.Plan(schedule, after)
 }
 

@@ -34,8 +34,15 @@ func TestPlanPauseResume(t *testing.T) {
 	if j.Status != job.StatusPaused || j.NextRunAt != nil || *j.DueAt != until || *j.PauseReason != "deploy" {
 		t.Errorf("paused: %+v", j)
 	}
+	if *j.PausedFrom != now+10_000 {
+		t.Errorf("the pause holds back %v first", j.PausedFrom)
+	}
+	j.Pause(nil, "longer")
+	if *j.PausedFrom != now+10_000 {
+		t.Errorf("a second pause forgets what the first held back: %v", j.PausedFrom)
+	}
 	j.Resume(schedule, now+25_000)
-	if j.Status != job.StatusActive || *j.NextRunAt != now+30_000 || j.PauseReason != nil || j.PausedUntil != nil {
+	if j.Status != job.StatusActive || *j.NextRunAt != now+30_000 || j.PauseReason != nil || j.PausedUntil != nil || j.PausedFrom != nil {
 		t.Errorf("resumed off its phase: %+v", j)
 	}
 }

@@ -256,7 +256,8 @@ func (s *Store) updatePlans(ctx context.Context, tx *sqlx.Tx, w *claimWriter) er
 	if w.states.n > 0 {
 		_, err := execute(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
 				ran_version = COALESCE(v.ran_version, jobs.ran_version),
-				status = v.status, pause_reason = v.pause_reason, paused_until = v.paused_until
+				status = v.status, pause_reason = v.pause_reason, paused_until = v.paused_until,
+				paused_from = CASE WHEN v.status = 'paused' THEN COALESCE(jobs.paused_from, jobs.next_run_at) END
 			FROM `+s.d.rows("id TEXT", "next_run_at BIGINT", "due_at BIGINT", "ran_version BIGINT",
 			"status TEXT", "pause_reason TEXT", "paused_until BIGINT")+` AS v WHERE jobs.id = v.id`,
 			args{"rows": w.states.text()})

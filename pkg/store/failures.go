@@ -162,6 +162,7 @@ func (s *Store) writeStreaks(ctx context.Context, tx *sqlx.Tx, streaks map[strin
 		return err
 	}
 	_, err = execute(ctx, tx, `UPDATE jobs SET status = 'paused', pause_reason = v.reason, paused_until = NULL,
+			paused_from = next_run_at,
 			next_run_at = NULL, due_at = NULL,
 			updated_at = CASE WHEN jobs.updated_at < v.paused_at THEN v.paused_at ELSE jobs.updated_at END
 		FROM `+s.d.rows("id TEXT", "reason TEXT", "paused_at BIGINT")+" AS v WHERE jobs.id = v.id", args{"rows": pauses.text()})

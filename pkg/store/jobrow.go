@@ -23,6 +23,7 @@ type jobRow struct {
 	UpdatedAt   job.Instant  `db:"updated_at"`
 	PauseReason *string      `db:"pause_reason"`
 	PausedUntil *job.Instant `db:"paused_until"`
+	PausedFrom  *job.Instant `db:"paused_from"`
 	Name        string       `db:"name"`
 	Tags        string       `db:"tags"`
 	LastRun     *string      `db:"last_run"`
@@ -40,13 +41,13 @@ type definitionRow struct {
 // jobColumns and jobTables read a jobRow.
 const (
 	jobColumns = `j.id, j.status, j.next_run_at, j.due_at, j.failures, j.version, j.ran_version, j.created_at, j.updated_at,
-		j.pause_reason, j.paused_until, j.name, j.tags, j.last_run, d.description, d.schedule, d.request, d.policy`
+		j.pause_reason, j.paused_until, j.paused_from, j.name, j.tags, j.last_run, d.description, d.schedule, d.request, d.policy`
 	jobTables = ` FROM jobs j JOIN definitions d ON d.job_id = j.id AND d.version = j.version `
 )
 
 func (r *jobRow) job() (*job.Job, error) {
 	j := &job.Job{
-		Status: r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, NextRunAt: r.NextRunAt,
+		Status: r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, PausedFrom: r.PausedFrom, NextRunAt: r.NextRunAt,
 		DueAt: r.DueAt, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt,
 	}
 	j.ID, j.Name, j.Description = r.ID, r.Name, r.Description
@@ -102,7 +103,7 @@ func jobArgs(j *job.Job) (args, error) {
 		"id": j.ID, "status": string(j.Status), "next_run_at": number(j.NextRunAt), "due_at": number(j.DueAt),
 		"last_run_at": nil, "last_state": nil, "last_run": nil,
 		"version": j.Version, "created_at": int64(j.CreatedAt), "updated_at": int64(j.UpdatedAt),
-		"pause_reason": nil, "paused_until": number(j.PausedUntil), "type": j.Schedule.Type,
+		"pause_reason": nil, "paused_until": number(j.PausedUntil), "paused_from": number(j.PausedFrom), "type": j.Schedule.Type,
 		"host": hostOf(j.Request.URL), "name": j.Name, "tags": encodeTags(j.Tags), "search": searchText(j),
 	}
 	if j.PauseReason != nil {

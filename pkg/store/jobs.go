@@ -99,9 +99,9 @@ func (s *Store) insertJob(ctx context.Context, tx *sqlx.Tx, j *job.Job) error {
 		return err
 	}
 	_, err = execute(ctx, tx, `INSERT INTO jobs (id, status, next_run_at, due_at, last_run_at, last_state, failures, version, ran_version,
-			created_at, updated_at, pause_reason, paused_until, type, host, name, tags, search, last_run)
+			created_at, updated_at, pause_reason, paused_until, paused_from, type, host, name, tags, search, last_run)
 		VALUES (:id, :status, :next_run_at, :due_at, :last_run_at, :last_state, 0, :version, 0,
-			:created_at, :updated_at, :pause_reason, :paused_until, :type, :host, :name, :tags, :search, :last_run)`, a)
+			:created_at, :updated_at, :pause_reason, :paused_until, :paused_from, :type, :host, :name, :tags, :search, :last_run)`, a)
 	return err
 }
 
@@ -143,7 +143,7 @@ func (s *Store) updateJob(ctx context.Context, tx *sqlx.Tx, old *jobRow, j *job.
 	}
 	_, err = execute(ctx, tx, `UPDATE jobs SET status = :status, next_run_at = :next_run_at, due_at = :due_at,
 			failures = :failures, version = :version, created_at = :created_at, updated_at = :updated_at,
-			pause_reason = :pause_reason, paused_until = :paused_until, type = :type, host = :host, name = :name,
+			pause_reason = :pause_reason, paused_until = :paused_until, paused_from = :paused_from, type = :type, host = :host, name = :name,
 			tags = :tags, search = :search
 		WHERE id = :id`, a)
 	return err

@@ -16,6 +16,7 @@ CREATE TABLE jobs (
     updated_at   BIGINT NOT NULL,
     pause_reason TEXT COLLATE "C",
     paused_until BIGINT,
+    paused_from  BIGINT, -- the first occurrence that the pause held back
     type         TEXT COLLATE "C" NOT NULL,
     host         TEXT COLLATE "C" NOT NULL,
     name         TEXT COLLATE "C" NOT NULL,

@@ -16,6 +16,7 @@ CREATE TABLE jobs (
     updated_at   INTEGER NOT NULL,
     pause_reason TEXT,
     paused_until INTEGER,
+    paused_from  INTEGER, -- the first occurrence that the pause held back
     type         TEXT    NOT NULL,
     host         TEXT    NOT NULL,
     name         TEXT    NOT NULL,
