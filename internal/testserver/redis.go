@@ -17,15 +17,15 @@ type Redis struct {
 	Port int
 }
 
-// StartRedis starts a redis-server.
-func StartRedis(t testing.TB) *Redis {
+// StartRedis starts a redis-server, with options of its command line beside those that all have.
+func StartRedis(t testing.TB, options ...string) *Redis {
 	t.Helper()
 	program := find(t, "redis-server")
 	r := &Redis{Port: FreePort(t)}
 	folder := t.TempDir()
 	r.process = newProcess(t, func() *exec.Cmd {
-		return exec.Command(program, "--port", strconv.Itoa(r.Port), "--bind", "127.0.0.1", "--dir", folder,
-			"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning")
+		return exec.Command(program, append([]string{"--port", strconv.Itoa(r.Port), "--bind", "127.0.0.1", "--dir", folder,
+			"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"}, options...)...)
 	}, r.answers)
 	return r
 }
@@ -34,8 +34,10 @@ func StartRedis(t testing.TB) *Redis {
 func (r *Redis) URL() string { return "redis://" + address(r.Port) + "/0" }
 
 // answers asks in Redis's own words, so that nothing retries or keeps a connection.
-func (r *Redis) answers() bool {
-	conn, err := net.DialTimeout("tcp", address(r.Port), time.Second)
+func (r *Redis) answers() bool { return pongs(r.Port) }
+
+func pongs(port int) bool {
+	conn, err := net.DialTimeout("tcp", address(port), time.Second)
 	if err != nil {
 		return false
 	}

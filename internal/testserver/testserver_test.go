@@ -21,5 +21,24 @@ func TestServersStartKillAndStartAgain(t *testing.T) {
 			t.Error("it answers although it was stopped")
 		}
 		p.Start()
+		p.Kill()
+		p.Start()
+	})
+	t.Run("sentinel", func(t *testing.T) {
+		s := StartSentinel(t)
+		s.Master.Kill()
+		s.AwaitPromotion(t)
+	})
+	t.Run("cluster", func(t *testing.T) {
+		c := StartCluster(t)
+		node := c.Holder(t, "a")
+		node.Kill()
+		others := c.Nodes[0]
+		if others == node {
+			others = c.Nodes[1]
+		}
+		until(t, "the cluster notices", func() bool { return says(others.Port, []string{"cluster_state:fail"}, "CLUSTER", "INFO") })
+		node.Start()
+		c.AwaitServing(t)
 	})
 }
