@@ -2,7 +2,9 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,17 +103,36 @@ func (b *Broker) Close() error {
 	return nil
 }
 
-// Ping asks Redis for an answer.
+// Ping asks Redis to keep something: one that is full, a read-only replica, or a
+// cluster that does not serve our slot answers a mere PING, and is of no use.
 func (b *Broker) Ping(ctx context.Context) error {
-	return unavailable(b.client.Ping(ctx).Err())
+	return unavailable(b.client.Set(ctx, keyProbe, b.name, probeTTL).Err())
 }
 
-// unavailable says that Redis did not do what it was asked; nil stays nil.
+// unavailable says that Redis did not do what it was asked; nil stays nil. Where
+// Redis answered, its word for why is part of the detail.
 func unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
+	if word := refusal(err); word != "" {
+		return &job.Error{Code: job.CodeUnavailable, Detail: "redis refuses to work (" + word + ")", Err: err}
+	}
 	return job.Unavailable("redis", err)
+}
+
+// refusal is the first word of an answer that says no, OOM or READONLY for
+// example; empty for any other error. The text after it may name keys and hosts.
+func refusal(err error) string {
+	var answer redis.Error
+	if !errors.As(err, &answer) {
+		return ""
+	}
+	word, _, _ := strings.Cut(answer.Error(), " ")
+	if word == "" || strings.Trim(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return ""
+	}
+	return word
 }
 
 // pause waits; it reports false when the context ended first.

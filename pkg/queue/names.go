@@ -16,6 +16,7 @@ const (
 	keyCanceled = "{schedule}:canceled:"       // + run id: this run is not to be called
 	keyOutcome  = "{schedule}:outcome:"        // + run id: how far the run's delivery had come, for the next one
 	keyHeld     = "{schedule}:held:"           // + run id: a worker without lease is still calling
+	keyProbe    = "{schedule}:probe"           // written to see whether Redis takes anything
 	channelWake = "schedule:wake"              // pub/sub: some job changed
 	channelCut  = "schedule:cut"               // pub/sub: run ids, spaced, whose calls are to be cut off
 	groupRecord = "recorder"                   // consumer group of the results
@@ -38,6 +39,8 @@ const (
 	heldEvery = 10 * time.Second
 	// beatTTL is how long a beat counts as alive after its last sign.
 	beatTTL = 15 * time.Second
+	// probeTTL is how long a probe is kept.
+	probeTTL = time.Minute
 	// unknownMax bounds the entries kept aside.
 	unknownMax = 1000
 	// lostWorkers is how many deliveries of one run may be lost, beyond its own
