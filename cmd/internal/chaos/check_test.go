@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // checker holds the history against the log of the target. It knows of the
@@ -241,6 +242,7 @@ func (c *checker) repeats(calls []*call) {
 		}
 		if why := c.lostBy(before, k.at); why != "" {
 			c.found.repeats[why]++
+			c.found.waits[why] = append(c.found.waits[why], time.Duration(k.at-before.at)*time.Millisecond)
 			continue
 		}
 		c.wrong("%s: attempt %d of run %s was called at %s and at %s, and nothing explains it", k.job, k.attempt, k.run, clock(before.at), clock(k.at))

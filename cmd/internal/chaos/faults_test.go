@@ -165,7 +165,12 @@ func (a *agitator) breakDatabase(ctx context.Context, dice int) {
 	case a.w.kind == "sqlite":
 		f.kind = "lock sqlite"
 		err = lockSQLite(ctx, a.w.file, 500*time.Millisecond+a.upTo(3500*time.Millisecond))
-	case dice < 88:
+	case dice < 82:
+		f.kind = "kill -9 postgres"
+		a.w.postgres.Kill()
+		pause(ctx, a.upTo(2*time.Second))
+		a.w.postgres.Start()
+	case dice < 90:
 		f.kind = "restart postgres"
 		a.w.postgres.Stop()
 		pause(ctx, a.upTo(2*time.Second))

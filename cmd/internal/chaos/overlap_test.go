@@ -1,5 +1,10 @@
 package chaos
 
+import (
+	"fmt"
+	"time"
+)
+
 // overlaps checks what the job's policy says of an occurrence that meets an open run.
 func (c *checker) overlaps(s *subject) {
 	policy := s.policy["concurrency_policy"]
@@ -9,18 +14,23 @@ func (c *checker) overlaps(s *subject) {
 	for i := range c.runs[s.id] {
 		r := &c.runs[s.id][i]
 		if r.State == "skipped" && r.Reason == "overlap" && !c.stoodInTheWay(s, r) {
-			c.wrong("%s: run %s for %s was skipped at %s, when no run was open", s.id, r.ID, clock(r.ScheduledAt.UnixMilli()), clock(r.FinishedAt.UnixMilli()))
+			c.wrong("%s: run %s for %s was skipped at %s, when no run was open:%s", s.id, r.ID,
+				clock(r.ScheduledAt.UnixMilli()), clock(r.FinishedAt.UnixMilli()), c.around(s, r.ScheduledAt))
 		}
 	}
 }
 
-// stoodInTheWay reports whether a run was open when another was skipped for it:
-// one that had ended before the occurrence does not count, however late its result came.
+// stoodInTheWay reports whether a run was open when another was skipped for it.
+// One that had ended before the occurrence does not count, however late its result
+// was recorded, unless its worker could not yet report it.
 func (c *checker) stoodInTheWay(s *subject, skipped *account) bool {
 	for i := range c.runs[s.id] {
 		r := &c.runs[s.id][i]
-		if r.ID != skipped.ID && r.QueuedAt != nil && r.FinishedAt != nil &&
-			!r.QueuedAt.After(*skipped.FinishedAt) && !r.FinishedAt.Before(skipped.ScheduledAt) {
+		if r.ID == skipped.ID || r.QueuedAt == nil || r.FinishedAt == nil || r.QueuedAt.After(*skipped.FinishedAt) {
+			continue
+		}
+		finished := r.FinishedAt.UnixMilli()
+		if c.delayed(finished+reported, finished, "redis", "worker") >= skipped.ScheduledAt.UnixMilli() {
 			return true
 		}
 	}
@@ -43,4 +53,22 @@ func (c *checker) oneAtATime(s *subject) {
 			}
 		}
 	}
+}
+
+// around lists the job's runs of some seconds about a moment.
+func (c *checker) around(s *subject, at time.Time) string {
+	text := ""
+	moment := func(t *time.Time) string {
+		if t == nil {
+			return "never"
+		}
+		return clock(t.UnixMilli())
+	}
+	for _, r := range c.runs[s.id] {
+		if r.ScheduledAt.Sub(at).Abs() < 5*time.Second {
+			text += fmt.Sprintf("\n    %s for %s queued %s finished %s: %s %s", r.ID, clock(r.ScheduledAt.UnixMilli()),
+				moment(r.QueuedAt), moment(r.FinishedAt), r.State, r.Reason)
+		}
+	}
+	return text
 }

@@ -18,11 +18,13 @@ type figures struct {
 	occurrences, dropped, calls, cut, violations           int
 	// recovery is, by fault, how long after its end the next run succeeded and was recorded.
 	recovery map[string][]time.Duration
+	// waits is, by fault, how long after the first call the repeat was made.
+	waits map[string][]time.Duration
 }
 
 func newFigures() figures {
 	return figures{faults: map[string]int{}, actions: map[string]int{}, states: map[string]int{}, reasons: map[string]int{},
-		repeats: map[string]int{}, unaccounted: map[string]int{}, recovery: map[string][]time.Duration{}}
+		repeats: map[string]int{}, unaccounted: map[string]int{}, recovery: map[string][]time.Duration{}, waits: map[string][]time.Duration{}}
 }
 
 // probe looks again and again for the latest success that the history tells of.
@@ -124,12 +126,11 @@ func (f *figures) table() string {
 	var b strings.Builder
 	b.WriteString("| fault | times | until the next success was recorded: median, worst |\n|---|---|---|\n")
 	for _, kind := range slices.Sorted(maps.Keys(f.faults)) {
-		took := slices.Sorted(slices.Values(f.recovery[kind]))
-		text := "-"
-		if len(took) > 0 {
-			text = fmt.Sprintf("%.1f s, %.1f s", took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
-		}
-		fmt.Fprintf(&b, "| %s | %d | %s |\n", kind, f.faults[kind], text)
+		fmt.Fprintf(&b, "| %s | %d | %s |\n", kind, f.faults[kind], spread(f.recovery[kind]))
+	}
+	b.WriteString("\n| calls repeated because of | times | from the call to its repeat: median, worst |\n|---|---|---|\n")
+	for _, why := range slices.Sorted(maps.Keys(f.repeats)) {
+		fmt.Fprintf(&b, "| %s | %d | %s |\n", why, f.repeats[why], spread(f.waits[why]))
 	}
 	b.WriteString("\n| what | count |\n|---|---|\n")
 	line := func(what string, n int) { fmt.Fprintf(&b, "| %s | %d |\n", what, n) }
@@ -143,11 +144,20 @@ func (f *figures) table() string {
 		line("of these "+reason, f.reasons[reason])
 	}
 	line("calls", f.calls)
-	line("calls repeated ("+list(f.repeats)+")", sum(f.repeats))
+	line("calls repeated", sum(f.repeats))
 	line("calls without an attempt in the account ("+list(f.unaccounted)+")", sum(f.unaccounted))
 	line("calls cut off for the next run", f.cut)
 	line("violations", f.violations)
 	return b.String()
+}
+
+// spread is the median and the worst of some times.
+func spread(took []time.Duration) string {
+	if len(took) == 0 {
+		return "-"
+	}
+	took = slices.Sorted(slices.Values(took))
+	return fmt.Sprintf("%.1f s, %.1f s", took[len(took)/2].Seconds(), took[len(took)-1].Seconds())
 }
 
 func sum(counts map[string]int) (n int) {
@@ -190,5 +200,8 @@ func (t *totals) add(f *figures) {
 	t.violations += f.violations
 	for kind, took := range f.recovery {
 		t.recovery[kind] = append(t.recovery[kind], took...)
+	}
+	for why, took := range f.waits {
+		t.waits[why] = append(t.waits[why], took...)
 	}
 }
