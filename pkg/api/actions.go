@@ -79,51 +79,6 @@ func completed() error {
 	return job.Errorf(job.CodeConflict, "the job is completed: its schedule has no further occurrence")
 }
 
-// Run starts a run by hand, also of a paused or completed job. While a run of
-// the job is open it takes force, unless the policy allows two at once or lets one wait.
-func (s *Service) Run(ctx context.Context, id string, force bool) (*job.Run, error) {
-	var run *job.Run
-	task, err := s.store.StartRun(ctx, id, func(due *job.Due) (*job.Run, error) {
-		run = manualRun(due, s.now())
-		policy := due.Policy.ConcurrencyPolicy
-		switch {
-		case due.Open == 0 || force || policy == job.ConcurrencyAllow:
-		case policy == job.ConcurrencyQueue && due.Waiting == 0:
-			run.State, run.QueuedAt = job.StateWaiting, nil
-		default:
-			return nil, job.Errorf(job.CodeConflict,
-				"a run of the job is open and its concurrency_policy is %s; force starts another beside it", policy)
-		}
-		return run, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if task == nil {
-		return run, nil // it waits
-	}
-	s.bounded(ctx, enqueueWait, func(ctx context.Context) {
-		if err := s.queue.Enqueue(ctx, []job.Task{*task}); err != nil {
-			s.logger.Warn("run not enqueued yet", "run_id", task.RunID, "error", err)
-		}
-	})
-	return run, nil
-}
-
-// manualRun is the account of a run that was asked for now.
-func manualRun(due *job.Due, now job.Instant) *job.Run {
-	request := due.Request
-	run := &job.Run{
-		ID: job.NewID(now), JobID: due.ID, Trigger: job.TriggerManual, State: job.StateQueued,
-		ScheduledAt: now, QueuedAt: &now, Attempts: []job.Attempt{}, Request: &request,
-		JobVersion: due.Version, Queue: due.Policy.Queue,
-	}
-	if due.Policy.ConcurrencyPolicy != job.ConcurrencyAllow && due.NextRunAt != nil && *due.NextRunAt > now {
-		run.RetryUntil = due.NextRunAt
-	}
-	return run
-}
-
 // Delete removes a job. Its runs that have not started are canceled, now or, if
 // the queue does not answer, by the reconciler; the history stays readable.
 func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error {

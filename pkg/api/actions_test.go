@@ -151,7 +151,7 @@ func TestRedisAway(t *testing.T) {
 	if r.Checks.Database != "ok" || r.Checks.Redis == "ok" || r.Checks.Beat == "ok" || r.Checks.Worker == "ok" {
 		t.Errorf("%+v", r)
 	}
-	for _, want := range []string{"beat not woken", "run not enqueued yet", "runs not canceled yet"} {
+	for _, want := range []string{"beat not woken", "runs not enqueued yet", "runs not canceled yet"} {
 		if !strings.Contains(w.logs.String(), want) {
 			t.Errorf("the log does not say %q", want)
 		}

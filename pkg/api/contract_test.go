@@ -248,7 +248,7 @@ func TestWordsAreDocumented(t *testing.T) {
 	c := newContract(t, text)
 	for name, words := range map[string][]string{
 		"State": words(job.States()...), "FinalState": words(finalStates()...),
-		"Trigger": words(job.TriggerSchedule, job.TriggerManual),
+		"Trigger": words(job.TriggerSchedule, job.TriggerManual, job.TriggerBackfill),
 		"Status":  words(job.StatusActive, job.StatusPaused, job.StatusCompleted),
 	} {
 		if got := fmt.Sprint(c.at("components", "schemas", name, "enum")); got != fmt.Sprint(words) {

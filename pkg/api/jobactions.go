@@ -72,3 +72,25 @@ func (s *Server) runJob(c *fiber.Ctx) error {
 	c.Location(s.options.BasePath + v1 + "/runs/" + run.ID)
 	return c.Status(fiber.StatusAccepted).JSON(run)
 }
+
+func (s *Server) backfillJob(c *fiber.Ctx) error {
+	var in struct {
+		Start  *job.Instant `json:"start"`
+		End    *job.Instant `json:"end"`
+		DryRun bool         `json:"dry_run"`
+	}
+	id, err := action(c, &in)
+	if err != nil {
+		return err
+	}
+	for field, at := range map[string]*job.Instant{"start": in.Start, "end": in.End} {
+		if at == nil {
+			return fieldError(field, "required", "%s is missing", field)
+		}
+	}
+	n, err := s.deps.Service.Backfill(c.UserContext(), id, *in.Start, *in.End, in.DryRun)
+	if err != nil {
+		return err
+	}
+	return c.Status(fiber.StatusAccepted).JSON(map[string]int{"runs": n})
+}

@@ -30,6 +30,7 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, v1 + "/jobs/:id/pause", "pauseJob", s.pauseJob},
 		{fiber.MethodPost, v1 + "/jobs/:id/resume", "resumeJob", s.resumeJob},
 		{fiber.MethodPost, v1 + "/jobs/:id/run", "runJob", s.runJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/backfill", "backfillJob", s.backfillJob},
 		{fiber.MethodGet, v1 + "/jobs/:id/runs", "listJobRuns", s.listJobRuns},
 		{fiber.MethodPost, v1 + "/schedules/preview", "previewSchedule", s.previewSchedule},
 		{fiber.MethodGet, v1 + "/runs", "listRuns", s.listRuns},

@@ -17,7 +17,7 @@ type runList struct {
 func runQuery(params *query) job.RunQuery {
 	return job.RunQuery{
 		State:   job.State(params.choice("state", words(job.States()...)...)),
-		Trigger: job.Trigger(params.choice("trigger", words(job.TriggerSchedule, job.TriggerManual)...)),
+		Trigger: job.Trigger(params.choice("trigger", words(job.TriggerSchedule, job.TriggerManual, job.TriggerBackfill)...)),
 		Since:   params.instant("since"),
 		Until:   params.instant("until"),
 		Limit:   params.limit(),

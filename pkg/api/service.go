@@ -25,8 +25,8 @@ type JobStore interface {
 	DeleteJob(ctx context.Context, id string, ifVersion int64, now job.Instant) ([]job.Run, error)
 	// CancelMarked cancels those of the runs that are so marked and have not started.
 	CancelMarked(ctx context.Context, runIDs []string, now job.Instant) (job.Recorded, error)
-	// StartRun inserts the run that decide makes, with the job locked, and answers its task.
-	StartRun(ctx context.Context, jobID string, decide func(due *job.Due) (*job.Run, error)) (*job.Task, error)
+	// StartRuns inserts the runs that decide makes, with the job locked, and answers the tasks of those that are queued.
+	StartRuns(ctx context.Context, jobID string, decide func(due *job.Due) ([]job.Run, error)) ([]job.Task, error)
 }
 
 // Queue carries tasks to the workers and news to beat.

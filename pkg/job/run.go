@@ -12,6 +12,7 @@ type Trigger string
 const (
 	TriggerSchedule Trigger = "schedule"
 	TriggerManual   Trigger = "manual"
+	TriggerBackfill Trigger = "backfill" // an occurrence of the past, asked for by hand
 )
 
 // State is where a run stands.

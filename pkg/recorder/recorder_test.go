@@ -60,8 +60,8 @@ func newStore(t *testing.T) (s *store.Store, first, second string) {
 		t.Fatal(err)
 	}
 	add := func(id string, state job.State) string {
-		_, err := s.StartRun(t.Context(), "a", func(*job.Due) (*job.Run, error) {
-			return &job.Run{ID: id, Trigger: job.TriggerManual, State: state, ScheduledAt: start, Queue: job.QueueDefault}, nil
+		_, err := s.StartRuns(t.Context(), "a", func(*job.Due) ([]job.Run, error) {
+			return []job.Run{{ID: id, Trigger: job.TriggerManual, State: state, ScheduledAt: start, Queue: job.QueueDefault}}, nil
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -8,14 +8,14 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// StartRun makes a run by hand: decide is given the job, locked, with the counts
-// of its open runs, and returns the run to insert; nil and nil inserts none. Its error is
+// StartRuns makes runs by hand: decide is given the job, locked, with the counts
+// of its open runs, and returns the runs to insert; none is no error. Its error is
 // returned as it is, and it may be called again when the database undid the
-// transaction. The task is nil unless the run is queued. The error is CodeNotFound when there is no such
-// job, CodeConflict when the run's id is taken.
-func (s *Store) StartRun(ctx context.Context, jobID string, decide func(*job.Due) (*job.Run, error)) (task *job.Task, err error) {
-	err = s.write(ctx, "start run", func(tx *sqlx.Tx) error {
-		task = nil
+// transaction. The tasks are those of the runs that are queued. The error is
+// CodeNotFound when there is no such job, CodeConflict when a run's id is taken.
+func (s *Store) StartRuns(ctx context.Context, jobID string, decide func(*job.Due) ([]job.Run, error)) (tasks []job.Task, err error) {
+	err = s.write(ctx, "start runs", func(tx *sqlx.Tx) error {
+		tasks = nil
 		row, err := s.lockJob(ctx, tx, jobID)
 		if err != nil {
 			return err
@@ -31,44 +31,50 @@ func (s *Store) StartRun(ctx context.Context, jobID string, decide func(*job.Due
 		if err := s.countOpen(ctx, tx, due); err != nil {
 			return err
 		}
-		run, err := decide(&due[0])
+		runs, err := decide(&due[0])
 		if err != nil {
 			return callerError{err}
 		}
-		if run == nil {
+		if len(runs) == 0 {
 			return nil
 		}
-		task, err = s.startRun(ctx, tx, row, &due[0], run)
+		tasks, err = s.startRuns(ctx, tx, row, &due[0], runs)
 		return err
 	})
-	return task, err
+	return tasks, err
 }
 
-func (s *Store) startRun(ctx context.Context, tx *sqlx.Tx, row *jobRow, due *job.Due, run *job.Run) (*job.Task, error) {
-	run.JobID, run.JobVersion = row.ID, row.Version
-	touched := run.ScheduledAt
-	if run.QueuedAt != nil {
-		touched = *run.QueuedAt
+func (s *Store) startRuns(ctx context.Context, tx *sqlx.Tx, row *jobRow, due *job.Due, runs []job.Run) ([]job.Task, error) {
+	var rows rowset
+	var tasks []job.Task
+	var ended []*job.Run
+	touched := runs[0].ScheduledAt
+	for i := range runs {
+		run := &runs[i]
+		run.JobID, run.JobVersion = row.ID, row.Version
+		rows.addRun(run)
+		if run.QueuedAt != nil {
+			touched = max(touched, *run.QueuedAt)
+		}
+		switch {
+		case run.State.Final():
+			ended = append(ended, run)
+		case run.State == job.StateQueued:
+			tasks = append(tasks, job.TaskOf(run, &due.Request, &due.Policy))
+		}
 	}
-	var runs rowset
-	runs.addRun(run)
-	fresh := map[string]bool{}
-	if err := insertFresh(ctx, tx, &runs, fresh, s.insertRuns(), touched); err != nil {
+	fresh := make(map[string]bool, len(runs))
+	if err := insertFresh(ctx, tx, &rows, fresh, s.insertRuns(), touched); err != nil {
 		return nil, err
 	}
-	if !fresh[run.ID] {
-		return nil, callerError{job.Errorf(job.CodeConflict, "there is a run with the id %q already", run.ID)}
+	for i := range runs {
+		if !fresh[runs[i].ID] {
+			return nil, callerError{job.Errorf(job.CodeConflict, "there is a run with the id %q already", runs[i].ID)}
+		}
 	}
 	_, err := execute(ctx, tx, "UPDATE jobs SET ran_version = version WHERE id = :id", args{"id": row.ID})
 	if err != nil {
 		return nil, err
 	}
-	if run.State.Final() {
-		return nil, s.writeLastRuns(ctx, tx, []*job.Run{run})
-	}
-	if run.State != job.StateQueued {
-		return nil, nil
-	}
-	task := job.TaskOf(run, &due.Request, &due.Policy)
-	return &task, nil
+	return tasks, s.writeLastRuns(ctx, tx, ended)
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -225,6 +226,21 @@ func runOnce(d *job.Due, now job.Instant) job.Verdict {
 	j := d.Job
 	j.NextRunAt, j.DueAt = &next, &next
 	return job.Verdict{Job: j, Runs: []job.Run{queuedRun(d.ID, at, now)}}
+}
+
+// StartRun starts at most one run.
+func (b *bundle) StartRun(ctx context.Context, jobID string, decide func(*job.Due) (*job.Run, error)) (*job.Task, error) {
+	tasks, err := b.StartRuns(ctx, jobID, func(due *job.Due) ([]job.Run, error) {
+		run, err := decide(due)
+		if run == nil {
+			return nil, err
+		}
+		return []job.Run{*run}, err
+	})
+	if err != nil || len(tasks) == 0 {
+		return nil, err
+	}
+	return &tasks[0], nil
 }
 
 func queuedRun(jobID string, at, now job.Instant) job.Run {
