@@ -94,10 +94,7 @@ func (s *Store) readDue(ctx context.Context, tx *sqlx.Tx, c job.Claim) ([]job.Du
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	due, err := decodeDue(rows)
-	if err != nil {
-		return nil, err
-	}
+	due := s.decodeDue(rows)
 	return due, s.countOpen(ctx, tx, due)
 }
 

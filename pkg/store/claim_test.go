@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
 )
 
 func testNextDue(t *testing.T, b *bundle) {
@@ -364,5 +365,36 @@ func TestPlainRequest(t *testing.T) {
 	wantEqual(t, "the request", got, full)
 	if err := decodeRequest(`{"method":"GET","auth":{"basic":1}}`, &got); err == nil {
 		t.Fatal("an auth that cannot be read was passed over")
+	}
+}
+
+// testClaimUnreadable: a damaged definition does not hold up the other jobs, and its own is told apart.
+func testClaimUnreadable(t *testing.T, b *bundle) {
+	b.create(newJob("a"), newJob("b"), newJob("c"))
+	if _, err := b.w.Exec("UPDATE definitions SET schedule = '{' WHERE job_id = 'b'"); err != nil {
+		t.Fatal(err)
+	}
+	parser := &trigger.Parser{}
+	got, err := b.Claim(t.Context(), job.Claim{Now: t0, Limit: 10}, func(due []job.Due) []job.Verdict {
+		verdicts := make([]job.Verdict, len(due))
+		for i := range due {
+			if _, err := due[i].Compile(parser); err == nil {
+				verdicts[i] = runOnce(&due[i], t0)
+				continue
+			}
+			j := due[i].Job
+			j.Pause(nil, "it cannot be read")
+			verdicts[i] = job.Verdict{Job: j}
+		}
+		return verdicts
+	})
+	if err != nil || got.Seen != 3 || len(got.Tasks) != 2 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if next, err := b.NextDue(t.Context(), 0); err != nil || next == nil || *next == t0 {
+		t.Fatalf("the damaged job is still due: %v, %v", next, err)
+	}
+	if _, err := b.DeleteJob(t.Context(), "b", 0, t0); err != nil {
+		t.Fatalf("it cannot be deleted: %v", err)
 	}
 }

@@ -2,39 +2,48 @@ package store
 
 import (
 	"encoding/json"
-	"fmt"
 	"runtime"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
 
 // decodeDue turns rows into jobs. Reading JSON is most of a claim's work, so that
-// it is shared among the processors, and what many jobs have in common is read once.
-func decodeDue(rows []dueRow) ([]job.Due, error) {
+// it is shared among the processors, and what many jobs have in common is read
+// once. One that cannot be read must not hold up the others: it gets a schedule
+// that nobody can follow, which the claim sees to.
+func (s *Store) decodeDue(rows []dueRow) []job.Due {
 	due := make([]job.Due, len(rows))
 	const worthSharing = 128
 	share := len(rows)
 	if len(rows) > worthSharing {
 		share = (len(rows) + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0)
 	}
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for from := 0; from < len(rows); from += share {
 		to := min(from+share, len(rows))
-		group.Go(func() error {
+		group.Go(func() {
 			d := dueDecoder{schedules: map[string]trigger.Spec{}, policies: map[string]job.Policy{}}
 			for i := from; i < to; i++ {
 				if err := d.decode(&rows[i], &due[i].Job); err != nil {
-					return rows[i].broken(err)
+					s.logger.Error("a stored job cannot be read", "job_id", rows[i].ID, "error", err)
+					due[i].Job = rows[i].unreadable()
 				}
 			}
-			return nil
 		})
 	}
-	return due, group.Wait()
+	group.Wait()
+	return due
+}
+
+// unreadable is the job without its definition.
+func (r *dueRow) unreadable() job.Job {
+	return job.Job{
+		Definition: job.Definition{ID: r.ID, Schedule: trigger.Spec{Type: "unreadable"}},
+		Status:     r.Status, NextRunAt: r.NextRunAt, Version: r.Version, DueAt: &r.DueAt,
+	}
 }
 
 // dueDecoder remembers the schedules and policies it has read.
@@ -94,9 +103,4 @@ func decodeRequest(text string, request *job.Request) error {
 		FollowRedirects: p.FollowRedirects, InsecureTLS: p.InsecureTLS,
 	}
 	return nil
-}
-
-// broken tells of a due job that cannot be read.
-func (r *dueRow) broken(err error) error {
-	return &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored job %q cannot be read", r.ID), Err: err}
 }

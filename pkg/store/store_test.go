@@ -42,6 +42,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"claim: runs that exist":                 testClaimTwice,
 		"claim: statuses and ended runs":         testClaimStates,
 		"claim: undone as a whole":               testClaimUndone,
+		"claim: a job that cannot be read":       testClaimUnreadable,
 		"claim by many at once":                  testClaimConcurrently,
 		"claim against pause, edit and deletion": testClaimAgainstChange,
 		"claim survives a reopening":             testReopen,
