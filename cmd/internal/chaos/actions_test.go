@@ -128,8 +128,8 @@ func (a *actor) pause(ctx context.Context, s *subject, until *time.Time) {
 		body["until"] = until.UTC().Format(time.RFC3339Nano)
 	}
 	got := a.client.clear(ctx, "POST", a.path(s)+"/pause", body)
-	if until != nil && got.unsure && got.status == http.StatusUnprocessableEntity {
-		// The end has passed while nobody answered: whether it was ever paused is not known.
+	if until != nil && got.status == http.StatusUnprocessableEntity {
+		// The end has passed before anybody answered: whether it was ever paused is not known.
 		from := got.from
 		got = a.client.clear(ctx, "POST", a.path(s)+"/pause", object{"reason": "chaos"})
 		got.from, until = from, nil
@@ -144,6 +144,7 @@ func (a *actor) pause(ctx context.Context, s *subject, until *time.Time) {
 		s.busyTill = until.UnixMilli() + 500
 		// An occurrence at the very end of the pause runs.
 		s.begin(window{until.UnixMilli(), until.UnixMilli() - 1})
+		s.epochs[len(s.epochs)-1].afterPause = true
 	}
 }
 
@@ -163,8 +164,26 @@ func (a *actor) reschedule(ctx context.Context, s *subject) {
 		return
 	}
 	s.readAnchor(got.body)
-	s.end(window{got.from, got.till})
-	s.begin(window{got.from, got.till})
+	since := window{got.from, got.till}
+	s.end(since)
+	var job struct{ Status string }
+	_ = json.Unmarshal(got.body, &job)
+	if before := &s.epochs[len(s.epochs)-1]; before.afterPause && (job.Status == "paused" || got.unsure) {
+		since = overtaken(before, since, job.Status == "paused" && !got.unsure)
+	}
+	s.begin(since)
+}
+
+// overtaken is an edit of a schedule whose pause was over, which no beat had
+// noticed yet: the new schedule holds from the end of the pause on, and the one before never did.
+func overtaken(before *epoch, edited window, surely bool) window {
+	end := before.begun.from
+	before.ended.from = end
+	if !surely {
+		return window{end, edited.till}
+	}
+	before.ended.till = end - 1
+	return window{end, end - 1}
 }
 
 // readdress changes the request and leaves the schedule as it is.

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -19,13 +20,14 @@ const (
 	recorded = 2500
 )
 
-// lostBy names the fault that explains why a call was made again before the
+// lostBy names the faults that explain why a call was made again before the
 // given moment, or left no attempt: what had the call in its hands was lost. Empty: none does.
 func (c *checker) lostBy(k *call, repeated int64) string {
 	// A worker holds a call from its start until Redis has taken the result.
 	held := c.delayed(k.done+reported, k.at, "redis", "worker")
 	// Redis alone holds the result until the database has taken it.
 	lying := c.delayed(held+recorded, k.at, "redis", "worker", "beat", "sqlite", "postgres")
+	kinds := map[string]bool{}
 	for i := range c.faults {
 		f := &c.faults[i]
 		if f.from > repeated || f.from < k.at-before && f.till < k.at-before {
@@ -35,10 +37,10 @@ func (c *checker) lostBy(k *call, repeated int64) string {
 		case f.kind == "kill -9 worker" && f.from <= held,
 			f.kind == "SIGSTOP worker > 30 s" && f.from <= held,
 			f.kind == "FLUSHALL" && f.from <= lying:
-			return f.kind
+			kinds[f.kind] = true
 		}
 	}
-	return ""
+	return strings.Join(slices.Sorted(maps.Keys(kinds)), " or ")
 }
 
 // delayed is a moment put off by all faults of these things that overlap the
