@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -25,8 +26,12 @@ type Store struct {
 	// w writes. SQLite has one writer at a time, so its pool has one connection.
 	w *sqlx.DB
 	// r reads; it is w where readers and writers are alike.
-	r      *sqlx.DB
-	logger *slog.Logger
+	r *sqlx.DB
+	// turns holds a token for each transaction that writes, as many as w has
+	// connections; turnWait is how long one waits for its turn.
+	turns    chan struct{}
+	turnWait time.Duration
+	logger   *slog.Logger
 }
 
 // Open connects to a database and brings its schema up to date, however many
@@ -43,10 +48,11 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{d: a.dialect, logger: o.Logger}
+	s := &Store{d: a.dialect, logger: o.Logger, turnWait: turnWait}
 	if s.w, s.r, err = a.connect(o.MaxOpen); err != nil {
 		return nil, a.unavailable(err)
 	}
+	s.turns = make(chan struct{}, s.w.Stats().MaxOpenConnections)
 	if err := migrate(ctx, a, s.w.DB); err != nil {
 		_ = s.Close() // the first error is the one to tell
 		return nil, a.unavailable(err)

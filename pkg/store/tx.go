@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 
 // args are the named parameters of a statement.
 type args map[string]any
+
+// turnWait is how long a transaction waits for the others of this process before
+// it may begin to wait for those of another; both waits are of the same length.
+const turnWait = 5 * time.Second
 
 // maxTries is how often a transaction that the database undid is begun anew.
 const maxTries = 5
@@ -35,6 +40,11 @@ func (s *Store) write(ctx context.Context, doing string, work func(tx *sqlx.Tx) 
 
 // writeOnce reports beside the error whether the same again may succeed.
 func (s *Store) writeOnce(ctx context.Context, work func(tx *sqlx.Tx) error) (again bool, err error) {
+	done, err := s.turn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	tx, err := s.w.BeginTxx(ctx, nil)
 	if err != nil {
 		return isCut(err), err
@@ -52,6 +62,22 @@ func (s *Store) writeOnce(ctx context.Context, work func(tx *sqlx.Tx) error) (ag
 	// A commit that broke off may have happened: only a plain "undone" is tried again.
 	err = tx.Commit()
 	return err != nil && classify(err) == faultAgain, err
+}
+
+// turn waits until a connection is free to write, for a while at most: where
+// each of those ahead waits for another's lock until that is too long, the last
+// of them would wait for all of them together.
+func (s *Store) turn(ctx context.Context) (done func(), err error) {
+	timer := time.NewTimer(s.turnWait)
+	defer timer.Stop()
+	select {
+	case s.turns <- struct{}{}:
+		return func() { <-s.turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+		return nil, fmt.Errorf("no turn to write within %v: %w", s.turnWait, context.DeadlineExceeded)
+	}
 }
 
 // conn is a pool or a transaction.
