@@ -182,6 +182,21 @@ func classifySQLite(err sqlite3.Error) fault {
 	return faultOther
 }
 
+// ails says what keeps the database from doing its work.
+func ails(err error) string {
+	var lite sqlite3.Error
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &lite) && lite.Code == sqlite3.ErrFull, errors.As(err, &pg) && pg.Code == "53100":
+		return "cannot write: its disk is full"
+	case errors.As(err, &lite) && lite.Code == sqlite3.ErrReadonly, errors.As(err, &pg) && pg.Code == "25006":
+		return "cannot write: it is read-only"
+	case errors.As(err, &lite) && classifySQLite(lite) == faultBusy:
+		return "is locked by another program"
+	}
+	return "does not answer"
+}
+
 func classifyPostgres(err *pgconn.PgError) fault {
 	switch {
 	case err.Code == "23505":

@@ -32,7 +32,7 @@ func fail(doing string, err error) error {
 	}
 	switch classify(err) {
 	case faultAway, faultBusy, faultAgain:
-		return job.Unavailable("the database", fmt.Errorf("%s: %w", doing, err))
+		return &job.Error{Code: job.CodeUnavailable, Detail: "the database " + ails(err), Err: fmt.Errorf("%s: %w", doing, err)}
 	case faultDuplicate:
 		return &job.Error{Code: job.CodeConflict, Detail: "there is one with this id already", Err: fmt.Errorf("%s: %w", doing, err)}
 	}
