@@ -25,6 +25,7 @@ func TestStandalone(t *testing.T) {
 }
 
 func TestThreeProcesses(t *testing.T) {
+	t.Parallel()
 	databases := map[string]func(t *testing.T) string{
 		"sqlite":   func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "jobs.db") },
 		"postgres": func(t *testing.T) string { return testserver.StartPostgres(t).CreateDatabase(t, "schedule") },

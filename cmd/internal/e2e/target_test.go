@@ -33,8 +33,23 @@ func newTarget(t testing.TB) *target {
 	return tg
 }
 
-func (tg *target) serve(w http.ResponseWriter, r *http.Request) {
-	at := time.Now()
+// serve answers at once, or after the time that the URL's "takes" asks for.
+func (tg *target) serve(_ http.ResponseWriter, r *http.Request) {
+	tg.note(r, time.Now())
+	takes, err := time.ParseDuration(r.URL.Query().Get("takes"))
+	if err != nil {
+		return
+	}
+	timer := time.NewTimer(takes)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-r.Context().Done():
+	}
+}
+
+// note takes a call into the log.
+func (tg *target) note(r *http.Request, at time.Time) {
 	due, _ := time.Parse(time.RFC3339, r.Header.Get("X-Schedule-Time"))
 	tg.mu.Lock()
 	defer tg.mu.Unlock()
