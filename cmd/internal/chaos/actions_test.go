@@ -20,7 +20,7 @@ type actor struct {
 	faults []string // answers that nobody should get
 }
 
-// registered creates all jobs.
+// registerAll creates all jobs.
 func (a *actor) registerAll(ctx context.Context) {
 	for _, s := range a.jobs {
 		a.create(ctx, s)

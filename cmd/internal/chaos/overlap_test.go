@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func (c *checker) stoodInTheWay(s *subject, skipped *account) bool {
 }
 
 // oneAtATime checks that no two runs of a job were called at once, unless by
-// hand, or when whoever made the first call was lost.
+// hand, or when a call of one of them was lost: its repeat may meet the next run.
 func (c *checker) oneAtATime(s *subject) {
 	var calls []*call
 	for i := range c.runs[s.id] {
@@ -48,11 +49,17 @@ func (c *checker) oneAtATime(s *subject) {
 	}
 	for i, a := range calls {
 		for _, b := range calls[i+1:] {
-			if a.run != b.run && a.at < b.done && b.at < a.done && c.lostBy(a, b.at) == "" && c.lostBy(b, a.at) == "" {
-				c.wrong("%s: the runs %s and %s were called at once, at %s and %s", s.id, a.run, b.run, clock(a.at), clock(b.at))
+			if a.run != b.run && a.at < b.done && b.at < a.done && !c.lost(a.run, b.at) && !c.lost(b.run, a.at) {
+				c.wrong("%s: the runs %s and %s were called at once, at %s and %s:%s", s.id, a.run, b.run, clock(a.at), clock(b.at),
+					c.around(s, time.UnixMilli(a.due)))
 			}
 		}
 	}
+}
+
+// lost reports whether a call of the run was lost before the moment.
+func (c *checker) lost(run string, before int64) bool {
+	return slices.ContainsFunc(c.byRun[run], func(k *call) bool { return k.at <= before && c.lostBy(k, before) != "" })
 }
 
 // around lists the job's runs of some seconds about a moment.
@@ -68,6 +75,9 @@ func (c *checker) around(s *subject, at time.Time) string {
 		if r.ScheduledAt.Sub(at).Abs() < 5*time.Second {
 			text += fmt.Sprintf("\n    %s for %s queued %s finished %s: %s %s", r.ID, clock(r.ScheduledAt.UnixMilli()),
 				moment(r.QueuedAt), moment(r.FinishedAt), r.State, r.Reason)
+			for _, k := range c.byRun[r.ID] {
+				text += fmt.Sprintf("\n        attempt %d called %s to %s: %d", k.attempt, clock(k.at), clock(k.done), k.status)
+			}
 		}
 	}
 	return text
