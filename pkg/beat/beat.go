@@ -64,6 +64,10 @@ const (
 	aliveEvery = 3 * time.Second
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = 2 * time.Second
+	// enqueueWithin is how old the knowledge may be that a run is to be enqueued. It
+	// is less than the queue remembers a task that has ended: later, a run that
+	// somebody else delivered meanwhile would be called again.
+	enqueueWithin = 4 * time.Minute
 )
 
 // Beat fires schedules. Make it with New.
@@ -170,14 +174,22 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 
 // enqueue hands committed runs to the queue, for as long as it takes: while the
 // queue is away nothing more is claimed, so that what falls due meanwhile is
-// judged by its misfire policy and not piled up.
+// judged by its misfire policy and not piled up. After a long time it only waits
+// for the queue, and leaves the runs to the reconciler, which asks before it delivers.
 func (b *Beat) enqueue(ctx context.Context, tasks []job.Task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
 	outage := newOutage(b.logger, "claimed runs cannot be enqueued")
+	fresh, stop := context.WithTimeout(ctx, enqueueWithin)
+	defer stop()
 	for {
-		err := b.queue.Enqueue(ctx, tasks)
+		var err error
+		if fresh.Err() == nil {
+			err = b.queue.Enqueue(fresh, tasks)
+		} else {
+			err = b.signals.BeatAlive(ctx)
+		}
 		wait := outage.after(err, 0)
 		if err == nil {
 			return nil

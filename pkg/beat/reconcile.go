@@ -133,21 +133,24 @@ func (r *Reconciler) deliverLost(ctx context.Context, untouched job.Instant) err
 	}
 }
 
-// compare enqueues those of the runs that the queue does not know. A run that
-// ended meanwhile has reported so before the queue forgot it: once the results
-// that are under way now are recorded, the database knows.
+// compare enqueues those of the runs that the queue does not know, and ends
+// those that it gave up. A run that ended meanwhile has reported so before the
+// queue forgot it or gave it up: once the results that are under way now are
+// recorded, the database knows.
 func (r *Reconciler) compare(ctx context.Context, tasks []job.Task) error {
 	if len(tasks) == 0 {
 		return nil
 	}
+	ctx, stop := context.WithTimeout(ctx, enqueueWithin)
+	defer stop()
 	missing, archived, err := r.transport.Missing(ctx, tasks)
-	if err != nil {
-		return err
-	}
-	if err := r.giveUp(ctx, archived); err != nil || len(missing) == 0 {
+	if err != nil || len(missing)+len(archived) == 0 {
 		return err
 	}
 	if err := r.transport.Settle(ctx); err != nil {
+		return err
+	}
+	if err := r.giveUp(ctx, archived); err != nil || len(missing) == 0 {
 		return err
 	}
 	ids := make([]string, len(missing))

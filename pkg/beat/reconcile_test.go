@@ -43,15 +43,34 @@ func (tr *transport) Interrupt(_ context.Context, ids []string) error {
 	return nil
 }
 
-func (tr *transport) Settle(context.Context) error {
+func (tr *transport) Settle(ctx context.Context) error {
 	if tr.settled != nil {
 		tr.settled()
 	}
-	return nil
+	return ctx.Err()
 }
 
 // reconcile fires one run of the job "a", forgets that it was enqueued, and runs the reconciler for ten seconds.
 func reconcile(t *testing.T, prepare func(tr *transport, run string)) (*transport, []job.Run) {
+	t.Helper()
+	tr := newLost(t)
+	prepare(tr, tr.accounts("a")[0].ID)
+
+	b, err := New(tr.store, tr, tr, Options{Now: tr.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := b.NewReconciler(tr.store, tr.store, tr.store, tr).Run(ctx); err != nil {
+		t.Error(err)
+	}
+	return tr, tr.accounts("a")
+}
+
+// newLost fires one run of the job "a" and forgets that it was enqueued.
+func newLost(t *testing.T) *transport {
+	t.Helper()
 	w := newWorld(t)
 	tr := &transport{world: w, known: map[string]bool{}, archived: map[string]bool{}}
 	w.register("a", `{"type":"interval","every":"1h"}`, ``)
@@ -63,18 +82,7 @@ func reconcile(t *testing.T, prepare func(tr *transport, run string)) (*transpor
 		t.Fatalf("%d runs were enqueued", len(first))
 	}
 	w.delivered = nil
-	prepare(tr, first[0].task.RunID)
-
-	b, err := New(w.store, tr, tr, Options{Now: w.now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	if err := b.NewReconciler(w.store, w.store, w.store, tr).Run(ctx); err != nil {
-		t.Error(err)
-	}
-	return tr, w.accounts("a")
+	return tr
 }
 
 func TestReconcilerDeliversWhatTheQueueLost(t *testing.T) {
@@ -120,6 +128,44 @@ func TestReconcilerEndsWhatTheQueueGaveUp(t *testing.T) {
 		tr, runs := reconcile(t, func(tr *transport, run string) { tr.archived[run] = true })
 		if runs[0].State != job.StateFailed || runs[0].Reason != job.ReasonWorkerLost || len(tr.deliveries()) != 0 {
 			t.Errorf("the run is %s %s", runs[0].State, runs[0].Reason)
+		}
+	})
+}
+
+// The last worker died between its report and the end of its task, which the queue then gave up.
+func TestReconcilerGivesUpNothingThatWasReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, runs := reconcile(t, func(tr *transport, run string) {
+			tr.archived[run] = true
+			tr.settled = func() {
+				event := job.Event{RunID: run, At: tr.now(), State: job.StateSucceeded, Reason: job.ReasonOK}
+				if _, err := tr.store.Record(t.Context(), []job.Event{event}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		if runs[0].State != job.StateSucceeded {
+			t.Errorf("the run is %s %s", runs[0].State, runs[0].Reason)
+		}
+	})
+}
+
+// What was asked longer ago than the queue remembers tells nothing any more.
+func TestReconcilerDeliversNothingByOldNews(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr := newLost(t)
+		b, err := New(tr.store, tr, tr, Options{Now: tr.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.settled = func() { time.Sleep(enqueueWithin + time.Second) } // by the fake clock
+		ctx, cancel := context.WithTimeout(t.Context(), enqueueWithin+2*time.Second)
+		defer cancel()
+		if err := b.NewReconciler(tr.store, tr.store, tr.store, tr).Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if d := tr.deliveries(); len(d) != 0 {
+			t.Errorf("delivered %+v", d)
 		}
 	})
 }

@@ -66,8 +66,15 @@ func (w *world) setAway(away bool) {
 
 func (w *world) Wakes(context.Context) <-chan struct{} { return w.wakes }
 func (w *world) Settle(context.Context) error          { return nil }
-func (w *world) BeatAlive(context.Context) error       { return nil }
-func (w *world) wake()                                 { w.wakes <- struct{}{} }
+func (w *world) BeatAlive(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.away {
+		return errors.New("the queue is away")
+	}
+	return nil
+}
+func (w *world) wake() { w.wakes <- struct{}{} }
 func (w *world) deliveries() []delivery {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -206,6 +213,32 @@ func TestBeatHoldsStillWhileTheQueueIsAway(t *testing.T) {
 		}
 		if runs := len(w.accounts("secondly")); runs > 20 {
 			t.Errorf("an outage made %d rows", runs)
+		}
+	})
+}
+
+// After an outage that is longer than the queue's memory, the batch is left to
+// the reconciler: another beat's may have delivered it, and it may have ended.
+func TestBeatEnqueuesNothingOfLongAgo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.register("hourly", `{"type":"interval","every":"1h"}`, ``)
+		w.setAway(true)
+		stop := w.beat()
+		time.Sleep(time.Hour + enqueueWithin + time.Minute) // by the fake clock
+		if n := len(w.accounts("hourly")); n != 1 {
+			t.Fatalf("%d runs were claimed", n)
+		}
+		w.setAway(false)
+		time.Sleep(10 * time.Second)
+		if d := w.deliveries(); len(d) != 0 {
+			t.Errorf("delivered %+v", d)
+		}
+		time.Sleep(time.Hour)
+		w.finish()
+		stop()
+		if d := w.deliveries(); len(w.accounts("hourly")) != 2 {
+			t.Errorf("the beat does not go on: %+v", d)
 		}
 	})
 }
