@@ -245,6 +245,7 @@ func (c *checker) repeats(calls []*call) {
 			c.found.waits[why] = append(c.found.waits[why], time.Duration(k.at-before.at)*time.Millisecond)
 			continue
 		}
-		c.wrong("%s: attempt %d of run %s was called at %s and at %s, and nothing explains it", k.job, k.attempt, k.run, clock(before.at), clock(k.at))
+		c.wrong("%s: attempt %d of run %s was called at %s and at %s, and nothing explains it:%s", k.job, k.attempt, k.run,
+			clock(before.at), clock(k.at), c.told(k.run))
 	}
 }

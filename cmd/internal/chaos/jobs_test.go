@@ -101,6 +101,9 @@ func (s *subject) moments() moments {
 
 // begin and end note a change of the schedule that took effect within the window.
 func (s *subject) begin(w window) {
+	if s.kind == "date" {
+		w = window{s.at.UnixMilli(), s.at.UnixMilli() - 1} // also one that is over already: the misfire policy judges it
+	}
 	s.epochs = append(s.epochs, epoch{moments: s.moments(), begun: w, ended: window{forever, forever}})
 	s.active = true
 }

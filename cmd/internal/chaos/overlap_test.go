@@ -75,10 +75,17 @@ func (c *checker) around(s *subject, at time.Time) string {
 		if r.ScheduledAt.Sub(at).Abs() < 5*time.Second {
 			text += fmt.Sprintf("\n    %s for %s queued %s finished %s: %s %s", r.ID, clock(r.ScheduledAt.UnixMilli()),
 				moment(r.QueuedAt), moment(r.FinishedAt), r.State, r.Reason)
-			for _, k := range c.byRun[r.ID] {
-				text += fmt.Sprintf("\n        attempt %d called %s to %s: %d", k.attempt, clock(k.at), clock(k.done), k.status)
-			}
+			text += c.told(r.ID)
 		}
+	}
+	return text
+}
+
+// told lists the calls of a run.
+func (c *checker) told(run string) string {
+	text := ""
+	for _, k := range c.byRun[run] {
+		text += fmt.Sprintf("\n        attempt %d called %s to %s: %d", k.attempt, clock(k.at), clock(k.done), k.status)
 	}
 	return text
 }
