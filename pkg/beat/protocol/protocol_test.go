@@ -1,9 +1,23 @@
 package protocol
 
 import (
+	"os"
 	"testing"
 	"time"
 )
+
+// wholeEnv set to 1 walks the scenarios of several hundred thousand states too.
+const wholeEnv = "PROTOCOL_WHOLE"
+
+// large are the scenarios of more than 400,000 states, each a second or more.
+func large(name string) bool {
+	switch name {
+	case "forbid, any fault", "one run, two workers, two faults", "deletion, a death or a flush",
+		"deletion of a retry, a worker's death", "replace, a death", "queue, a death or a flush":
+		return true
+	}
+	return false
+}
 
 // scenario is a name for a config.
 type scenario struct {
@@ -60,6 +74,9 @@ func TestEveryInterleaving(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			if raced && s.faults > 0 {
 				t.Skip("one goroutine walks it: nothing for the race detector to see")
+			}
+			if large(s.name) && os.Getenv(wholeEnv) == "" {
+				t.Skip("set " + wholeEnv + "=1 to walk it")
 			}
 			begun := time.Now()
 			r := explore(s.config)
