@@ -69,11 +69,12 @@ func TestTheCheckerFindsWhatIsWrong(t *testing.T) {
 		{"nothing", func(*checker) {}, ""},
 		{"two runs", func(c *checker) { c.put("other", "schedule", 3000, 1) }, "accounted for by"},
 		{"lost", func(c *checker) { c.drop(1) }, "has no account"},
-		{"lost before the pause", func(c *checker) { c.drop(3); c.drop(2) }, "00:00:04.000 has no account"},
+		{"lost before the pause", func(c *checker) { c.drop(3); c.drop(2); c.drop(1); c.drop(0) }, "00:00:02.000 has no account"},
 		{"not claimed before the pause", func(c *checker) {
-			c.drop(3)
-			c.drop(2)
-			c.faults = []fault{{"kill -9 beat", "beat-1", 3900, 5500}}
+			for run := 3; run >= 0; run-- {
+				c.drop(run)
+			}
+			c.faults = []fault{{"kill -9 beat", "beat-1", 1900, 5500}}
 		}, ""},
 		{"lost in an outage that is over", func(c *checker) {
 			c.drop(1)
