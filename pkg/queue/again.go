@@ -48,9 +48,15 @@ func newerTask() error {
 	return &again{text: errNewer.Error(), delay: 10 * time.Second}
 }
 
+// recoverAfter is how long a task whose worker died is kept back. Every lane of
+// every worker looks for such tasks, at about the same moment when they were started
+// together: one that read its list before another recovered the task, and acts on it
+// after the task was taken again, would bring it back a second time.
+const recoverAfter = 3 * time.Second
+
 // retryDelay tells asynq when to bring a task back. Asynq keeps whole seconds
 // and cuts; a moment is rounded up instead, since "not before" is a promise to
-// the target. A task whose worker died comes back at once.
+// the target. A task whose worker died comes back soon.
 func (b *Broker) retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	var a *again
 	switch {
@@ -61,7 +67,7 @@ func (b *Broker) retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	case errors.As(err, &a):
 		return a.delay
 	case errors.Is(err, asynq.ErrLeaseExpired):
-		return 0
+		return recoverAfter
 	}
 	return 5 * time.Second // timed out, or canceled by hand in the monitor
 }

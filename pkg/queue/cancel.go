@@ -31,12 +31,39 @@ func (b *Broker) Cancel(ctx context.Context, runs []job.Run) error {
 	return nil
 }
 
+// notHeld leaves out the runs that a worker without lease is still calling: their
+// tasks wait too, and without them the call would count as lost.
+func (b *Broker) notHeld(ctx context.Context, runs []job.Run) ([]job.Run, error) {
+	if len(runs) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, len(runs))
+	for i := range runs {
+		keys[i] = keyHeld + runs[i].ID
+	}
+	held, err := b.client.MGet(ctx, keys...).Result()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	var free []job.Run
+	for i := range runs {
+		if held[i] == nil {
+			free = append(free, runs[i])
+		}
+	}
+	return free, nil
+}
+
 // deleteWaiting deletes the tasks that wait. Completed ones stay: they keep
 // their run from being enqueued again.
 func (b *Broker) deleteWaiting(ctx context.Context, runs []job.Run) error {
-	refs := make([]taskRef, len(runs))
-	for i := range runs {
-		refs[i] = taskRef{served(runs[i].Queue), runs[i].ID}
+	free, err := b.notHeld(ctx, runs)
+	if err != nil || len(free) == 0 {
+		return err
+	}
+	refs := make([]taskRef, len(free))
+	for i := range free {
+		refs[i] = taskRef{served(free[i].Queue), free[i].ID}
 	}
 	states, err := b.states(ctx, refs)
 	if err != nil {

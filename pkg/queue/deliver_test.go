@@ -341,7 +341,7 @@ func TestRetryDelays(t *testing.T) {
 		"a moment is rounded up":      {nextAttempt(11_001), 2 * time.Second, true},
 		"a whole second stays":        {nextAttempt(11_000), time.Second, true},
 		"a moment in the past":        {nextAttempt(5), 0, true},
-		"a lost worker":               {asynq.ErrLeaseExpired, 0, true},
+		"a lost worker":               {asynq.ErrLeaseExpired, 3 * time.Second, true},
 		"handed back":                 {handedBack(0), 0, false},
 		"elsewhere":                   {elsewhere(), 2 * time.Second, false},
 		"a newer version":             {newerTask(), 10 * time.Second, false},

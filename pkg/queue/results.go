@@ -14,8 +14,8 @@ import (
 const (
 	resultBatch = 1000
 	// claimIdle is how long entries lie with another consumer before it counts as dead.
-	claimIdle  = 10 * time.Second
-	claimEvery = 5 * time.Second
+	claimIdle  = 4 * time.Second
+	claimEvery = time.Second
 	// forgetIdle is how long a consumer without entries is remembered.
 	forgetIdle = time.Hour
 	// lastBatch bounds the work on a batch that was at hand when the context ended.

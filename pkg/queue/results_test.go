@@ -291,6 +291,17 @@ func TestCancelRace(t *testing.T) {
 	}
 }
 
+// A task that waits because its worker lost the lease and is still calling stays: without it the call would count as lost.
+func TestCancelLeavesTheTaskOfACallWithoutLease(t *testing.T) {
+	x := newBench(t)
+	x.enqueue("held", "free")
+	noError(t, x.b.client.Set(x.ctx, keyHeld+"held", "host:2", heldTTL).Err())
+	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "held"}, {ID: "free"}}))
+	if x.state("held") != "pending" || x.state("free") != "" {
+		t.Errorf("the tasks are %q and %q", x.state("held"), x.state("free"))
+	}
+}
+
 func TestCancelTakesWaitingTasksOutOfTheQueue(t *testing.T) {
 	x := newBench(t)
 	x.enqueue("done")

@@ -63,16 +63,10 @@ func (w *Worker) account(ctx context.Context, task *job.Task, a *attempt) (job.O
 		event.State, event.Reason = endState(a.Reason), a.Reason
 	}
 	w.logAttempt(ctx, task, a)
-	canceled, err := w.report(ctx, &event)
-	if err != nil {
+	if _, err := w.report(ctx, &event); err != nil {
 		return job.Outcome{}, err
 	}
-	made := append(slices.Clip(task.Made), a.Attempt)
-	if canceled && retryAt != nil {
-		// The mark may be gone by the time of the retry: end the run now.
-		return w.cancel(ctx, task.RunID, made)
-	}
-	return job.Outcome{RetryAt: retryAt, Made: made}, nil
+	return job.Outcome{RetryAt: retryAt, Made: append(slices.Clip(task.Made), a.Attempt)}, nil
 }
 
 // cutOff ends a run that was canceled in the middle of its call.

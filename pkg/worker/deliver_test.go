@@ -142,15 +142,6 @@ func TestDeliverCanceled(t *testing.T) {
 			t.Errorf("reason %s", e.Reason)
 		}
 	})
-	t.Run("between attempts", func(t *testing.T) {
-		b := newBench(t)
-		b.journal.canceled[job.StateRetrying] = true
-		outcome, err := b.Deliver(t.Context(), taskFor(target.URL))
-		if err != nil || outcome.RetryAt != nil || len(outcome.Made) != 1 || calls != 1 {
-			t.Fatalf("%+v, %v, %d calls", outcome, err, calls)
-		}
-		equal(t, "states", b.journal.states(), []job.State{job.StateRunning, job.StateRetrying, job.StateCanceled})
-	})
 }
 
 func TestDeliverWhileReporterIsAway(t *testing.T) {

@@ -30,8 +30,8 @@ const maxBody = 64 << 10
 
 // Reporter takes what happens to a run.
 type Reporter interface {
-	// Report stores the event; canceled says that the run must not be called
-	// (any more). An error means that the event is not stored; it is reported again.
+	// Report stores the event; canceled says, of the start of a call, that it
+	// must not be made. An error means that the event is not stored; it is reported again.
 	Report(ctx context.Context, e *job.Event) (canceled bool, err error)
 }
 
