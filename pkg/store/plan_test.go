@@ -37,7 +37,7 @@ func TestPlans(t *testing.T) {
 
 	b.create(newJob("a"), newJob("b"), newJob("c"))
 	b.claimAll(t0)
-	id, other := job.OccurrenceID("a", t0), job.OccurrenceID("b", t0)
+	id := job.OccurrenceID("a", t0)
 	page := func(q job.JobQuery) func() {
 		q.Limit = 1
 		return func() { b.ids(q) }
@@ -70,7 +70,6 @@ func TestPlans(t *testing.T) {
 			must(err)
 		}, ""},
 		"still open":     {func() { _, err := b.StillOpen(ctx, []string{id}); must(err) }, ""},
-		"touch":          {func() { must(b.Touch(ctx, []string{other}, t0+1)) }, ""},
 		"stale runs":     {func() { _, err := b.StaleRuns(ctx, t0.Add(time.Hour), "0", 1); must(err) }, "SCAN o USING INDEX runs_open"},
 		"cancel pending": {func() { _, err := b.CancelPending(ctx, 1); must(err) }, "SCAN r USING INDEX runs_to_cancel"},
 		"delete":         {func() { _, err := b.DeleteJob(ctx, "c", 0, t0); must(err) }, ""},

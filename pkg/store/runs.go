@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/oklog/ulid/v2"
 
 	"schedule-server/pkg/job"
@@ -128,9 +127,9 @@ func runsOf(rows []runRow) ([]job.Run, error) {
 }
 
 // StaleRuns reads open runs of which nothing was heard, and nothing was to be
-// heard, since the given moment; those that wait for another run are left out: neither a change nor a Touch nor the moment of their next retry is
-// at or after it. Runs that are to be canceled are left out. They come by id,
-// after afterID, with the attempts made so far.
+// heard, since the given moment: neither a change nor the moment of their next
+// retry is at or after it. Runs that wait for another or are to be canceled are
+// left out. They come by id, after afterID, with the attempts made so far.
 func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error) {
 	// The expression keeps both databases from walking all runs in the order of their ids.
 	rows, err := readAll[taskRow](ctx, s, "SELECT "+taskColumns+` FROM (
@@ -154,18 +153,6 @@ func (s *Store) StillOpen(ctx context.Context, ids []string) ([]string, error) {
 	open, err := readAll[string](ctx, s, "SELECT r.id FROM runs r WHERE "+s.d.in("r.id", ":ids")+" AND r.open = 1 ORDER BY r.id",
 		args{"ids": s.d.list(ids)})
 	return open, fail("look for open runs", err)
-}
-
-// Touch notes that the open ones among the runs were looked at now: StaleRuns leaves them out until then.
-func (s *Store) Touch(ctx context.Context, ids []string, now job.Instant) error {
-	if ids = storableOf(ids); len(ids) == 0 {
-		return nil
-	}
-	return s.write(ctx, "touch runs", func(tx *sqlx.Tx) error {
-		_, err := execute(ctx, tx, "UPDATE runs SET touched_at = :now WHERE "+s.d.in("id", ":ids")+
-			" AND open = 1 AND touched_at < :now", args{"now": int64(now), "ids": s.d.list(ids)})
-		return err
-	})
 }
 
 func storableOf(ids []string) []string {
