@@ -49,15 +49,17 @@ func (a *address) lock(ctx context.Context) (unlock func(), err error) {
 	return lockFile(ctx, a.file)
 }
 
-// lockJobs keeps others from changing jobs, in the order of their ids. A statement
-// of its own: on PostgreSQL one that locks and joins would lose the rows whose
-// other half was written while it waited. SQLite has one writer, who has the lock.
-func (d dialect) lockJobs(ctx context.Context, tx conn, ids []string) error {
+// lockJobs keeps others from changing jobs, in the order of their ids, and says
+// which it holds: one that another transaction makes a moment later is not among
+// them, though a later statement may see it. A statement of its own: on PostgreSQL
+// one that locks and joins would lose the rows whose other half was written while
+// it waited. SQLite has one writer, who has the lock.
+func (d dialect) lockJobs(ctx context.Context, tx conn, ids []string) (locked []string, err error) {
 	if d == sqlite || len(ids) == 0 {
-		return nil
+		return ids, nil
 	}
-	var locked []string
-	return selectAll(ctx, tx, &locked, "SELECT id FROM jobs WHERE "+d.in("id", ":ids")+" ORDER BY id FOR UPDATE", args{"ids": d.list(ids)})
+	err = selectAll(ctx, tx, &locked, "SELECT id FROM jobs WHERE "+d.in("id", ":ids")+" ORDER BY id FOR UPDATE", args{"ids": d.list(ids)})
+	return locked, err
 }
 
 // rows is a FROM item with the given columns, each "name TYPE" where the type is

@@ -66,11 +66,14 @@ func (s *Store) ChangeJob(
 }
 
 // lockJob reads a job and keeps others from changing it; nil when there is none.
+// One that appeared after the lock was asked for counts as none: to change it
+// without the lock could undo a change, and to make it anew is refused by its key.
 func (s *Store) lockJob(ctx context.Context, tx *sqlx.Tx, id string) (*jobRow, error) {
 	if !storable(id) {
 		return nil, nil
 	}
-	if err := s.d.lockJobs(ctx, tx, []string{id}); err != nil {
+	locked, err := s.d.lockJobs(ctx, tx, []string{id})
+	if err != nil || len(locked) == 0 {
 		return nil, err
 	}
 	var row jobRow

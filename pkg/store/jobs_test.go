@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -99,36 +100,46 @@ func testChange(t *testing.T, b *bundle) {
 	}
 }
 
+// Each job is made by whoever comes first, while the others are about to change
+// it: that is where a change could be made without the lock.
 func testChangeConcurrently(t *testing.T, b *bundle) {
-	const each, hands = 15, 4
+	const jobs, each, hands = 25, 5, 4
 	other := b.open()
-	var group sync.WaitGroup
-	for i := range hands {
-		s := b.Store
-		if i%2 == 1 {
-			s = other
-		}
-		group.Go(func() {
-			for range each {
-				_, _, err := s.ChangeJob(context.Background(), "counted", func(old *job.Job) (*job.Job, error) {
-					if old == nil {
-						old = newJob("counted")
-						old.Policy.AutoPauseAfter = 0
-					}
-					old.Policy.AutoPauseAfter++
-					return old, nil
-				})
-				if err != nil {
-					t.Error(err)
-				}
+	for n := range jobs {
+		id := fmt.Sprintf("counted-%d", n)
+		var group sync.WaitGroup
+		for i := range hands {
+			s := b.Store
+			if i%2 == 1 {
+				s = other
 			}
-		})
+			group.Go(func() {
+				for range each {
+					if err := countChange(s, id); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		group.Wait()
+		j := b.get(id)
+		if j.Policy.AutoPauseAfter != each*hands || j.Version != each*hands {
+			t.Fatalf("%d changes at version %d, not %d: one was lost", j.Policy.AutoPauseAfter, j.Version, each*hands)
+		}
 	}
-	group.Wait()
-	j := b.get("counted")
-	if j.Policy.AutoPauseAfter != each*hands || j.Version != each*hands {
-		t.Fatalf("%d changes at version %d, not %d: one was lost", j.Policy.AutoPauseAfter, j.Version, each*hands)
-	}
+}
+
+// countChange adds one to a number in the job, or makes the job.
+func countChange(s *Store, id string) error {
+	_, _, err := s.ChangeJob(context.Background(), id, func(old *job.Job) (*job.Job, error) {
+		if old == nil {
+			old = newJob(id)
+			old.Policy.AutoPauseAfter = 0
+		}
+		old.Policy.AutoPauseAfter++
+		return old, nil
+	})
+	return err
 }
 
 func testDelete(t *testing.T, b *bundle) {

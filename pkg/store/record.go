@@ -228,7 +228,7 @@ func (s *Store) writeLastRuns(ctx context.Context, tx *sqlx.Tx, ended []*job.Run
 		}
 	}
 	ids := sortedKeys(last)
-	if err := s.d.lockJobs(ctx, tx, ids); err != nil {
+	if _, err := s.d.lockJobs(ctx, tx, ids); err != nil {
 		return err
 	}
 	var rows rowset
