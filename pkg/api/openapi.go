@@ -1,7 +1,7 @@
 package api
 
 import (
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 
@@ -9,18 +9,29 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// openapiYAML is the API's document. It is written by hand; a test holds it
-// against the routes and against what the handlers really answer.
+// openapiYAML is the API's document, a file for each area. It is written by
+// hand; a test holds it against the routes and against what the handlers really answer.
 //
-//go:embed openapi.yaml
-var openapiYAML []byte
+//go:embed openapi/*.yaml
+var openapiYAML embed.FS
+
+// openapiParts are its files, in the order in which they are joined.
+var openapiParts = [...]string{"common", "jobs", "runs", "schedules", "service"}
 
 // openapiJSON is the document as it is served: in JSON, in the order in which
 // it was written, for this version and this base path.
 func openapiJSON(basePath, version string) ([]byte, error) {
 	var document yaml.MapSlice
-	if err := yaml.UnmarshalWithOptions(openapiYAML, &document, yaml.UseOrderedMap()); err != nil {
-		return nil, fmt.Errorf("openapi.yaml: %w", err)
+	for _, part := range openapiParts {
+		text, err := openapiYAML.ReadFile("openapi/" + part + ".yaml")
+		if err != nil {
+			return nil, err
+		}
+		var more yaml.MapSlice
+		if err := yaml.UnmarshalWithOptions(text, &more, yaml.UseOrderedMap()); err != nil {
+			return nil, fmt.Errorf("openapi/%s.yaml: %w", part, err)
+		}
+		document = joined(document, more)
 	}
 	if basePath == "" {
 		basePath = "/"
@@ -30,7 +41,7 @@ func openapiJSON(basePath, version string) ([]byte, error) {
 		case "info":
 			info, ok := member.Value.(yaml.MapSlice)
 			if !ok {
-				return nil, fmt.Errorf("openapi.yaml: info is not an object")
+				return nil, fmt.Errorf("openapi/common.yaml: info is not an object")
 			}
 			document[i].Value = append(info, yaml.MapItem{Key: "version", Value: version})
 		case "servers":
@@ -38,6 +49,31 @@ func openapiJSON(basePath, version string) ([]byte, error) {
 		}
 	}
 	return json.Marshal(ordered{document})
+}
+
+// joined adds the members of one object to another; where both have an object, these are joined too.
+func joined(document, more yaml.MapSlice) yaml.MapSlice {
+	for _, member := range more {
+		added, isObject := member.Value.(yaml.MapSlice)
+		at := indexOf(document, member.Key)
+		if at < 0 || !isObject {
+			document = append(document, member)
+			continue
+		}
+		if known, ok := document[at].Value.(yaml.MapSlice); ok {
+			document[at].Value = joined(known, added)
+		}
+	}
+	return document
+}
+
+func indexOf(document yaml.MapSlice, key any) int {
+	for i := range document {
+		if document[i].Key == key {
+			return i
+		}
+	}
+	return -1
 }
 
 // ordered writes what YAML read as JSON without sorting its members.
