@@ -18,6 +18,9 @@ type jobList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// recentRuns is how many runs include=recent adds to each job.
+const recentRuns = 24
+
 func (s *Server) listJobs(c *fiber.Ctx) error {
 	params := readQuery(c)
 	q := job.JobQuery{
@@ -31,6 +34,9 @@ func (s *Server) listJobs(c *fiber.Ctx) error {
 		Cursor:    params.text("cursor"),
 	}
 	sort := params.choice("sort", "id", "name", "next_run_at", "updated_at", "-id", "-name", "-next_run_at", "-updated_at")
+	if params.choice("include", "recent") != "" {
+		q.Recent = recentRuns
+	}
 	q.Sort, q.Descending = strings.TrimPrefix(sort, "-"), strings.HasPrefix(sort, "-")
 	if err := params.check(); err != nil {
 		return err

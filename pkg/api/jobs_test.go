@@ -381,3 +381,26 @@ func TestDatabaseAway(t *testing.T) {
 		t.Errorf("readiness %+v", r)
 	}
 }
+
+// TestRecent lists jobs with and without their runs.
+func TestRecent(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.call("POST", "/api/v1/jobs", cronJob).is(201)
+	w.call("POST", "/api/v1/jobs", intervalJob).is(201)
+	var run struct{ ID string }
+	w.call("POST", "/api/v1/jobs/i/run", "").is(202).into(&run)
+	var list jobList
+	w.call("GET", "/api/v1/jobs?include=recent", "").is(200).into(&list)
+	if list.Jobs[0].Recent == nil || len(list.Jobs[0].Recent) != 0 {
+		t.Errorf("a job that never ran has %v", list.Jobs[0].Recent)
+	}
+	if r := list.Jobs[1].Recent; len(r) != 1 || r[0].ID != run.ID || r[0].State != job.StateQueued {
+		t.Errorf("recent runs: %+v", r)
+	}
+	for _, path := range []string{"/api/v1/jobs", "/api/v1/jobs/i"} {
+		if a := w.call("GET", path, "").is(200); strings.Contains(a.body, "recent") {
+			t.Errorf("nobody asked %s for runs: %s", path, a.body)
+		}
+	}
+	w.call("GET", "/api/v1/jobs?include=all", "").problem(422, "invalid", "include")
+}

@@ -59,6 +59,8 @@ type Job struct {
 	Version   int64   `json:"version"`
 	CreatedAt Instant `json:"created_at"`
 	UpdatedAt Instant `json:"updated_at"`
+	// Recent are the job's latest runs, open ones too, the newest first; nil unless a list asked for them.
+	Recent []LastRun `json:"recent,omitzero"`
 
 	// PausedFrom is the first occurrence that the pause held back; nil when not paused, or when there was none.
 	PausedFrom *Instant `json:"-"`
@@ -67,7 +69,7 @@ type Job struct {
 	DueAt *Instant `json:"-"`
 }
 
-// LastRun is the short account of a job's latest ended run.
+// LastRun is the short account of a run: of a job's latest ended one, or of one of several recent ones.
 type LastRun struct {
 	ID          string  `json:"id"`
 	State       State   `json:"state"`
@@ -75,7 +77,7 @@ type LastRun struct {
 	ScheduledAt Instant `json:"scheduled_at"`
 	// StatusCode is the target's last answer; nil when there was none.
 	StatusCode *int `json:"status_code"`
-	// DurationMS is the whole run in milliseconds, retries and their waits included; nil when nothing was called.
+	// DurationMS is the whole run in milliseconds, retries and their waits included; nil when nothing was called or it has not ended.
 	DurationMS *int64 `json:"duration_ms"`
 }
 

@@ -22,6 +22,8 @@ type JobQuery struct {
 	Limit int
 	// Cursor is the NextCursor of the page before. Empty: the first page.
 	Cursor string
+	// Recent is how many of its latest runs come with each job, at most 100. Zero: none.
+	Recent int
 }
 
 // JobPage is one page of jobs.

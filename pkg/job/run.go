@@ -187,7 +187,7 @@ func TaskOf(run *Run, request *Request, policy *Policy) Task {
 	}
 }
 
-// LastRun is the short account of a run that has ended.
+// LastRun is the short account of the run.
 func (r *Run) LastRun() *LastRun {
 	last := &LastRun{ID: r.ID, State: r.State, Reason: r.Reason, ScheduledAt: r.ScheduledAt, DurationMS: r.DurationMS}
 	if n := len(r.Attempts); n > 0 {

@@ -99,7 +99,10 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 		}
 		page.Jobs[i] = *j
 	}
-	return page, nil
+	if q.Recent > 0 {
+		err = s.addRecent(ctx, page.Jobs, min(q.Recent, maxRecent))
+	}
+	return page, err
 }
 
 // conditions are joined by AND.

@@ -74,6 +74,7 @@ func TestPlans(t *testing.T) {
 		"cancel pending": {func() { _, err := b.CancelPending(ctx, 1); must(err) }, "SCAN r USING INDEX runs_to_cancel"},
 		"delete":         {func() { _, err := b.DeleteJob(ctx, "c", 0, t0); must(err) }, ""},
 		"by id":          {page(job.JobQuery{}), "SCAN j USING INDEX sqlite_autoindex_jobs_1"},
+		"with runs":      {page(job.JobQuery{Recent: 24}), "SCAN j USING INDEX sqlite_autoindex_jobs_1"},
 		"by name":        {page(job.JobQuery{Sort: "name"}), "SCAN j USING INDEX jobs_name"},
 		"by name, desc":  {page(job.JobQuery{Sort: "name", Descending: true}), "SCAN j USING INDEX jobs_name"},
 		"by update":      {page(job.JobQuery{Sort: "updated_at"}), "SCAN j USING INDEX jobs_updated"},

@@ -33,6 +33,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"lists: order and pages":                 testOrderAndPages,
 		"lists: pages under change":              testPagesUnderChange,
 		"lists: broken cursors":                  testCursors,
+		"lists: recent runs":                     testRecent,
 		"runs: pages and bounds":                 testListRuns,
 		"runs follow their definition":           testRunDefinition,
 		"start run":                              testStartRun,
