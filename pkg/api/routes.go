@@ -3,6 +3,7 @@ package api
 import (
 	"github.com/gofiber/fiber/v2"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/api/compat"
 )
 
@@ -13,7 +14,9 @@ type route struct {
 	// path is in Fiber's form, below the base path.
 	path      string
 	operation string
-	handler   fiber.Handler
+	// scope is what a key must have, access.Anyone where none is needed.
+	scope   access.Scope
+	handler fiber.Handler
 }
 
 const v1 = "/api/v1"
@@ -21,28 +24,28 @@ const v1 = "/api/v1"
 // table is the table of contents of the API.
 func (s *Server) table() []route {
 	return []route{
-		{fiber.MethodGet, v1 + "/jobs", "listJobs", s.listJobs},
-		{fiber.MethodPost, v1 + "/jobs", "createJob", s.createJob},
-		{fiber.MethodGet, v1 + "/jobs/:id", "getJob", s.getJob},
-		{fiber.MethodPut, v1 + "/jobs/:id", "replaceJob", s.replaceJob},
-		{fiber.MethodPatch, v1 + "/jobs/:id", "patchJob", s.patchJob},
-		{fiber.MethodDelete, v1 + "/jobs/:id", "deleteJob", s.deleteJob},
-		{fiber.MethodPost, v1 + "/jobs/:id/pause", "pauseJob", s.pauseJob},
-		{fiber.MethodPost, v1 + "/jobs/:id/resume", "resumeJob", s.resumeJob},
-		{fiber.MethodPost, v1 + "/jobs/:id/run", "runJob", s.runJob},
-		{fiber.MethodPost, v1 + "/jobs/:id/backfill", "backfillJob", s.backfillJob},
-		{fiber.MethodGet, v1 + "/jobs/:id/runs", "listJobRuns", s.listJobRuns},
-		{fiber.MethodPost, v1 + "/schedules/preview", "previewSchedule", s.previewSchedule},
-		{fiber.MethodGet, v1 + "/runs", "listRuns", s.listRuns},
-		{fiber.MethodGet, v1 + "/runs/:id", "getRun", s.getRun},
+		{fiber.MethodGet, v1 + "/jobs", "listJobs", access.Read, s.listJobs},
+		{fiber.MethodPost, v1 + "/jobs", "createJob", access.Write, s.createJob},
+		{fiber.MethodGet, v1 + "/jobs/:id", "getJob", access.Read, s.getJob},
+		{fiber.MethodPut, v1 + "/jobs/:id", "replaceJob", access.Write, s.replaceJob},
+		{fiber.MethodPatch, v1 + "/jobs/:id", "patchJob", access.Write, s.patchJob},
+		{fiber.MethodDelete, v1 + "/jobs/:id", "deleteJob", access.Write, s.deleteJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/pause", "pauseJob", access.Write, s.pauseJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/resume", "resumeJob", access.Write, s.resumeJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/run", "runJob", access.Run, s.runJob},
+		{fiber.MethodPost, v1 + "/jobs/:id/backfill", "backfillJob", access.Run, s.backfillJob},
+		{fiber.MethodGet, v1 + "/jobs/:id/runs", "listJobRuns", access.Read, s.listJobRuns},
+		{fiber.MethodPost, v1 + "/schedules/preview", "previewSchedule", access.Read, s.previewSchedule},
+		{fiber.MethodGet, v1 + "/runs", "listRuns", access.Read, s.listRuns},
+		{fiber.MethodGet, v1 + "/runs/:id", "getRun", access.Read, s.getRun},
 
-		{fiber.MethodGet, "/healthz", "getHealth", s.healthz},
-		{fiber.MethodGet, "/readyz", "getReadiness", s.readyz},
-		{fiber.MethodGet, "/metrics", "getMetrics", s.serveMetrics},
-		{fiber.MethodGet, "/openapi.json", "getOpenAPI", s.serveOpenAPI},
-		{fiber.MethodGet, "/docs", "getDocs", s.serveDocs},
-		{fiber.MethodGet, "/monitoring", "getMonitoring", s.serveMonitor},
-		{fiber.MethodGet, "/", "getHome", s.serveHome},
+		{fiber.MethodGet, "/healthz", "getHealth", access.Anyone, s.healthz},
+		{fiber.MethodGet, "/readyz", "getReadiness", access.Anyone, s.readyz},
+		{fiber.MethodGet, "/metrics", "getMetrics", access.Read, s.serveMetrics},
+		{fiber.MethodGet, "/openapi.json", "getOpenAPI", access.Anyone, s.serveOpenAPI},
+		{fiber.MethodGet, "/docs", "getDocs", access.Anyone, s.serveDocs},
+		{fiber.MethodGet, "/monitoring", "getMonitoring", access.Read, s.serveMonitor},
+		{fiber.MethodGet, "/", "getHome", access.Anyone, s.serveHome},
 	}
 }
 
