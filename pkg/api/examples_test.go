@@ -52,10 +52,11 @@ func (w *world) prepare(o operation) string {
 	}
 	w.call("PUT", "/api/v1/jobs/nightly-report", strings.Replace(cronJob, `"id":"a",`, "", 1)).is(201)
 	id := "nightly-report"
-	if o.id == "getRun" {
-		var run struct{ ID string }
-		w.call("POST", "/api/v1/jobs/nightly-report/run", "").is(202).into(&run)
-		id = run.ID
+	if strings.HasPrefix(o.path, "/api/v1/runs/{id}") {
+		id = w.run("/api/v1/jobs/nightly-report/run", "").ID
+	}
+	if o.id == "retryRun" {
+		w.call("POST", "/api/v1/runs/"+id+"/cancel", "").is(200)
 	}
 	return strings.Replace(o.path, "{id}", id, 1)
 }

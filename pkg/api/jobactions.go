@@ -69,6 +69,11 @@ func (s *Server) runJob(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return s.answerStarted(c, run)
+}
+
+// answerStarted answers a run that was just made, and says where it is to be found.
+func (s *Server) answerStarted(c *fiber.Ctx, run *job.Run) error {
 	c.Location(s.options.BasePath + v1 + "/runs/" + run.ID)
 	return c.Status(fiber.StatusAccepted).JSON(run)
 }

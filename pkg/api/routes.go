@@ -38,6 +38,8 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, v1 + "/schedules/preview", "previewSchedule", access.Read, s.previewSchedule},
 		{fiber.MethodGet, v1 + "/runs", "listRuns", access.Read, s.listRuns},
 		{fiber.MethodGet, v1 + "/runs/:id", "getRun", access.Read, s.getRun},
+		{fiber.MethodPost, v1 + "/runs/:id/cancel", "cancelRun", access.Run, s.cancelRun},
+		{fiber.MethodPost, v1 + "/runs/:id/retry", "retryRun", access.Run, s.retryRun},
 
 		{fiber.MethodGet, "/healthz", "getHealth", access.Anyone, s.healthz},
 		{fiber.MethodGet, "/readyz", "getReadiness", access.Anyone, s.readyz},

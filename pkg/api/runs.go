@@ -87,8 +87,42 @@ func (s *Server) getRun(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	return answerRun(c, run)
+}
+
+func answerRun(c *fiber.Ctx, run *job.Run) error {
 	if run.Attempts == nil {
 		run.Attempts = []job.Attempt{}
 	}
 	return c.JSON(run)
+}
+
+func (s *Server) cancelRun(c *fiber.Ctx) error {
+	id, err := action(c, &struct{}{})
+	if err != nil {
+		return err
+	}
+	run, err := s.deps.Service.CancelRun(c.UserContext(), id)
+	if err != nil {
+		return err
+	}
+	if !run.State.Final() {
+		c.Status(fiber.StatusAccepted)
+	}
+	return answerRun(c, run)
+}
+
+func (s *Server) retryRun(c *fiber.Ctx) error {
+	var in struct {
+		Force bool `json:"force"`
+	}
+	id, err := action(c, &in)
+	if err != nil {
+		return err
+	}
+	run, err := s.deps.Service.RetryRun(c.UserContext(), id, in.Force)
+	if err != nil {
+		return err
+	}
+	return s.answerStarted(c, run)
 }

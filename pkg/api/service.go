@@ -25,8 +25,17 @@ type JobStore interface {
 	DeleteJob(ctx context.Context, id string, ifVersion int64, now job.Instant) ([]job.Run, error)
 	// CancelMarked cancels those of the runs that are so marked and have not started.
 	CancelMarked(ctx context.Context, runIDs []string, now job.Instant) (job.Recorded, error)
+	RunActions
 	// StartRuns inserts the runs that decide makes, with the job locked, and answers the tasks of those that are queued.
 	StartRuns(ctx context.Context, jobID string, decide func(due *job.Due) ([]job.Run, error)) ([]job.Task, error)
+}
+
+// RunActions is what a call to do something with one run needs.
+type RunActions interface {
+	// GetRun reads a run; job.CodeNotFound when there is none.
+	GetRun(ctx context.Context, id string) (*job.Run, error)
+	// MarkCanceled marks an open run as to be canceled by hand; job.CodeConflict when it has ended.
+	MarkCanceled(ctx context.Context, id string, now job.Instant) (job.Run, error)
 }
 
 // Queue carries tasks to the workers and news to beat.
@@ -37,6 +46,8 @@ type Queue interface {
 	Enqueue(ctx context.Context, tasks []job.Task) error
 	// Cancel keeps runs that have not started from starting.
 	Cancel(ctx context.Context, runs []job.Run) error
+	// Interrupt asks the workers to cut off the calls of runs.
+	Interrupt(ctx context.Context, runIDs []string) error
 	// Settle waits until every result reported so far is recorded.
 	Settle(ctx context.Context) error
 }

@@ -15,22 +15,28 @@ func (s *Service) Run(ctx context.Context, id string, force bool) (*job.Run, err
 	var run job.Run
 	tasks, err := s.store.StartRuns(ctx, id, func(due *job.Due) ([]job.Run, error) {
 		run = manualRun(due, s.now())
-		policy := due.Policy.ConcurrencyPolicy
-		switch {
-		case due.Open == 0 || force || policy == job.ConcurrencyAllow:
-		case policy == job.ConcurrencyQueue && due.Waiting == 0:
-			run.State, run.QueuedAt = job.StateWaiting, nil
-		default:
-			return nil, job.Errorf(job.CodeConflict,
-				"a run of the job is open and its concurrency_policy is %s; force starts another beside it", policy)
-		}
-		return []job.Run{run}, nil
+		err := admit(&run, due, force)
+		return []job.Run{run}, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.deliver(ctx, tasks)
 	return &run, nil
+}
+
+// admit lets a run by hand wait, or refuses it, where an open run of the job stands in its way.
+func admit(run *job.Run, due *job.Due, force bool) error {
+	policy := due.Policy.ConcurrencyPolicy
+	switch {
+	case due.Open == 0 || force || policy == job.ConcurrencyAllow:
+	case policy == job.ConcurrencyQueue && due.Waiting == 0:
+		run.State, run.QueuedAt = job.StateWaiting, nil
+	default:
+		return job.Errorf(job.CodeConflict,
+			"a run of the job is open and its concurrency_policy is %s; force starts another beside it", policy)
+	}
+	return nil
 }
 
 // manualRun is the account of a run that was asked for now.

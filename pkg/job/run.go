@@ -57,6 +57,7 @@ const (
 	ReasonCoalesced  Reason = "coalesced"   // missed: another occurrence of the same moment ran for it
 	ReasonJobDeleted Reason = "job_deleted" // canceled: its job was deleted before the call began
 	ReasonReplaced   Reason = "replaced"    // canceled: the next occurrence took its place
+	ReasonByHand     Reason = "by_hand"     // canceled: somebody asked for it
 	ReasonCanceled   Reason = "canceled"    // canceled: the call was cut off in the middle
 
 	ReasonDNS              Reason = "dns"                // failed: the host has no address

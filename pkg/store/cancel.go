@@ -26,6 +26,35 @@ func (s *Store) markCanceled(ctx context.Context, tx *sqlx.Tx, jobID string, rea
 	return briefRuns(rows), nil
 }
 
+// MarkCanceled notes on an open run that it is to be canceled by hand, whatever
+// else it was to be canceled for, and answers it with ID, JobID, Queue, State and
+// Reason. The error is CodeNotFound when there is no such run, CodeConflict when it has ended.
+func (s *Store) MarkCanceled(ctx context.Context, id string, now job.Instant) (run job.Run, err error) {
+	if !storable(id) {
+		return run, job.NotFound("run", id)
+	}
+	err = s.write(ctx, "mark a run as canceled", func(tx *sqlx.Tx) error {
+		rows, err := s.lockRuns(ctx, tx, []string{id})
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return callerError{job.NotFound("run", id)}
+		}
+		if rows[0].State.Final() {
+			return callerError{job.Errorf(job.CodeConflict, "the run has ended: it is %s", rows[0].State)}
+		}
+		reason := job.ReasonByHand
+		rows[0].CancelReason = &reason
+		run = briefRuns(rows)[0]
+		_, err = execute(ctx, tx, `UPDATE runs SET cancel_reason = :reason,
+				touched_at = CASE WHEN touched_at < :now THEN :now ELSE touched_at END
+			WHERE id = :id`, args{"reason": string(reason), "now": int64(now), "id": id})
+		return err
+	})
+	return run, err
+}
+
 // briefRuns are runs with ID, JobID, Queue, State and the reason of an intent to cancel only.
 func briefRuns(rows []runRow) []job.Run {
 	runs := make([]job.Run, len(rows))

@@ -168,6 +168,34 @@ func testReplace(t *testing.T, b *bundle) {
 	}
 }
 
+// testCancelByHand: an open run is marked, over any other mark; one that has ended is not.
+func testCancelByHand(t *testing.T, b *bundle) {
+	id := b.oneRun("a")
+	b.record(started(id, 1, t0+1))
+	if _, err := b.DeleteJob(t.Context(), "a", 0, t0+2); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.MarkCanceled(t.Context(), id, t0+3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, "the marked run", got, job.Run{ID: id, JobID: "a", Queue: job.QueueDefault, State: job.StateRunning, Reason: job.ReasonByHand})
+	pending, err := b.CancelPending(t.Context(), 10)
+	if err != nil || len(pending) != 1 || pending[0].Reason != job.ReasonByHand {
+		t.Fatalf("to cancel: %+v, %v", pending, err)
+	}
+	b.record(job.Event{RunID: id, At: t0 + 4, State: job.StateCanceled, Reason: job.ReasonCanceled})
+	if r := b.run(id); r.State != job.StateCanceled || r.Reason != job.ReasonByHand {
+		t.Fatalf("the run is %s %s", r.State, r.Reason)
+	}
+	_, err = b.MarkCanceled(t.Context(), id, t0+5)
+	wantCode(t, err, job.CodeConflict)
+	for _, id := range []string{"none", "a\x00b"} {
+		_, err = b.MarkCanceled(t.Context(), id, t0+5)
+		wantCode(t, err, job.CodeNotFound)
+	}
+}
+
 // testCancelVanished: a run that nobody is calling any more ends all the same.
 func testCancelVanished(t *testing.T, b *bundle) {
 	running := b.oneRun("a")

@@ -57,6 +57,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"record: unknown runs":                   testUnknownRuns,
 		"cancel":                                 testCancel,
 		"cancel what vanished":                   testCancelVanished,
+		"cancel by hand":                         testCancelByHand,
 		"waiting":                                testWaiting,
 		"waiting: one at a time":                 testWaitingOrder,
 		"waiting against an end":                 testWaitingConcurrently,
