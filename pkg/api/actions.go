@@ -20,8 +20,7 @@ func (s *Service) Pause(ctx context.Context, id string, until *job.Instant, reas
 	if err := checkReason("reason", reason); err != nil {
 		return nil, err
 	}
-	_, after, err := s.change(ctx, id, func(old *job.Job) (*job.Job, error) {
-		now := s.now()
+	_, after, err := s.change(ctx, id, func(old *job.Job, now job.Instant) (*job.Job, error) {
 		if err := checkUntil("until", until, now); err != nil {
 			return nil, err
 		}
@@ -55,7 +54,7 @@ func (s *Service) CatchUp(ctx context.Context, id string) (*job.Job, error) {
 
 // resume plans a paused job's first occurrence after the moment that from gives.
 func (s *Service) resume(ctx context.Context, id string, from func(*job.Job, job.Instant) job.Instant) (*job.Job, error) {
-	_, after, err := s.change(ctx, id, func(old *job.Job) (*job.Job, error) {
+	_, after, err := s.change(ctx, id, func(old *job.Job, now job.Instant) (*job.Job, error) {
 		switch old.Status {
 		case job.StatusActive:
 			return nil, nil
@@ -67,7 +66,6 @@ func (s *Service) resume(ctx context.Context, id string, from func(*job.Job, job
 			return nil, err
 		}
 		j := *old
-		now := s.now()
 		j.Resume(schedule, from(old, now))
 		j.UpdatedAt = now
 		return &j, nil

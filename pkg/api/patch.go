@@ -25,11 +25,10 @@ func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion 
 	if err != nil {
 		return nil, nil, err
 	}
-	change := func(old *job.Job) (*job.Job, error) {
+	change := func(old *job.Job, now job.Instant) (*job.Job, error) {
 		if err := checkVersion(old, ifVersion); err != nil {
 			return nil, err
 		}
-		now := s.now()
 		in, err := s.merge(old, patch, members, now)
 		if err != nil {
 			return nil, err
@@ -42,7 +41,9 @@ func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion 
 	if before, err = s.store.GetJob(ctx, id); err != nil {
 		return nil, nil, err
 	}
-	after, err = change(before)
+	now := s.now()
+	before = before.AsOf(s.parser, now)
+	after, err = change(before, now)
 	return before, after, err
 }
 

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -30,7 +28,7 @@ func (s *Service) revise(old *job.Job, in *job.Input, now job.Instant) (*job.Job
 	if err != nil {
 		return nil, err
 	}
-	rescheduled := old == nil || !sameSchedule(&old.Schedule, &j.Schedule)
+	rescheduled := old == nil || !job.SameSchedule(&old.Schedule, &j.Schedule)
 	start := now
 	if rescheduled {
 		start = planFrom(&j.Schedule, now)
@@ -40,7 +38,13 @@ func (s *Service) revise(old *job.Job, in *job.Input, now job.Instant) (*job.Job
 	}
 	switch {
 	case staysPaused(old, in):
-		return &j, pause(&j, old, in, now)
+		if err := pause(&j, old, in, now); err != nil {
+			return nil, err
+		}
+		if rescheduled { // what the pause held back of another schedule is gone with that
+			j.PausedFrom = first(schedule, start)
+		}
+		return &j, nil
 	case rescheduled || old.Status == job.StatusPaused:
 		j.Status, j.PauseReason, j.PausedUntil = job.StatusActive, nil, nil
 		j.Plan(schedule, start)
@@ -51,6 +55,15 @@ func (s *Service) revise(old *job.Job, in *job.Input, now job.Instant) (*job.Job
 	return &j, nil
 }
 
+// first is the first occurrence after a moment; nil when there is none.
+func first(schedule *trigger.Schedule, after job.Instant) *job.Instant {
+	next, ok := schedule.Next(after)
+	if !ok {
+		return nil
+	}
+	return &next
+}
+
 // planFrom is the moment after which the first occurrence of a new schedule is
 // looked for: now, but for a date in the past, which the misfire policy judges.
 func planFrom(spec *trigger.Spec, now job.Instant) job.Instant {
@@ -58,23 +71,6 @@ func planFrom(spec *trigger.Spec, now job.Instant) job.Instant {
 		return *spec.At - 1
 	}
 	return now
-}
-
-// sameSchedule reports whether two schedules are written alike, up to the
-// spelling of the default zone.
-func sameSchedule(a, b *trigger.Spec) bool {
-	return bytes.Equal(canonical(*a), canonical(*b))
-}
-
-func canonical(spec trigger.Spec) []byte {
-	if spec.TimeZone == "UTC" {
-		spec.TimeZone = ""
-	}
-	text, err := json.Marshal(spec)
-	if err != nil {
-		return nil // a moment outside the calendar; validation has refused it already
-	}
-	return text
 }
 
 // staysPaused reports whether a job is paused after an edit. A status of

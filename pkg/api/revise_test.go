@@ -104,7 +104,6 @@ func TestPauseAndResume(t *testing.T) {
 		t.Errorf("beat looks at it at %s, want %s", stored.DueAt, until)
 	}
 	// A definition without a status leaves the pause alone, and a status obeys.
-	w.pass(2 * time.Minute) // the end of the pause is past, and no beat has seen to it
 	for _, edit := range []answer{
 		w.call("PUT", "/api/v1/jobs/i", intervalJob),
 		w.call("PATCH", "/api/v1/jobs/i", `{"name":"x"}`),
@@ -133,6 +132,60 @@ func TestPauseAndResume(t *testing.T) {
 	}
 	if again := w.call("POST", "/api/v1/jobs/i/resume", "").is(200).job(); again.Version != j.Version {
 		t.Errorf("resuming an active job wrote version %d", again.Version)
+	}
+}
+
+// The end of a pause is past, and no beat has seen to it: the job is active all
+// the same, and a change of its schedule begins when it is made.
+func TestEditAfterAnUnnoticedEndOfAPause(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.call("POST", "/api/v1/jobs", intervalJob).is(201)
+	until := w.clock().Add(time.Minute)
+	w.call("POST", "/api/v1/jobs/i/pause", fmt.Sprintf(`{"until":%q}`, until)).is(200)
+	w.pass(95 * time.Second)
+	for _, same := range []answer{w.call("PATCH", "/api/v1/jobs/i", `{"name":"x"}`), w.call("POST", "/api/v1/jobs/i/resume", "")} {
+		if j := same.is(200).job(); j.Status != job.StatusActive || j.PausedUntil != nil || *j.NextRunAt != until {
+			t.Errorf("%s, next %v", j.Status, j.NextRunAt)
+		}
+	}
+	var c comparison
+	w.call("PATCH", "/api/v1/jobs/i?dry_run=true", `{"schedule":{"every":"1h"}}`).is(200).into(&c)
+	if c.Before.Next[0].At != until || c.After.Next[0].At <= w.clock() {
+		t.Errorf("by a dry run: %s, then %s", c.Before.Next[0].At, c.After.Next[0].At)
+	}
+	j := w.call("PATCH", "/api/v1/jobs/i", `{"schedule":{"every":"1h"}}`).is(200).job()
+	if j.Status != job.StatusActive || *j.NextRunAt <= w.clock() {
+		t.Errorf("rescheduled: %s, next %v", j.Status, j.NextRunAt)
+	}
+	var page struct{ Runs []job.Run }
+	w.call("GET", "/api/v1/jobs/i/runs", "").is(200).into(&page)
+	if len(page.Runs) != 1 {
+		t.Fatalf("the history is %+v", page.Runs)
+	}
+	run := page.Runs[0]
+	if run.State != job.StateCanceled || run.Reason != job.ReasonRescheduled || run.MissedCount != 4 || *run.MissedFrom != until ||
+		*run.MissedTo != until+30_000 || j.LastRun == nil || j.LastRun.ID != run.ID {
+		t.Errorf("what the edit overtook is accounted for as %+v", run)
+	}
+	w.pass(2 * time.Hour)
+	w.call("DELETE", "/api/v1/jobs/i", "").is(204)
+	w.call("GET", "/api/v1/runs?job=i", "").is(200).into(&page)
+	if len(page.Runs) != 2 || page.Runs[0].Reason != job.ReasonJobDeleted || page.Runs[0].MissedCount != 2 {
+		t.Errorf("what the deletion overtook: %+v", page.Runs)
+	}
+}
+
+// A job that is paused and rescheduled at once, or while it is paused, has nothing to make up for of its old schedule.
+func TestRescheduledInAPause(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.call("POST", "/api/v1/jobs", intervalJob).is(201)
+	w.call("POST", "/api/v1/jobs/i/pause", "").is(200)
+	w.pass(time.Hour)
+	w.call("PATCH", "/api/v1/jobs/i", `{"schedule":{"every":"20s"}}`).is(200)
+	edited := w.clock()
+	w.pass(time.Hour)
+	if j := w.call("POST", "/api/v1/jobs/i/resume", `{"resume_from":"last"}`).is(200).job(); *j.NextRunAt <= edited || *j.NextRunAt > edited+20_000 {
+		t.Errorf("next %s; the schedule holds since %s", j.NextRunAt, edited)
 	}
 }
 

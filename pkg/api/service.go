@@ -14,9 +14,10 @@ import (
 type JobStore interface {
 	// CreateJob inserts a job; job.CodeConflict when its id exists.
 	CreateJob(ctx context.Context, j *job.Job) error
-	// ChangeJob replaces a job by what change makes of it, with the job locked. Old is nil when there is none; a
-	// result of nil writes nothing. It may call change more than once.
-	ChangeJob(ctx context.Context, id string, change func(old *job.Job) (*job.Job, error)) (before, after *job.Job, err error)
+	// ChangeJob replaces a job by what change makes of it, with the job locked, as it stands at the moment that is
+	// read then and handed on. Old is nil when there is none; a result of nil writes nothing. It may call change more
+	// than once. What was due of the job, and not yet claimed, is accounted for when the change drops it.
+	ChangeJob(ctx context.Context, id string, clock func() job.Instant, change job.Change) (before, after *job.Job, err error)
 	// GetJob reads a job.
 	GetJob(ctx context.Context, id string) (*job.Job, error)
 	// ListJobs reads a page of jobs.
@@ -139,11 +140,11 @@ func (s *Service) Create(ctx context.Context, in *job.Input) (*job.Job, error) {
 // Replace puts a definition in the place of a job, or creates the job. A paused
 // job stays paused unless the input gives a status.
 func (s *Service) Replace(ctx context.Context, in *job.Input, ifVersion int64) (j *job.Job, created bool, err error) {
-	before, after, err := s.store.ChangeJob(ctx, in.ID, func(old *job.Job) (*job.Job, error) {
+	before, after, err := s.store.ChangeJob(ctx, in.ID, s.now, func(old *job.Job, now job.Instant) (*job.Job, error) {
 		if err := checkVersion(old, ifVersion); err != nil {
 			return nil, err
 		}
-		return s.revise(old, in, s.now())
+		return s.revise(old, in, now)
 	})
 	if err != nil {
 		return nil, false, err
@@ -153,12 +154,12 @@ func (s *Service) Replace(ctx context.Context, in *job.Input, ifVersion int64) (
 }
 
 // change rewrites a job that must exist. A result of nil leaves it as it was.
-func (s *Service) change(ctx context.Context, id string, change func(old *job.Job) (*job.Job, error)) (before, after *job.Job, err error) {
-	before, after, err = s.store.ChangeJob(ctx, id, func(old *job.Job) (*job.Job, error) {
+func (s *Service) change(ctx context.Context, id string, change job.Change) (before, after *job.Job, err error) {
+	before, after, err = s.store.ChangeJob(ctx, id, s.now, func(old *job.Job, now job.Instant) (*job.Job, error) {
 		if old == nil {
 			return nil, job.NotFound("job", id)
 		}
-		return change(old)
+		return change(old, now)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -81,6 +81,10 @@ type LastRun struct {
 	DurationMS *int64 `json:"duration_ms"`
 }
 
+// Change says what becomes of a job at a moment: old is nil when there is none,
+// and a result of nil leaves it as it is.
+type Change func(old *Job, now Instant) (*Job, error)
+
 // Compile parses the job's schedule. The error is an *Error that names fields.
 func (d *Definition) Compile(parser *trigger.Parser) (*trigger.Schedule, error) {
 	schedule, err := parser.Parse(d.Schedule, d.ID)
@@ -132,6 +136,18 @@ func (j *Job) Resume(schedule *trigger.Schedule, after Instant) {
 	}
 	j.Status, j.PauseReason, j.PausedUntil, j.PausedFrom = StatusActive, nil, nil, nil
 	j.Plan(schedule, after)
+}
+
+// EndPause resumes a job whose pause is over at the moment, from the end of the
+// pause on: an occurrence at the very end runs.
+func (j *Job) EndPause(schedule *trigger.Schedule, now Instant) {
+	if j.pauseOver(now) {
+		j.Resume(schedule, *j.PausedUntil-1)
+	}
+}
+
+func (j *Job) pauseOver(now Instant) bool {
+	return j.Status == StatusPaused && j.PausedUntil != nil && *j.PausedUntil <= now
 }
 
 // Due is a job that beat must look at, with what the decision needs beside it.

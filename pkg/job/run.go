@@ -60,6 +60,9 @@ const (
 	ReasonByHand     Reason = "by_hand"     // canceled: somebody asked for it
 	ReasonCanceled   Reason = "canceled"    // canceled: the call was cut off in the middle
 
+	ReasonPaused      Reason = "paused"      // canceled: its job was paused after it fell due and before it was claimed
+	ReasonRescheduled Reason = "rescheduled" // canceled: its job got another schedule in that time
+
 	ReasonDNS              Reason = "dns"                // failed: the host has no address
 	ReasonConnectRefused   Reason = "connect_refused"    // failed: nothing listens there
 	ReasonConnectTimeout   Reason = "connect_timeout"    // failed: no connection within connect_timeout
@@ -104,8 +107,8 @@ type Run struct {
 	DurationMS *int64 `json:"duration_ms"`
 	// LagMS is from ScheduledAt to StartedAt, in milliseconds; nil before the start.
 	LagMS *int64 `json:"lag_ms"`
-	// MissedCount is how many occurrences this row accounts for, when it is missed or skipped
-	// for several; MissedFrom and MissedTo are the first and the last of them. Zero for any other run.
+	// MissedCount is how many occurrences this row accounts for, when it is missed, or canceled
+	// before it was claimed; MissedFrom and MissedTo are the first and the last of them. Zero for any other run.
 	MissedCount int       `json:"missed_count"`
 	MissedFrom  *Instant  `json:"missed_from"`
 	MissedTo    *Instant  `json:"missed_to"`

@@ -53,7 +53,7 @@ func (s *Store) countFailures(ctx context.Context, tx *sqlx.Tx, finished []*job.
 			continue
 		}
 		if err := st.count(run); err != nil {
-			return err
+			s.logger.ErrorContext(ctx, "a stored job cannot be read", "job_id", st.ID, "error", err)
 		}
 	}
 	return s.writeStreaks(ctx, tx, streaks)
@@ -120,7 +120,8 @@ func (s *Store) oldRequests(
 	return requests, err
 }
 
-// count takes one ended run into the streak.
+// count takes one ended run into the streak. After an error the run is counted,
+// and does not pause its job.
 func (st *streak) count(run *job.Run) error {
 	if run.State == job.StateSucceeded {
 		st.Failures = 0
@@ -132,7 +133,7 @@ func (st *streak) count(run *job.Run) error {
 	}
 	var policy job.Policy
 	if err := json.Unmarshal([]byte(st.Policy), &policy); err != nil {
-		return &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored job %q cannot be read", st.ID), Err: err}
+		return err
 	}
 	code, _ := run.Reason.StatusCode()
 	switch {
@@ -148,23 +149,57 @@ func (st *streak) count(run *job.Run) error {
 }
 
 func (s *Store) writeStreaks(ctx context.Context, tx *sqlx.Tx, streaks map[string]*streak) error {
-	var counts, pauses rowset
+	var counts rowset
+	var paused []*streak
 	for _, id := range sortedKeys(streaks) {
 		st := streaks[id]
 		counts.add(id, st.Failures)
 		if st.pauseReason != "" {
-			pauses.add(id, st.pauseReason, st.pausedAt)
+			paused = append(paused, st)
 		}
 	}
 	_, err := execute(ctx, tx, "UPDATE jobs SET failures = v.failures FROM "+s.d.rows("id TEXT", "failures BIGINT")+
 		" AS v WHERE jobs.id = v.id", args{"rows": counts.text()})
-	if err != nil || pauses.n == 0 {
+	if err != nil || len(paused) == 0 {
 		return err
 	}
+	return s.pauseFailing(ctx, tx, paused)
+}
+
+// pauseFailing pauses jobs whose runs failed, as of the end of the run that was too much.
+func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak) error {
+	ids := make([]string, len(failing))
+	for i, st := range failing {
+		ids[i] = st.ID
+	}
+	var rows []jobRow
+	err := selectAll(ctx, tx, &rows, "SELECT "+jobColumns+jobTables+"WHERE "+s.d.in("j.id", ":ids")+" ORDER BY j.id", args{"ids": s.d.list(ids)})
+	if err != nil {
+		return err
+	}
+	changes := make([]turnover, len(rows))
+	for i, st := range failing { // both in the order of their ids
+		before := rows[i].present(&s.parser, st.pausedAt)
+		after := *before
+		after.Pause(nil, st.pauseReason)
+		changes[i] = turnover{before, &after, st.pausedAt}
+	}
+	dropped, err := s.overtake(ctx, tx, changes)
+	if err != nil {
+		return err
+	}
+	var pauses rowset
+	for i, st := range failing {
+		pauses.add(st.ID, st.pauseReason, st.pausedAt, changes[i].after.PausedFrom)
+	}
 	_, err = execute(ctx, tx, `UPDATE jobs SET status = 'paused', pause_reason = v.reason, paused_until = NULL,
-			paused_from = next_run_at,
+			paused_from = v.paused_from,
 			next_run_at = NULL, due_at = NULL,
 			updated_at = CASE WHEN jobs.updated_at < v.paused_at THEN v.paused_at ELSE jobs.updated_at END
-		FROM `+s.d.rows("id TEXT", "reason TEXT", "paused_at BIGINT")+" AS v WHERE jobs.id = v.id", args{"rows": pauses.text()})
-	return err
+		FROM `+s.d.rows("id TEXT", "reason TEXT", "paused_at BIGINT", "paused_from BIGINT")+" AS v WHERE jobs.id = v.id",
+		args{"rows": pauses.text()})
+	if err != nil {
+		return err
+	}
+	return s.writeLastRuns(ctx, tx, dropped)
 }

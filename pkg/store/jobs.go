@@ -24,45 +24,65 @@ func (s *Store) CreateJob(ctx context.Context, j *job.Job) error {
 }
 
 // ChangeJob reads a job, lets change decide, and writes what it returns, in one
-// transaction with the job locked. Old is nil when there is no such job; then a
+// transaction with the job locked. The clock is read then, and the job is given as
+// it stands at that moment: with its pause ended, if that was to end. Old is nil when there is no such job; then a
 // returned job is inserted. Nothing is written when change returns nil and nil.
-// Otherwise the version is one more than the old, whatever change set. Change may be
+// Otherwise the version is one more than the old, whatever change set; and what was
+// due, not yet claimed, and is dropped by the change, is accounted for as canceled. Change may be
 // called again when the database undid the transaction. The error of change is returned as it is.
 // Before is the job as it was, after as it is; both are nil for nothing.
 func (s *Store) ChangeJob(
-	ctx context.Context, id string, change func(old *job.Job) (*job.Job, error),
+	ctx context.Context, id string, clock func() job.Instant, change job.Change,
 ) (before, after *job.Job, err error) {
 	err = s.write(ctx, "change job", func(tx *sqlx.Tx) error {
-		before, after = nil, nil
-		old, err := s.lockJob(ctx, tx, id)
+		row, err := s.lockJob(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		var given *job.Job
-		if old != nil {
-			if before, err = old.job(); err != nil {
-				return err
-			}
-			if given, err = old.job(); err != nil { // a copy: change may write to what it is given
-				return err
-			}
-		}
-		if after, err = change(given); err != nil {
-			return callerError{err}
-		}
-		if after == nil {
-			return nil
-		}
-		after.ID = id
-		if old == nil {
-			return s.insertJob(ctx, tx, after)
-		}
-		return s.updateJob(ctx, tx, old, after)
+		before, after, err = s.changeLocked(ctx, tx, id, row, clock(), change)
+		return err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	return before, after, nil
+}
+
+// changeLocked does that with a job that is locked; its row is nil when there is none.
+func (s *Store) changeLocked(
+	ctx context.Context, tx *sqlx.Tx, id string, row *jobRow, now job.Instant, change job.Change,
+) (before, after *job.Job, err error) {
+	var given *job.Job
+	if row != nil {
+		if given, err = row.job(); err != nil { // a copy: change may write to what it is given
+			return nil, nil, err
+		}
+		given, before = given.AsOf(&s.parser, now), row.present(&s.parser, now)
+	}
+	if after, err = change(given, now); err != nil {
+		return nil, nil, callerError{err}
+	}
+	if after == nil {
+		return before, nil, nil
+	}
+	after.ID = id
+	if row == nil {
+		return nil, after, s.insertJob(ctx, tx, after)
+	}
+	dropped, err := s.overtake(ctx, tx, []turnover{{before, after, now}})
+	if err != nil {
+		return nil, nil, err
+	}
+	if n := len(dropped); n > 0 {
+		row.RanVersion = row.Version
+		if last := dropped[n-1]; before.LastRun == nil || before.LastRun.ScheduledAt <= last.ScheduledAt {
+			after.LastRun = last.LastRun()
+		}
+	}
+	if err := s.updateJob(ctx, tx, row, after); err != nil {
+		return nil, nil, err
+	}
+	return before, after, s.writeLastRuns(ctx, tx, dropped)
 }
 
 // lockJob reads a job and keeps others from changing it; nil when there is none.
@@ -173,8 +193,8 @@ func (s *Store) blankDefinition(ctx context.Context, tx *sqlx.Tx, old *jobRow) e
 	return err
 }
 
-// DeleteJob deletes a job, and marks its open runs to be canceled; it returns
-// these, with ID, JobID, Queue and State only. With an ifVersion other than 0 the
+// DeleteJob deletes a job, accounts for what was due of it and not yet claimed,
+// and marks its open runs to be canceled; it returns these, with ID, JobID, Queue and State only. With an ifVersion other than 0 the
 // job must stand at it. Now is the moment of the deletion. The error is
 // CodeNotFound or CodePreconditionFailed.
 func (s *Store) DeleteJob(ctx context.Context, id string, ifVersion int64, now job.Instant) (open []job.Run, err error) {
@@ -190,16 +210,27 @@ func (s *Store) DeleteJob(ctx context.Context, id string, ifVersion int64, now j
 			return callerError{job.Errorf(job.CodePreconditionFailed,
 				"the job %q is at version %d, not %d", id, old.Version, ifVersion)}
 		}
-		if _, err := execute(ctx, tx, "DELETE FROM jobs WHERE id = :id", args{"id": id}); err != nil {
-			return err
-		}
-		if err := s.blankDefinition(ctx, tx, old); err != nil {
-			return err
-		}
-		open, err = s.markCanceled(ctx, tx, id, job.ReasonJobDeleted, now)
+		open, err = s.deleteLocked(ctx, tx, old, now)
 		return err
 	})
 	return open, err
+}
+
+// deleteLocked does that with a job that is locked.
+func (s *Store) deleteLocked(ctx context.Context, tx *sqlx.Tx, old *jobRow, now job.Instant) ([]job.Run, error) {
+	dropped, err := s.overtake(ctx, tx, []turnover{{before: old.present(&s.parser, now), at: now}})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := execute(ctx, tx, "DELETE FROM jobs WHERE id = :id", args{"id": old.ID}); err != nil {
+		return nil, err
+	}
+	if len(dropped) == 0 { // otherwise these runs follow it
+		if err := s.blankDefinition(ctx, tx, old); err != nil {
+			return nil, err
+		}
+	}
+	return s.markCanceled(ctx, tx, old.ID, job.ReasonJobDeleted, now)
 }
 
 // GetJob reads a job. The error is CodeNotFound when there is none.

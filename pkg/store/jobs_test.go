@@ -63,7 +63,7 @@ func testVersions(t *testing.T, b *bundle) {
 func testChange(t *testing.T, b *bundle) {
 	ctx := t.Context()
 	own := errors.New("my own")
-	before, after, err := b.ChangeJob(ctx, "a", func(old *job.Job) (*job.Job, error) {
+	before, after, err := b.ChangeJob(ctx, "a", at(t0), func(old *job.Job, _ job.Instant) (*job.Job, error) {
 		if old != nil {
 			t.Error("a job is there before it was made")
 		}
@@ -72,15 +72,15 @@ func testChange(t *testing.T, b *bundle) {
 	if err != own || before != nil || after != nil {
 		t.Fatalf("got %v %v %v", before, after, err)
 	}
-	before, after, err = b.ChangeJob(ctx, "a", func(*job.Job) (*job.Job, error) { return newJob("a"), nil })
+	before, after, err = b.ChangeJob(ctx, "a", at(t0), func(_ *job.Job, _ job.Instant) (*job.Job, error) { return newJob("a"), nil })
 	if err != nil || before != nil || after.Version != 1 {
 		t.Fatalf("got %v %v %v", before, after, err)
 	}
-	before, after, err = b.ChangeJob(ctx, "a", func(old *job.Job) (*job.Job, error) { return nil, nil })
+	before, after, err = b.ChangeJob(ctx, "a", at(t0), func(old *job.Job, _ job.Instant) (*job.Job, error) { return nil, nil })
 	if err != nil || after != nil || before == nil || b.get("a").Version != 1 {
 		t.Fatalf("nothing was to be written: %v %v %v", before, after, err)
 	}
-	before, after, err = b.ChangeJob(ctx, "a", func(old *job.Job) (*job.Job, error) {
+	before, after, err = b.ChangeJob(ctx, "a", at(t0), func(old *job.Job, _ job.Instant) (*job.Job, error) {
 		old.Name, old.Version, old.Tags, old.Request.URL = "new", 77, []string{"x"}, "https://other.example/"
 		old.Pause(nil, "why")
 		return old, nil
@@ -131,7 +131,7 @@ func testChangeConcurrently(t *testing.T, b *bundle) {
 
 // countChange adds one to a number in the job, or makes the job.
 func countChange(s *Store, id string) error {
-	_, _, err := s.ChangeJob(context.Background(), id, func(old *job.Job) (*job.Job, error) {
+	_, _, err := s.ChangeJob(context.Background(), id, at(t0), func(old *job.Job, _ job.Instant) (*job.Job, error) {
 		if old == nil {
 			old = newJob(id)
 			old.Policy.AutoPauseAfter = 0

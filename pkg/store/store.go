@@ -8,6 +8,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
 )
 
 // Options are the settings of a Store. The zero value is good.
@@ -32,6 +33,8 @@ type Store struct {
 	turns    chan struct{}
 	turnWait time.Duration
 	logger   *slog.Logger
+	// parser reads the schedules of jobs that change with something due.
+	parser trigger.Parser
 }
 
 // Open connects to a database and brings its schema up to date, however many

@@ -29,6 +29,10 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"change":                                 testChange,
 		"change by many at once":                 testChangeConcurrently,
 		"delete marks open runs":                 testDelete,
+		"a change accounts for what it drops":    testOvertaken,
+		"a pause whose end nobody noticed":       testPauseUnnoticed,
+		"failures account for what they drop":    testFailuresOvertake,
+		"failures of a job that cannot be read":  testFailuresUnreadable,
 		"lists: filters":                         testFilters,
 		"lists: order and pages":                 testOrderAndPages,
 		"lists: pages under change":              testPagesUnderChange,
@@ -186,10 +190,13 @@ func (b *bundle) run(id string) *job.Run {
 	return r
 }
 
+// at is a clock that stands.
+func at(moment job.Instant) func() job.Instant { return func() job.Instant { return moment } }
+
 // change edits a job that must be there.
 func (b *bundle) change(id string, edit func(*job.Job)) *job.Job {
 	b.t.Helper()
-	_, after, err := b.ChangeJob(b.t.Context(), id, func(old *job.Job) (*job.Job, error) {
+	_, after, err := b.ChangeJob(b.t.Context(), id, at(t0), func(old *job.Job, _ job.Instant) (*job.Job, error) {
 		if old == nil {
 			return nil, fmt.Errorf("there is no job %q", id)
 		}

@@ -144,7 +144,6 @@ func (a *actor) pause(ctx context.Context, s *subject, until *time.Time) {
 		s.busyTill = until.UnixMilli() + 500
 		// An occurrence at the very end of the pause runs.
 		s.begin(window{until.UnixMilli(), until.UnixMilli() - 1})
-		s.epochs[len(s.epochs)-1].afterPause = true
 	}
 }
 
@@ -166,24 +165,7 @@ func (a *actor) reschedule(ctx context.Context, s *subject) {
 	s.readAnchor(got.body)
 	since := window{got.from, got.till}
 	s.end(since)
-	var job struct{ Status string }
-	_ = json.Unmarshal(got.body, &job)
-	if before := &s.epochs[len(s.epochs)-1]; before.afterPause && (job.Status == "paused" || got.unsure) {
-		since = overtaken(before, since, job.Status == "paused" && !got.unsure)
-	}
 	s.begin(since)
-}
-
-// overtaken is an edit of a schedule whose pause was over, which no beat had
-// noticed yet: the new schedule holds from the end of the pause on, and the one before never did.
-func overtaken(before *epoch, edited window, surely bool) window {
-	end := before.begun.from
-	before.ended.from = end
-	if !surely {
-		return window{end, edited.till}
-	}
-	before.ended.till = end - 1
-	return window{end, end - 1}
 }
 
 // readdress changes the request and leaves the schedule as it is.

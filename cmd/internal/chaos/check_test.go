@@ -95,42 +95,14 @@ func (c *checker) covers(s *subject, r *account) []int64 {
 	return []int64{at}
 }
 
-// edge is how long before a change an occurrence may have gone unclaimed on a busy machine.
-const edge = 3000
-
-// demanded checks that every occurrence of an epoch has an account. What the
-// service had not claimed yet when the job was changed is dropped; that is told apart
-// when something was broken from then on until the change.
+// demanded checks that every occurrence of an epoch has an account, also where
+// the job was changed before anybody claimed it.
 func (c *checker) demanded(s *subject, e *epoch, covered map[int64]string) {
-	all := e.demanded()
-	last := len(all) - 1
-	for last >= 0 && covered[all[last]] == "" {
-		last--
-	}
-	for i, t := range all {
-		switch {
-		case covered[t] != "":
-		case i > last && e.ended.till < forever && (e.ended.from-t < edge || c.behind(t, e.ended.from)):
-			c.found.dropped++
-		default:
+	for _, t := range e.demanded() {
+		if covered[t] == "" {
 			c.wrong("%s: the occurrence of %s has no account: %s", s.id, clock(t), s.life())
 		}
 	}
-}
-
-// takeover is how long a result may lie with a recorder that was killed before
-// another takes it over; what would be skipped or wait for that run is not decided before.
-const takeover = 16_000
-
-// behind reports whether something kept beats from claiming in that time.
-func (c *checker) behind(from, till int64) bool {
-	return slices.ContainsFunc(c.faults, func(f fault) bool {
-		lasts := int64(2000)
-		if f.kind == "kill -9 beat" {
-			lasts = takeover
-		}
-		return f.hits("beat", "redis", "sqlite", "postgres") && f.from <= till && f.till+lasts >= from
-	})
 }
 
 // byHand checks the runs that were asked for.
@@ -176,6 +148,9 @@ func (c *checker) run(s *subject, r *account) {
 	case "canceled":
 		if r.Reason == "job_deleted" && len(s.deletes) == 0 {
 			c.wrong("%s: run %s is canceled with its job, which was not deleted", s.id, r.ID)
+		}
+		if r.MissedCount > 0 && len(calls) > 0 {
+			c.wrong("%s: run %s was %s before it was claimed, and was called", s.id, r.ID, r.Reason)
 		}
 	}
 	for _, a := range r.Attempts {

@@ -46,6 +46,13 @@ func (c *checker) missed(run, count int, from, to int64) {
 		ScheduledAt: first, MissedCount: count, MissedFrom: &first, MissedTo: &last})
 }
 
+// overtaken does the same with a run that a pause overtook.
+func (c *checker) overtaken(run, count int, from, to int64) {
+	c.missed(run, count, from, to)
+	r := &c.runs["a"][len(c.runs["a"])-1]
+	r.State, r.Reason = "canceled", "paused"
+}
+
 // skip turns a run into one that was skipped for overlap.
 func (c *checker) skip(run int, at int64) {
 	r, when := c.runs["a"][run], time.UnixMilli(at)
@@ -71,11 +78,11 @@ func TestTheCheckerFindsWhatIsWrong(t *testing.T) {
 		{"lost", func(c *checker) { c.drop(1) }, "has no account"},
 		{"lost before the pause", func(c *checker) { c.drop(3); c.drop(2); c.drop(1); c.drop(0) }, "00:00:02.000 has no account"},
 		{"not claimed before the pause", func(c *checker) {
-			for run := 3; run >= 0; run-- {
-				c.drop(run)
-			}
-			c.faults = []fault{{"kill -9 beat", "beat-1", 1900, 5500}}
-		}, ""},
+			c.drop(3)
+			c.faults = []fault{{"kill -9 beat", "beat-1", 4900, 5500}}
+		}, "has no account"},
+		{"overtaken by the pause", func(c *checker) { c.drop(3); c.overtaken(2, 2, 4000, 5000) }, ""},
+		{"overtaken and called", func(c *checker) { c.runs["a"][3].State, c.runs["a"][3].MissedCount = "canceled", 1 }, "and was called"},
 		{"lost in an outage that is over", func(c *checker) {
 			c.drop(1)
 			c.faults = []fault{{"kill -9 beat", "beat-1", 2900, 3500}}

@@ -60,8 +60,6 @@ type epoch struct {
 	begun window
 	// ended: a moment before from must be accounted for, one at or before till may be.
 	ended window
-	// afterPause says that it began with the end that a pause was given.
-	afterPause bool
 }
 
 const forever = 1 << 60

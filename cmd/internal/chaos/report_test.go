@@ -15,7 +15,7 @@ import (
 // figures are what one storm counted.
 type figures struct {
 	faults, actions, states, reasons, repeats, unaccounted map[string]int
-	occurrences, dropped, calls, cut, violations           int
+	occurrences, calls, cut, violations                    int
 	// recovery is, by fault, how long after its end the next run succeeded and was recorded.
 	recovery map[string][]time.Duration
 	// waits is, by fault, how long after the first call the repeat was made.
@@ -136,7 +136,6 @@ func (f *figures) table() string {
 	line := func(what string, n int) { fmt.Fprintf(&b, "| %s | %d |\n", what, n) }
 	line("changes by the API meanwhile ("+list(f.actions)+")", sum(f.actions))
 	line("occurrences accounted for", f.occurrences)
-	line("occurrences not claimed when their job was changed, and dropped with the change", f.dropped)
 	for _, state := range slices.Sorted(maps.Keys(f.states)) {
 		line("runs "+state, f.states[state])
 	}
@@ -194,7 +193,6 @@ func (t *totals) add(f *figures) {
 		}
 	}
 	t.occurrences += f.occurrences
-	t.dropped += f.dropped
 	t.calls += f.calls
 	t.cut += f.cut
 	t.violations += f.violations
