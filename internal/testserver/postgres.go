@@ -22,9 +22,10 @@ type Postgres struct {
 	Port int
 }
 
-// StartPostgres makes a cluster and starts its server. PostgreSQL refuses to
-// run as root: then it runs as the user postgres.
-func StartPostgres(t testing.TB) *Postgres {
+// StartPostgres makes a cluster and starts its server, with options of its command
+// line beside those that all have. PostgreSQL refuses to run as root: then it runs
+// as the user postgres.
+func StartPostgres(t testing.TB, options ...string) *Postgres {
 	t.Helper()
 	const installed = "/usr/lib/postgresql/*/bin/"
 	initdb, server := find(t, "initdb", installed+"initdb"), find(t, "postgres", installed+"postgres")
@@ -40,8 +41,8 @@ func StartPostgres(t testing.TB) *Postgres {
 	}
 	p := &Postgres{Port: FreePort(t)}
 	p.process = newProcess(t, func() *exec.Cmd {
-		cmd := exec.Command(server, "-D", data, "-p", strconv.Itoa(p.Port), "-c", "listen_addresses=127.0.0.1",
-			"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200")
+		cmd := exec.Command(server, append([]string{"-D", data, "-p", strconv.Itoa(p.Port), "-c", "listen_addresses=127.0.0.1",
+			"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200"}, options...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 		return cmd
 	}, p.answers)

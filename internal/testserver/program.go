@@ -17,17 +17,25 @@ type Programs struct{ folder string }
 // BuildPrograms builds the programs of the named packages into a new folder,
 // which Remove removes.
 func BuildPrograms(packages ...string) (*Programs, error) {
+	return BuildProgramsOf(".", packages...)
+}
+
+// BuildProgramsOf builds programs of the module that a folder belongs to, with the versions that it asks for.
+func BuildProgramsOf(module string, packages ...string) (*Programs, error) {
 	folder, err := os.MkdirTemp("", "schedule-programs-")
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"build", "-o", folder + string(filepath.Separator)}, packages...)
+	args := append([]string{"build", "-C", module, "-o", folder + string(filepath.Separator)}, packages...)
 	if output, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		_ = os.RemoveAll(folder)
 		return nil, fmt.Errorf("%w\n%s", err, output)
 	}
 	return &Programs{folder: folder}, nil
 }
+
+// Path is where a built program lies.
+func (p *Programs) Path(program string) string { return filepath.Join(p.folder, program) }
 
 // Remove removes what was built.
 func (p *Programs) Remove() { _ = os.RemoveAll(p.folder) }
@@ -44,7 +52,7 @@ type Program struct {
 func (p *Programs) Start(t testing.TB, program string, args ...string) *Program {
 	t.Helper()
 	started := &Program{Log: &Log{}}
-	cmd := exec.Command(filepath.Join(p.folder, program), args...)
+	cmd := exec.Command(p.Path(program), args...)
 	cmd.Stdout, cmd.Stderr = started.Log, started.Log
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
 	var err error

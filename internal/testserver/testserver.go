@@ -139,6 +139,9 @@ func (p *process) end(signal syscall.Signal) {
 	}
 }
 
+// PID is the process id of the running server.
+func (p *process) PID() int { return p.child.Cmd.Process.Pid }
+
 // Signal sends the server a signal, SIGSTOP and SIGCONT for example.
 func (p *process) Signal(signal syscall.Signal) { _ = p.child.Cmd.Process.Signal(signal) }
 
