@@ -26,6 +26,7 @@ func (s *Server) table() []route {
 	return []route{
 		{fiber.MethodGet, v1 + "/jobs", "listJobs", access.Read, s.listJobs},
 		{fiber.MethodPost, v1 + "/jobs", "createJob", access.Write, s.createJob},
+		{fiber.MethodPost, v1 + "/jobs/parse", "parseJobs", access.Read, s.parseJobs},
 		{fiber.MethodGet, v1 + "/jobs/:id", "getJob", access.Read, s.getJob},
 		{fiber.MethodPut, v1 + "/jobs/:id", "replaceJob", access.Write, s.replaceJob},
 		{fiber.MethodPatch, v1 + "/jobs/:id", "patchJob", access.Write, s.patchJob},

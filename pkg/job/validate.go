@@ -155,6 +155,12 @@ func CheckURL(text string) string {
 var reserved = []string{"idempotency-key", "webhook-id", "webhook-timestamp", "webhook-signature",
 	"connection", "content-length", "transfer-encoding", "upgrade", "trailer", "te", "keep-alive"}
 
+// ReservedHeader reports whether the service sets this header itself, so that a request may not.
+func ReservedHeader(name string) bool {
+	lower := strings.ToLower(name)
+	return slices.Contains(reserved, lower) || strings.HasPrefix(lower, "x-schedule-")
+}
+
 func (v *validator) headers(headers map[string]string) {
 	v.check(len(headers) <= MaxHeaders, "request.headers", "there are at most %d headers", MaxHeaders)
 	size := 0
@@ -163,9 +169,7 @@ func (v *validator) headers(headers map[string]string) {
 		size += len(name) + len(value)
 		v.check(httpguts.ValidHeaderFieldName(name), field, "%q is no header name", name)
 		v.check(httpguts.ValidHeaderFieldValue(value) && utf8.ValidString(value), field, "a header value holds no control characters")
-		lower := strings.ToLower(name)
-		v.check(!slices.Contains(reserved, lower) && !strings.HasPrefix(lower, "x-schedule-"), field,
-			"this header is set by the service itself")
+		v.check(!ReservedHeader(name), field, "this header is set by the service itself")
 	}
 	v.check(size <= MaxHeaderBytes, "request.headers", "the headers are at most %d bytes", MaxHeaderBytes)
 }

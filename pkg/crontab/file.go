@@ -1,0 +1,264 @@
+package crontab
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// MaxLines is how many lines a crontab may have.
+const MaxLines = 20_000
+
+// Options say how a crontab is read.
+type Options struct {
+	// TimeZone is that of the machine the crontab comes from. Empty: UTC. CRON_TZ in the file goes before it.
+	TimeZone string
+	// Parser reads schedules. Required.
+	Parser *trigger.Parser
+	// Now is when the jobs are made.
+	Now job.Instant
+}
+
+// File is what a crontab holds.
+type File struct {
+	Jobs    []Entry
+	Skipped []Skipped
+}
+
+// Entry is a line that became a job.
+type Entry struct {
+	// Line counts from 1.
+	Line int
+	// Definition is normalized and valid. Its id follows from its request, so that the same line gives the same id again.
+	Definition job.Definition
+	// Warnings say what of the line is not carried over. May be nil.
+	Warnings []string
+}
+
+// Skipped is a line that did not become a job.
+type Skipped struct {
+	Line int `json:"line"`
+	// Text is the line, cut where it is long.
+	Text string `json:"text"`
+	// Reason says why, for people.
+	Reason string `json:"reason"`
+}
+
+// Policy is that of a command in a crontab: cron makes a call once, and sets it no limit.
+func Policy() job.Policy {
+	p := job.DefaultPolicy()
+	p.Retry.MaxAttempts = 1
+	p.AttemptTimeout = job.Duration(30 * time.Minute)
+	return p
+}
+
+// Parse reads a crontab, with or without a column of users. Lines that call curl
+// or wget become jobs, settings count for the lines below them, all other lines
+// that are not empty and no comment are skipped with a reason. The error is an *job.Error: CodeInvalid for
+// a text that is too long to be a crontab.
+func Parse(text string, o Options) (*File, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) > MaxLines {
+		return nil, job.Errorf(job.CodeInvalid, "a crontab has at most %d lines", MaxLines)
+	}
+	r := reader{options: o, variables: map[string]string{}, zone: o.TimeZone, seen: map[string]int{}, file: &File{}}
+	for i, line := range lines {
+		r.read(i+1, strings.TrimSpace(strings.TrimSuffix(line, "\r")))
+	}
+	return r.file, nil
+}
+
+// reader goes down the lines of a crontab.
+type reader struct {
+	options Options
+	// variables and zone are the settings so far.
+	variables map[string]string
+	zone      string
+	// comment is the text right above the line.
+	comment string
+	// seen counts the lines of each id.
+	seen map[string]int
+	file *File
+}
+
+// setting is NAME=value, with blanks and quotes as cron allows them.
+var setting = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$`)
+
+func (r *reader) read(n int, line string) {
+	comment := r.comment
+	r.comment = ""
+	switch {
+	case line == "":
+		return
+	case line[0] == '#':
+		r.comment = strings.TrimSpace(strings.TrimLeft(strings.ReplaceAll(line, "\x00", ""), "# "))
+		return
+	}
+	if m := setting.FindStringSubmatch(line); m != nil {
+		r.set(m[1], unquote(m[2]))
+		return
+	}
+	entry, err := r.entry(line)
+	if err != nil {
+		r.file.Skipped = append(r.file.Skipped, Skipped{Line: n, Text: cut(line, 200), Reason: err.Error()})
+		return
+	}
+	entry.Line = n
+	entry.Definition.Description = cut(comment, job.MaxTextRunes-1)
+	r.file.Jobs = append(r.file.Jobs, *entry)
+}
+
+func (r *reader) set(name, value string) {
+	if name == "CRON_TZ" {
+		r.zone = value
+		return
+	}
+	r.variables[name] = value
+}
+
+func unquote(text string) string {
+	text = strings.TrimSpace(text)
+	if n := len(text); n >= 2 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		return text[1 : n-1]
+	}
+	return text
+}
+
+// entry turns a line into a job.
+func (r *reader) entry(line string) (*Entry, error) {
+	expression, text, err := r.schedule(line)
+	if err != nil {
+		return nil, err
+	}
+	text, stdin := percent(withoutUser(text))
+	cmd, err := split(text, r.variables)
+	if err != nil {
+		return nil, err
+	}
+	if stdin != nil {
+		cmd.stdin = stdin
+	}
+	d, warnings, err := convert(cmd, Policy())
+	if err != nil {
+		return nil, err
+	}
+	d.Schedule = trigger.Spec{Type: trigger.TypeCron, Expression: expression, TimeZone: r.zone}
+	if d.ID, err = r.id(d); err != nil {
+		return nil, err
+	}
+	d.Normalize(r.options.Now)
+	if faults := d.Validate(r.options.Parser); len(faults) > 0 {
+		return nil, fmt.Errorf("%s: %s", faults[0].Field, faults[0].Message)
+	}
+	return &Entry{Definition: *d, Warnings: warnings}, nil
+}
+
+// schedule splits a line into when and what.
+func (r *reader) schedule(line string) (expression, rest string, err error) {
+	count := 5
+	if line[0] == '@' {
+		count = 1
+	}
+	rest = line
+	var words []string
+	for range count {
+		word, tail := cutWord(rest)
+		words, rest = append(words, word), tail
+	}
+	expression = strings.Join(words, " ")
+	switch {
+	case strings.HasPrefix(line, "@reboot"):
+		return "", "", errors.New("it runs when a machine starts, which is no moment of a schedule")
+	case rest == "":
+		return "", "", errors.New("it is no line of a crontab: five fields, or a word such as @daily, and a command")
+	}
+	if _, err := r.options.Parser.Parse(trigger.Spec{Type: trigger.TypeCron, Expression: expression, TimeZone: r.zone}, ""); err != nil {
+		return "", "", fmt.Errorf("its schedule is invalid: %s", cut(err.Error(), 300))
+	}
+	return expression, rest, nil
+}
+
+func cutWord(text string) (word, rest string) {
+	text = strings.TrimLeft(text, " \t")
+	if end := strings.IndexAny(text, " \t"); end >= 0 {
+		return text[:end], strings.TrimLeft(text[end:], " \t")
+	}
+	return text, ""
+}
+
+// login is what the name of a user looks like.
+var login = regexp.MustCompile(`^[a-z_][a-z0-9_-]*\$?$`)
+
+// withoutUser takes off the column of users that /etc/crontab has.
+func withoutUser(text string) string {
+	first, rest := cutWord(text)
+	second, _ := cutWord(rest)
+	if !isCommand(first) && login.MatchString(first) && isCommand(second) {
+		return rest
+	}
+	return text
+}
+
+// percent applies cron's rule: the first % that no backslash precedes ends the
+// command, what follows is its input, in which further ones are line breaks.
+func percent(text string) (command string, stdin *string) {
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch {
+		case text[i] == '\\' && i+1 < len(text) && text[i+1] == '%':
+			b.WriteByte('%')
+			i++
+		case text[i] == '%' && stdin == nil:
+			command, stdin = b.String(), new(string)
+			b.Reset()
+		case text[i] == '%':
+			b.WriteByte('\n')
+		default:
+			b.WriteByte(text[i])
+		}
+	}
+	if stdin == nil {
+		return b.String(), nil
+	}
+	*stdin = b.String() + "\n"
+	return command, stdin
+}
+
+// notInID is what an id made of a host and a path leaves out.
+var notInID = regexp.MustCompile(`[^a-z0-9]+`)
+
+// id is made of the request: a line whose schedule changes is the same job. The
+// second line of the same request has a number behind it.
+func (r *reader) id(d *job.Definition) (string, error) {
+	text, err := json.Marshal(d.Request)
+	if err != nil {
+		return "", errors.New("the call cannot be written down")
+	}
+	sum := sha256.Sum256(text)
+	slug := strings.Trim(notInID.ReplaceAllString(strings.ToLower(d.Name), "-"), "-")
+	id := strings.TrimPrefix(cutBytes(slug, 48)+"-"+hex.EncodeToString(sum[:4]), "-")
+	r.seen[id]++
+	if n := r.seen[id]; n > 1 {
+		id = fmt.Sprintf("%s-%d", id, n)
+	}
+	return id, nil
+}
+
+func cutBytes(ascii string, most int) string { return ascii[:min(len(ascii), most)] }
+
+// cut shortens a text to so many characters.
+func cut(text string, most int) string {
+	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return string(runes)
+}

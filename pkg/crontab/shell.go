@@ -1,0 +1,202 @@
+package crontab
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// The limits of a command.
+const (
+	maxCommand = 64 << 10 // as it is written
+	maxWords   = 1 << 20  // with its variables in place
+)
+
+// command is one simple command, taken apart.
+type command struct {
+	words []string
+	// stdin is what a here-document, or the % of a crontab, gives it to read; nil: nothing.
+	stdin *string
+	// warnings say what is not carried over.
+	warnings []string
+}
+
+// split takes a command apart as a shell would, with the variables of a crontab.
+// What only a shell can do, such as running another command, is an error.
+func split(text string, variables map[string]string) (*command, error) {
+	if len(text) > maxCommand {
+		return nil, fmt.Errorf("the command is longer than %d bytes", maxCommand)
+	}
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+	if err != nil {
+		return nil, fmt.Errorf("the command cannot be read: %s", syntaxFault(err))
+	}
+	call, stmt, err := simple(file)
+	if err != nil {
+		return nil, err
+	}
+	s := shell{variables: variables, room: maxWords - len(text)}
+	c := &command{}
+	if len(call.Assigns) > 0 {
+		c.warnings = append(c.warnings, "variables set in front of the command are not carried over")
+	}
+	for _, word := range call.Args {
+		text, err := s.literal(word)
+		if err != nil {
+			return nil, err
+		}
+		c.words = append(c.words, text)
+	}
+	for _, r := range stmt.Redirs {
+		if err := c.redirect(&s, r); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func syntaxFault(err error) string {
+	var fault syntax.ParseError
+	if errors.As(err, &fault) {
+		return fault.Text
+	}
+	return err.Error()
+}
+
+// simple finds the one command of a script that has no other.
+func simple(file *syntax.File) (*syntax.CallExpr, *syntax.Stmt, error) {
+	if len(file.Stmts) == 0 {
+		return nil, nil, errors.New("there is no command")
+	}
+	stmt := file.Stmts[0]
+	switch {
+	case stmt.Background && len(file.Stmts) > 1:
+		return nil, nil, errors.New("an & outside quotes ends the command: put the URL into quotes")
+	case len(file.Stmts) > 1:
+		return nil, nil, errors.New("there is more than one command")
+	case stmt.Negated || stmt.Coprocess || stmt.Disown:
+		return nil, nil, errors.New("the command is part of a script")
+	}
+	switch cmd := stmt.Cmd.(type) {
+	case *syntax.CallExpr:
+		if len(cmd.Args) > 0 {
+			return cmd, stmt, nil
+		}
+		return nil, nil, errors.New("there is no command")
+	case *syntax.BinaryCmd:
+		if cmd.Op == syntax.Pipe || cmd.Op == syntax.PipeAll {
+			return nil, nil, errors.New("another command reads its output")
+		}
+		return nil, nil, errors.New("there is more than one command")
+	}
+	return nil, nil, errors.New("the command is part of a script")
+}
+
+// shell gives words their values.
+type shell struct {
+	variables map[string]string
+	// room is how many bytes variables may still add.
+	room int
+}
+
+func (s *shell) literal(word *syntax.Word) (string, error) {
+	if err := s.check(word); err != nil {
+		return "", err
+	}
+	text, err := expand.Literal(s.config(), word)
+	if err != nil {
+		return "", errors.New("a word of the command cannot be read")
+	}
+	return text, nil
+}
+
+func (s *shell) config() *expand.Config {
+	return &expand.Config{Env: expand.FuncEnviron(func(name string) string { return s.variables[name] })}
+}
+
+// check refuses every part of a word but text, quotes and variables that are known.
+func (s *shell) check(word *syntax.Word) (err error) {
+	syntax.Walk(word, func(node syntax.Node) bool {
+		switch n := node.(type) {
+		case nil, *syntax.Word, *syntax.SglQuoted, *syntax.DblQuoted:
+		case *syntax.Lit:
+			if strings.HasPrefix(n.Value, "~") && n.Pos() == word.Pos() {
+				err = errors.New("the command speaks of a home directory")
+			}
+		case *syntax.ParamExp:
+			err = s.checkVariable(n)
+			return false
+		case *syntax.CmdSubst:
+			err = errors.New("the command contains another: $(…) or `…`")
+		default:
+			err = errors.New("the command uses more of the shell than words, quotes and variables")
+		}
+		return err == nil
+	})
+	return err
+}
+
+func (s *shell) checkVariable(p *syntax.ParamExp) error {
+	plain := p.Param != nil && !p.Excl && !p.Length && !p.Width && !p.IsSet && p.NestedParam == nil && p.Index == nil &&
+		p.Slice == nil && p.Repl == nil && p.Names == 0 && p.Exp == nil && len(p.Modifiers) == 0 && p.Flags == nil
+	if !plain {
+		return errors.New("the command uses more of the shell than words, quotes and variables")
+	}
+	value, known := s.variables[p.Param.Value]
+	if !known {
+		return fmt.Errorf("the variable %s has no value", clip(p.Param.Value))
+	}
+	if s.room -= len(value); s.room < 0 {
+		return fmt.Errorf("with its variables the command is longer than %d bytes", maxWords)
+	}
+	return nil
+}
+
+// redirect notes what a redirection means for the call.
+func (c *command) redirect(s *shell, r *syntax.Redirect) error {
+	switch r.Op {
+	case syntax.RdrOut, syntax.AppOut, syntax.RdrClob, syntax.RdrAll, syntax.AppAll:
+		target, err := s.literal(r.Word)
+		if err != nil {
+			return err
+		}
+		if target != "/dev/null" {
+			c.warnings = append(c.warnings, "the answer is kept with the run, not written to "+clip(target))
+		}
+		return nil
+	case syntax.DplOut:
+		return nil
+	case syntax.Hdoc, syntax.DashHdoc:
+		if err := s.check(r.Hdoc); err != nil {
+			return err
+		}
+		text, err := expand.Document(s.config(), r.Hdoc)
+		if err != nil {
+			return errors.New("the here-document cannot be read")
+		}
+		c.stdin = &text
+		return nil
+	case syntax.WordHdoc:
+		text, err := s.literal(r.Word)
+		if err != nil {
+			return err
+		}
+		text += "\n"
+		c.stdin = &text
+		return nil
+	}
+	return errors.New("the command reads a file")
+}
+
+// clip is a piece of a text for a message.
+func clip(text string) string {
+	const most = 60
+	runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return string(runes)
+}
