@@ -40,7 +40,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
-	if err := control.AddAPI(g, p, s, broker, f.HTTP, f.ShutdownTimeout, metrics); err != nil {
+	if err := control.AddAPI(g, p, s, broker, control.AddNews(g, broker), f.HTTP, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	p.Logger.Info("api started", "address", f.Listen, "version", p.Version)

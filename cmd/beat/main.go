@@ -39,10 +39,11 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	checks := map[string]app.Check{"redis": broker.Ping, "database": s.Ping}
 	g.Add("ops", func(ctx context.Context) error { return app.ServeOps(ctx, f.OpsListen, checks, metrics) })
-	if err := control.AddRecorder(g, p, s, broker, metrics); err != nil {
+	news := control.AddNews(g, broker)
+	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := control.AddBeat(g, p, s, broker, metrics); err != nil {
+	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
 	p.Logger.Info("beat started", "id", p.ID, "version", p.Version)

@@ -57,16 +57,17 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 
 	// What produces work is added after what takes it, and stops before it.
 	metrics := app.NewMetrics()
-	if err := control.AddRecorder(g, p, s, broker, metrics); err != nil {
+	news := control.AddNews(g, broker)
+	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
 	if err := deliver.Add(g, p, broker, f.Delivery, f.ShutdownTimeout); err != nil {
 		return err
 	}
-	if err := control.AddBeat(g, p, s, broker, metrics); err != nil {
+	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := control.AddAPI(g, p, s, broker, f.HTTP, f.ShutdownTimeout, metrics); err != nil {
+	if err := control.AddAPI(g, p, s, broker, news, f.HTTP, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	url := "http://" + f.Listen + f.BasePath

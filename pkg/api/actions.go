@@ -85,6 +85,7 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error 
 		return err
 	}
 	s.waker.call()
+	s.announce(job.DeletionOf(id))
 	if len(open) > 0 {
 		s.bounded(ctx, cancelWait, func(ctx context.Context) {
 			if err := s.cancel(ctx, open); err != nil {
@@ -109,7 +110,8 @@ func (s *Service) cancel(ctx context.Context, runs []job.Run) error {
 	for i := range runs {
 		ids[i] = runs[i].ID
 	}
-	_, err := s.store.CancelMarked(ctx, ids, s.now())
+	done, err := s.store.CancelMarked(ctx, ids, s.now())
+	s.announceRuns(done.Changed)
 	return err
 }
 

@@ -16,6 +16,9 @@ func TestExamples(t *testing.T) {
 	c := newContract(t, text)
 	sent := 0
 	for _, o := range c.operations() {
+		if c.streams(o) {
+			continue // its answer does not end
+		}
 		for name, e := range c.examples(o) {
 			sent++
 			t.Run(o.id+" "+name, func(t *testing.T) {

@@ -99,10 +99,14 @@ func (s *Server) account(c *fiber.Ctx, id string, took time.Duration) {
 	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
 		level = slog.LevelDebug
 	}
+	size := 0
+	if !c.Response().IsBodyStream() { // whose body is yet to come
+		size = len(c.Response().Body())
+	}
 	s.deps.Logger.LogAttrs(c.UserContext(), level, "request",
 		slog.String("request_id", id), slog.String("method", c.Method()), slog.String("path", c.Path()),
 		slog.Int("status", status), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
-		slog.Int("bytes", len(c.Response().Body())), slog.String("remote", c.IP()))
+		slog.Int("bytes", size), slog.String("remote", c.IP()))
 }
 
 func saneRequestID(id string) bool {

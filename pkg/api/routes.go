@@ -42,6 +42,10 @@ func (s *Server) table() []route {
 		{fiber.MethodPost, v1 + "/runs/:id/cancel", "cancelRun", access.Run, s.cancelRun},
 		{fiber.MethodPost, v1 + "/runs/:id/retry", "retryRun", access.Run, s.retryRun},
 
+		{fiber.MethodGet, v1 + "/timeline", "getTimeline", access.Read, s.getTimeline},
+		{fiber.MethodGet, v1 + "/stats", "getStats", access.Read, s.getStats},
+		{fiber.MethodGet, v1 + "/events", "streamEvents", access.Read, s.streamEvents},
+
 		{fiber.MethodGet, "/healthz", "getHealth", access.Anyone, s.healthz},
 		{fiber.MethodGet, "/readyz", "getReadiness", access.Anyone, s.readyz},
 		{fiber.MethodGet, "/metrics", "getMetrics", access.Read, s.serveMetrics},

@@ -40,6 +40,7 @@ func (s *Service) cutOff(ctx context.Context, run job.Run) error {
 	if err != nil {
 		return err
 	}
+	s.announceRuns(done.Changed)
 	return s.queue.Enqueue(ctx, done.Tasks)
 }
 
@@ -65,6 +66,7 @@ func (s *Service) RetryRun(ctx context.Context, id string, force bool) (*job.Run
 	if err != nil {
 		return nil, err
 	}
+	s.announce(run.News())
 	s.deliver(ctx, tasks)
 	return &run, nil
 }

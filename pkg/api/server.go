@@ -14,11 +14,14 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"schedule-server/pkg/api/live"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
@@ -54,6 +57,12 @@ type Deps struct {
 	Service *Service
 	Runs    RunStore
 	Health  Health
+	// Overview reads what the timeline and the statistics are made of.
+	Overview OverviewStore
+	// Queues tells the state of the queues.
+	Queues func(ctx context.Context) ([]job.QueueStat, error)
+	// Changes is the news that pages watch.
+	Changes live.Source
 	// Monitor makes the queue monitor that serves the given path and all below it. Nil: there is none.
 	Monitor func(root string) http.Handler
 	// Metrics is what /metrics shows; the server registers its own there. Nil: a registry of its own.
@@ -88,6 +97,11 @@ type Server struct {
 	listener net.Listener
 	metrics  *metrics
 	openapi  []byte
+	feed     *live.Feed
+	// streams counts the readers of events.
+	streams atomic.Int64
+	planner *planner
+	stats   *statsReader
 	// Handlers that are made once.
 	home, monitor, exposition fiber.Handler
 }
@@ -124,6 +138,8 @@ func New(d Deps, o Options) (*Server, error) {
 		JSONEncoder:                  encodeJSON,
 		ErrorHandler:                 s.refuse,
 	})
+	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)
+	s.stats = newStatsReader(d, s.options.Version)
 	s.monitor, s.exposition = s.newMonitor(), newExposition(d.Metrics)
 	if s.home, err = s.newHome(); err != nil {
 		return nil, err
@@ -134,7 +150,8 @@ func New(d Deps, o Options) (*Server, error) {
 }
 
 func (d *Deps) complete() error {
-	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Now == nil {
+	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Now == nil ||
+		d.Overview == nil || d.Queues == nil || d.Changes == nil {
 		return errors.New("api: Deps lacks a required neighbour")
 	}
 	if d.Metrics == nil {
@@ -192,6 +209,15 @@ func (s *Server) Run(ctx context.Context) error {
 	if _, err := s.Listen(); err != nil {
 		return err
 	}
+	var side sync.WaitGroup
+	defer side.Wait()
+	ctx, stopSide := context.WithCancel(ctx)
+	defer stopSide()
+	side.Go(func() {
+		if err := s.feed.Run(ctx); err != nil {
+			s.deps.Logger.Error("events cannot be read", "error", err)
+		}
+	})
 	served := make(chan error, 1)
 	go func() { served <- s.app.Listener(s.listener) }()
 	select {

@@ -136,7 +136,7 @@ func TestHostileHost(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	deps := Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock}
+	deps := w.deps()
 	for _, base := range []string{"cron", "/cron/", "//", "/a:b", "/a*", "/a b", "/a?"} {
 		if _, err := New(deps, Options{BasePath: base}); err == nil || !strings.Contains(err.Error(), "--base-path") {
 			t.Errorf("base path %q: %v", base, err)
@@ -159,7 +159,7 @@ func TestShutdown(t *testing.T) {
 	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { slow.JobStore = s; return slow }})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	server, err := New(Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock},
+	server, err := New(w.deps(),
 		Options{Listener: listener, ShutdownTimeout: 10 * time.Second})
 	must(t, err)
 	ctx, stop := context.WithCancel(context.Background())
@@ -195,7 +195,7 @@ func TestShutdown(t *testing.T) {
 // TestStopAtOnce ends a server whose context ended before it served.
 func TestStopAtOnce(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	server, err := New(Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock}, Options{Listen: "127.0.0.1:0"})
+	server, err := New(w.deps(), Options{Listen: "127.0.0.1:0"})
 	must(t, err)
 	ctx, stop := context.WithCancel(context.Background())
 	stop()

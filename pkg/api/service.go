@@ -71,6 +71,8 @@ type ServiceOptions struct {
 	Now func() job.Instant
 	// Logger takes what goes wrong behind an answer. Nil: nothing is logged.
 	Logger *slog.Logger
+	// Announce takes the news of what changed, and must not block. Nil: nobody is told.
+	Announce func(changes ...job.News)
 }
 
 // Service is what every face of the API does to jobs. It knows no HTTP. Its
@@ -82,6 +84,8 @@ type Service struct {
 	now    func() job.Instant
 	logger *slog.Logger
 	waker  *waker
+	// announce tells the pages what changed.
+	announce func(changes ...job.News)
 	// behind are the calls that go on after their answer was given.
 	behind sync.WaitGroup
 }
@@ -94,7 +98,10 @@ func NewService(store JobStore, queue Queue, o ServiceOptions) *Service {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{store: store, queue: queue, parser: o.Parser, now: o.Now, logger: o.Logger}
+	if o.Announce == nil {
+		o.Announce = func(...job.News) {}
+	}
+	s := &Service{store: store, queue: queue, parser: o.Parser, now: o.Now, logger: o.Logger, announce: o.Announce}
 	s.waker = &waker{wake: queue.Wake, logger: o.Logger, behind: &s.behind}
 	return s
 }
@@ -133,7 +140,7 @@ func (s *Service) Create(ctx context.Context, in *job.Input) (*job.Job, error) {
 	if err := s.store.CreateJob(ctx, j); err != nil {
 		return nil, err
 	}
-	s.waker.call()
+	s.changed(j)
 	return j, nil
 }
 
@@ -149,7 +156,7 @@ func (s *Service) Replace(ctx context.Context, in *job.Input, ifVersion int64) (
 	if err != nil {
 		return nil, false, err
 	}
-	s.waker.call()
+	s.changed(after)
 	return after, before == nil, nil
 }
 
@@ -167,8 +174,19 @@ func (s *Service) change(ctx context.Context, id string, change job.Change) (bef
 	if after == nil {
 		return before, before, nil
 	}
-	s.waker.call()
+	s.changed(after)
 	return before, after, nil
+}
+
+// changed tells beat and the pages of a job that was written.
+func (s *Service) changed(j *job.Job) {
+	s.waker.call()
+	s.announce(j.News())
+}
+
+// announceRuns tells the pages of runs that were made or canceled.
+func (s *Service) announceRuns(runs []job.Run) {
+	s.announce(job.NewsOf(runs)...)
 }
 
 // checkVersion compares a job, nil for none, with the condition of a call.

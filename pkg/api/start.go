@@ -21,6 +21,7 @@ func (s *Service) Run(ctx context.Context, id string, force bool) (*job.Run, err
 	if err != nil {
 		return nil, err
 	}
+	s.announce(run.News())
 	s.deliver(ctx, tasks)
 	return &run, nil
 }
@@ -74,17 +75,18 @@ func (s *Service) Backfill(ctx context.Context, id string, start, end job.Instan
 		moments, err := s.occurrences(j, start, end)
 		return len(moments), err
 	}
-	count := 0
+	var runs []job.Run
 	tasks, err := s.store.StartRuns(ctx, id, func(due *job.Due) ([]job.Run, error) {
 		moments, err := s.occurrences(&due.Job, start, end)
-		count = len(moments)
-		return backfillRuns(due, moments, now), err
+		runs = backfillRuns(due, moments, now)
+		return runs, err
 	})
 	if err != nil {
 		return 0, err
 	}
+	s.announceRuns(runs)
 	s.deliver(ctx, tasks)
-	return count, nil
+	return len(runs), nil
 }
 
 // occurrences lists the moments of a job's schedule between two others.

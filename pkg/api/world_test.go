@@ -39,10 +39,13 @@ type world struct {
 	store   *store.Store
 	broker  *queue.Broker
 	redis   *queue.Embedded
+	news    *queue.Announcer
 	service *Service
 	server  *Server
 	logs    *logBuffer
 	client  *http.Client
+	// stop ends the server, at the latest when the test ends.
+	stop func()
 	// contract is what every answer is held against.
 	contract *contract
 }
@@ -80,8 +83,10 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if o.queue != nil {
 		q = o.queue(q)
 	}
-	w.service = NewService(jobs, q, ServiceOptions{Now: w.clock, Logger: logger})
-	deps := Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Now: w.clock, Logger: logger}
+	w.news = w.broker.NewAnnouncer()
+	w.service = NewService(jobs, q, ServiceOptions{Now: w.clock, Logger: logger, Announce: w.news.Announce})
+	deps := w.deps()
+	deps.Logger = logger
 	if o.monitor {
 		deps.Monitor = func(root string) http.Handler { return w.broker.Monitor(root, false) }
 	}
@@ -89,6 +94,12 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	must(t, err)
 	w.serve(o.basePath)
 	return w
+}
+
+// deps are the neighbours of a server.
+func (w *world) deps() Deps {
+	return Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker},
+		Overview: w.store, Queues: w.broker.Stats, Changes: w.broker, Now: w.clock}
 }
 
 // serve runs the server until the test ends.
@@ -104,13 +115,17 @@ func (w *world) serve(basePath string) {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.server.Run(ctx) }()
-	w.t.Cleanup(func() {
+	told := make(chan error, 1)
+	go func() { told <- w.news.Run(ctx) }()
+	w.stop = sync.OnceFunc(func() {
 		w.client.CloseIdleConnections()
 		stop()
+		must(w.t, <-told)
 		if err := <-ended; err != nil {
 			w.t.Errorf("the server ended with: %v", err)
 		}
 	})
+	w.t.Cleanup(w.stop)
 	w.contract = newContract(w.t, w.server.openapi)
 }
 

@@ -52,6 +52,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics takes the beat's counters. Nil: they are counted and not shown.
 	Metrics prometheus.Registerer
+	// Announce takes the news of what a claim did, and must not block. Nil: nobody is told.
+	Announce func(changes ...job.News)
 	// ChunkSize is how many jobs one transaction claims. Zero: 1,000.
 	ChunkSize int
 }
@@ -80,6 +82,8 @@ type Beat struct {
 	metrics *metrics
 	chunk   int
 	parser  trigger.Parser
+	// announce tells the pages what changed.
+	announce func(changes ...job.News)
 
 	// settledAt is the moment up to which every reported result is recorded.
 	settledAt atomic.Int64
@@ -101,6 +105,9 @@ func New(store Store, queue Queue, signals Signals, o Options) (*Beat, error) {
 	}
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
+	}
+	if b.announce = o.Announce; b.announce == nil {
+		b.announce = func(...job.News) {}
 	}
 	if b.chunk <= 0 {
 		b.chunk = defaultChunk
@@ -151,13 +158,15 @@ func (b *Beat) turn(ctx context.Context, side *sync.WaitGroup) (time.Duration, e
 // runs. It says how many were left for after the results under way are recorded.
 func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err error) {
 	decide := decider{parser: &b.parser, now: now, settledAt: job.Instant(b.settledAt.Load())}
+	var told news
 	claim := job.Claim{Now: now, Limit: b.chunk}
 	for {
-		claimed, err := b.store.Claim(ctx, claim, decide.all)
+		claimed, err := b.store.Claim(ctx, claim, func(due []job.Due) []job.Verdict { return told.note(decide.all(due)) })
 		if err != nil {
 			return deferred, err
 		}
 		b.metrics.claimed(claimed, now)
+		b.announce(told.changes...) // before the workers hear of the runs, and tell more of them
 		if claimed.Replaced > 0 {
 			signal(b.cancels)
 		}

@@ -40,6 +40,7 @@ func (r *Reconciler) cancelMarked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.announce(job.NewsOf(append(done.Changed, vanished.Changed...))...)
 	r.metrics.recovered.WithLabelValues("canceled").Add(float64(len(done.Changed) + len(vanished.Changed)))
 	return r.transport.Enqueue(ctx, append(done.Tasks, vanished.Tasks...))
 }

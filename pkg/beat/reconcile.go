@@ -66,6 +66,7 @@ type Reconciler struct {
 	logger        *slog.Logger
 	metrics       *metrics
 	chunk         int
+	announce      func(changes ...job.News)
 	cancels       <-chan struct{}
 }
 
@@ -73,7 +74,7 @@ type Reconciler struct {
 func (b *Beat) NewReconciler(history History, waiting Waiting, cancellations Cancellations, transport Transport) *Reconciler {
 	return &Reconciler{
 		history: history, waiting: waiting, cancellations: cancellations, transport: transport,
-		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, cancels: b.cancels,
+		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, announce: b.announce, cancels: b.cancels,
 	}
 }
 
@@ -184,6 +185,7 @@ func (r *Reconciler) giveUp(ctx context.Context, archived []job.Task) error {
 	if err != nil {
 		return err
 	}
+	r.announce(job.NewsOf(done.Changed)...)
 	return r.transport.Enqueue(ctx, done.Tasks)
 }
 

@@ -133,7 +133,7 @@ func TestOurKeysOfAsynqAreItsOwn(t *testing.T) {
 	stats, err := x.b.Stats(x.ctx)
 	noError(t, err)
 	got := stats[1]
-	want := QueueStat{Queue: job.QueueDefault, Pending: info.Pending, Active: info.Active, Scheduled: info.Scheduled,
+	want := job.QueueStat{Queue: job.QueueDefault, Pending: info.Pending, Active: info.Active, Scheduled: info.Scheduled,
 		Retry: info.Retry, Archived: info.Archived, Completed: info.Completed, Paused: info.Paused, LatencyMS: got.LatencyMS}
 	if diff := cmp.Diff(want, got); diff != "" || got.Pending != 3 || got.Archived != 1 || !got.Paused {
 		t.Errorf("%+v (-asynq +ours):\n%s", got, diff)

@@ -10,20 +10,22 @@ import (
 // so that in a cluster they lie in one slot and go together into a script or a
 // transaction.
 const (
-	keyResults  = "{schedule}:results"         // stream: events of runs, until the recorder has written them
-	keyUnknown  = "{schedule}:results:unknown" // stream: entries that this version cannot read, kept aside
-	keyBeats    = "{schedule}:beats"           // zset: name of a beat → second of its last sign of life
-	keyCanceled = "{schedule}:canceled:"       // + run id: this run is not to be called
-	keyOutcome  = "{schedule}:outcome:"        // + run id: how far the run's delivery had come, for the next one
-	keyHeld     = "{schedule}:held:"           // + run id: a worker without lease is still calling
-	keyProbe    = "{schedule}:probe"           // written to see whether Redis takes anything
-	channelWake = "schedule:wake"              // pub/sub: some job changed
-	channelCut  = "schedule:cut"               // pub/sub: run ids, spaced, whose calls are to be cut off
-	groupRecord = "recorder"                   // consumer group of the results
-	taskDeliver = "run:deliver"                // asynq task type: deliver one run
-	fieldEvent  = "e"                          // of a result: the event as JSON
-	fieldFormat = "v"                          // of a result: the version of that JSON
-	fieldOrigin = "id"                         // of an unknown entry: the id it had among the results
+	keyResults   = "{schedule}:results"         // stream: events of runs, until the recorder has written them
+	keyUnknown   = "{schedule}:results:unknown" // stream: entries that this version cannot read, kept aside
+	keyChanges   = "{schedule}:changes"         // stream: news for the live page, capped
+	keyBeats     = "{schedule}:beats"           // zset: name of a beat → second of its last sign of life
+	keyCanceled  = "{schedule}:canceled:"       // + run id: this run is not to be called
+	keyOutcome   = "{schedule}:outcome:"        // + run id: how far the run's delivery had come, for the next one
+	keyHeld      = "{schedule}:held:"           // + run id: a worker without lease is still calling
+	keyProbe     = "{schedule}:probe"           // written to see whether Redis takes anything
+	channelWake  = "schedule:wake"              // pub/sub: some job changed
+	channelCut   = "schedule:cut"               // pub/sub: run ids, spaced, whose calls are to be cut off
+	groupRecord  = "recorder"                   // consumer group of the results
+	taskDeliver  = "run:deliver"                // asynq task type: deliver one run
+	fieldEvent   = "e"                          // of a result: the event as JSON
+	fieldFormat  = "v"                          // of a result: the version of that JSON
+	fieldChanges = "c"                          // of news: the changes as a JSON list
+	fieldOrigin  = "id"                         // of an unknown entry: the id it had among the results
 )
 
 const (

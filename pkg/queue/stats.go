@@ -9,20 +9,8 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// QueueStat is the state of one queue, in tasks.
-type QueueStat struct {
-	Queue job.Queue
-	// Pending wait for a worker, Active are being delivered, Scheduled and Retry
-	// wait for their time, Archived were given up, Completed are remembered for a while.
-	Pending, Active, Scheduled, Retry, Archived, Completed int
-	// LatencyMS is how long the oldest pending task has waited, in milliseconds. Zero: none waits.
-	LatencyMS int64
-	// Paused says that somebody stopped the queue by hand in the monitor.
-	Paused bool
-}
-
 // Stats tells the state of every queue, the most urgent first.
-func (b *Broker) Stats(ctx context.Context) ([]QueueStat, error) {
+func (b *Broker) Stats(ctx context.Context) ([]job.QueueStat, error) {
 	asked := make([]askedStat, 0, len(queues()))
 	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, queue := range queues() {
@@ -43,7 +31,7 @@ func (b *Broker) Stats(ctx context.Context) ([]QueueStat, error) {
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return nil, unavailable(err)
 	}
-	stats := make([]QueueStat, len(asked))
+	stats := make([]job.QueueStat, len(asked))
 	for i, a := range asked {
 		stats[i] = a.stat()
 		if id := a.oldest.Val(); id != "" {
@@ -76,8 +64,8 @@ type askedStat struct {
 	oldest                                *redis.StringCmd
 }
 
-func (a *askedStat) stat() QueueStat {
-	return QueueStat{
+func (a *askedStat) stat() job.QueueStat {
+	return job.QueueStat{
 		Queue: a.queue, Pending: int(a.pending.Val()), Active: int(a.active.Val()),
 		Scheduled: int(a.scheduled.Val()), Retry: int(a.retry.Val()),
 		Archived: int(a.archived.Val()), Completed: int(a.completed.Val()),

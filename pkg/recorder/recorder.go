@@ -38,6 +38,8 @@ type Options struct {
 	Name string
 	// Logger takes what operators should know. Nil: nothing is logged.
 	Logger *slog.Logger
+	// Announce takes the news of runs that changed, and must not block. Nil: nobody is told.
+	Announce func(changes ...job.News)
 	// Metrics takes the recorder's counters. Nil: they are counted and not shown.
 	Metrics prometheus.Registerer
 }
@@ -49,9 +51,11 @@ type Recorder struct {
 	queue   Queue
 	logger  *slog.Logger
 	name    string
-	events  prometheus.Counter
-	ended   *prometheus.CounterVec
-	lag     prometheus.Histogram
+	// announce tells the pages what changed.
+	announce func(changes ...job.News)
+	events   prometheus.Counter
+	ended    *prometheus.CounterVec
+	lag      prometheus.Histogram
 }
 
 // New makes a recorder. The error says what is missing.
@@ -62,8 +66,12 @@ func New(source Source, history History, queue Queue, o Options) (*Recorder, err
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Announce == nil {
+		o.Announce = func(...job.News) {}
+	}
 	r := &Recorder{
-		source: source, history: history, queue: queue, logger: o.Logger, name: o.Name,
+		announce: o.Announce,
+		source:   source, history: history, queue: queue, logger: o.Logger, name: o.Name,
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "schedule_recorded_events_total", Help: "Reports of workers that were written into the history.",
 		}),
@@ -96,6 +104,7 @@ func (r *Recorder) record(ctx context.Context, events []job.Event) error {
 		return err
 	}
 	r.count(events, done.Changed)
+	r.announce(job.NewsOf(done.Changed)...)
 	if err := r.queue.Enqueue(ctx, done.Tasks); err != nil {
 		// The events are recorded: what they set free is delivered by the reconciler.
 		r.logger.Warn("runs that waited are not enqueued yet", "runs", len(done.Tasks), "error", err)

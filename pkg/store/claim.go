@@ -236,7 +236,10 @@ func (s *Store) writeClaim(ctx context.Context, tx *sqlx.Tx, w *claimWriter) ([]
 		w.ended = keep(w.ended, func(r *job.Run) bool { return fresh[r.ID] })
 		w.tasks = keep(w.tasks, func(t job.Task) bool { return fresh[t.RunID] })
 	}
-	return w.tasks, s.writeLastRuns(ctx, tx, w.ended)
+	if err := s.writeLastRuns(ctx, tx, w.ended); err != nil {
+		return nil, err
+	}
+	return w.tasks, s.countOutcomes(ctx, tx, w.ended)
 }
 
 // updatePlans writes when the claimed jobs fall due again.

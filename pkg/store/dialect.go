@@ -126,6 +126,14 @@ func (d dialect) skipLocked(table string) string {
 	return " FOR UPDATE OF " + table + " SKIP LOCKED"
 }
 
+// oneIn is a condition that about one in :one_in rows of jobs fulfils, whatever is in them.
+func (d dialect) oneIn(table string) string {
+	if d == sqlite {
+		return table + ".rowid % :one_in = 0"
+	}
+	return "mod(abs(CAST(hashtext(" + table + ".id) AS BIGINT)), :one_in) = 0"
+}
+
 // fault is what an error of a driver means to us.
 type fault int
 

@@ -48,7 +48,10 @@ func (s *Store) overtake(ctx context.Context, tx *sqlx.Tx, changes []turnover) (
 	}
 	_, err := execute(ctx, tx, "UPDATE jobs SET ran_version = v.version FROM "+s.d.rows("id TEXT", "version BIGINT")+
 		" AS v WHERE jobs.id = v.id AND jobs.version = v.version", args{"rows": ran.text()})
-	return accounts, err
+	if err != nil {
+		return nil, err
+	}
+	return accounts, s.countOutcomes(ctx, tx, accounts)
 }
 
 // present is the job as a change of it finds it. One that cannot be read has what

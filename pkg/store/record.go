@@ -171,8 +171,10 @@ func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Inst
 	if err := s.countFailures(ctx, tx, finished); err != nil {
 		return done, err
 	}
-	done.Tasks, err = s.promote(ctx, tx, finished, now)
-	return done, err
+	if done.Tasks, err = s.promote(ctx, tx, finished, now); err != nil {
+		return done, err
+	}
+	return done, s.countOutcomes(ctx, tx, finished)
 }
 
 // write adds the run's row to those with a new response or to the others.

@@ -76,5 +76,8 @@ func (s *Store) startRuns(ctx context.Context, tx *sqlx.Tx, row *jobRow, due *jo
 	if err != nil {
 		return nil, err
 	}
-	return tasks, s.writeLastRuns(ctx, tx, ended)
+	if err := s.writeLastRuns(ctx, tx, ended); err != nil {
+		return nil, err
+	}
+	return tasks, s.countOutcomes(ctx, tx, ended)
 }

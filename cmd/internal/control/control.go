@@ -43,10 +43,20 @@ func Store(ctx context.Context, p *app.Process, address string) (*store.Store, e
 	}
 }
 
+// AddNews adds to the group what tells the pages what changed. It goes before all
+// that has something to tell, so that it stops after it.
+func AddNews(g *app.Group, broker *queue.Broker) *queue.Announcer {
+	announcer := broker.NewAnnouncer()
+	g.Add("news", announcer.Run)
+	return announcer
+}
+
 // AddRecorder adds the recorder to the group. It goes before whatever reports,
 // so that it stops after it.
-func AddRecorder(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, metrics prometheus.Registerer) error {
-	r, err := recorder.New(broker, s, broker, recorder.Options{Name: p.ID, Logger: p.Logger, Metrics: metrics})
+func AddRecorder(
+	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer, metrics prometheus.Registerer,
+) error {
+	r, err := recorder.New(broker, s, broker, recorder.Options{Name: p.ID, Logger: p.Logger, Metrics: metrics, Announce: news.Announce})
 	if err != nil {
 		return err
 	}
@@ -55,8 +65,10 @@ func AddRecorder(g *app.Group, p *app.Process, s *store.Store, broker *queue.Bro
 }
 
 // AddBeat adds a beat and its reconciler to the group.
-func AddBeat(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, metrics prometheus.Registerer) error {
-	b, err := beat.New(s, broker, broker, beat.Options{Now: deliver.Now, Logger: p.Logger, Metrics: metrics})
+func AddBeat(
+	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer, metrics prometheus.Registerer,
+) error {
+	b, err := beat.New(s, broker, broker, beat.Options{Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce})
 	if err != nil {
 		return err
 	}
@@ -66,12 +78,16 @@ func AddBeat(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker,
 }
 
 // AddAPI adds the API to the group, listening already, so that an address in use is known at once.
-func AddAPI(g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, h app.HTTP, timeout time.Duration, metrics *prometheus.Registry) error {
+func AddAPI(
+	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer,
+	h app.HTTP, timeout time.Duration, metrics *prometheus.Registry,
+) error {
 	parser := &trigger.Parser{}
 	server, err := api.New(api.Deps{
-		Service: api.NewService(s, broker, api.ServiceOptions{Parser: parser, Now: deliver.Now, Logger: p.Logger}),
-		Runs:    s,
-		Health:  health{s, broker},
+		Service:  api.NewService(s, broker, api.ServiceOptions{Parser: parser, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
+		Runs:     s,
+		Health:   health{s, broker},
+		Overview: s, Queues: broker.Stats, Changes: broker,
 		Monitor: func(root string) http.Handler { return broker.Monitor(root, false) },
 		Metrics: metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
 	}, api.Options{Listen: h.Listen, BasePath: h.BasePath, ShutdownTimeout: timeout, Version: p.Version})
