@@ -26,6 +26,21 @@ type JobQuery struct {
 	Recent int
 }
 
+// Pick names jobs that are changed together.
+type Pick struct {
+	// IDs are the ids of jobs, whether they exist or not.
+	IDs []string
+	// Others picks all other jobs beside them.
+	Others bool
+}
+
+// Edit is what becomes of one job in a change of many.
+type Edit struct {
+	ID string
+	// After is the job as it is to be; its version follows from the old one. Nil: the job is deleted.
+	After *Job
+}
+
 // JobPage is one page of jobs.
 type JobPage struct {
 	Jobs []Job

@@ -9,17 +9,21 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// markCanceled notes on the open runs of a job that they are to be canceled.
-func (s *Store) markCanceled(ctx context.Context, tx *sqlx.Tx, jobID string, reason job.Reason, now job.Instant) ([]job.Run, error) {
+// markCanceled notes on the open runs of jobs that they are to be canceled.
+func (s *Store) markCanceled(ctx context.Context, tx *sqlx.Tx, jobIDs []string, reason job.Reason, now job.Instant) ([]job.Run, error) {
+	if len(jobIDs) == 0 {
+		return nil, nil
+	}
 	var rows []runRow
-	err := selectAll(ctx, tx, &rows, "SELECT "+runColumns+" FROM runs r WHERE r.job_id = :job AND r.open = 1 ORDER BY r.id"+
-		s.d.forUpdate("r"), args{"job": jobID})
+	open := s.d.in("r.job_id", ":jobs") + " AND r.open = 1"
+	err := selectAll(ctx, tx, &rows, "SELECT "+runColumns+" FROM runs r WHERE "+open+" ORDER BY r.id"+s.d.forUpdate("r"),
+		args{"jobs": s.d.list(jobIDs)})
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
 	_, err = execute(ctx, tx, `UPDATE runs SET cancel_reason = :reason,
 			touched_at = CASE WHEN touched_at < :now THEN :now ELSE touched_at END
-		WHERE job_id = :job AND open = 1`, args{"reason": string(reason), "now": int64(now), "job": jobID})
+		WHERE open = 1 AND `+s.d.in("job_id", ":jobs"), args{"reason": string(reason), "now": int64(now), "jobs": s.d.list(jobIDs)})
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 	if err != nil {
 		return page, err
 	}
-	if !storable(q.Text, q.IDContains, q.Type, string(q.Status), string(q.LastState), q.Host) || !storable(q.Tags...) {
+	if !storableQuery(&q) {
 		return page, nil // nothing is stored under such a text
 	}
 	where, a := s.jobFilter(&q)
@@ -103,6 +103,11 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 		err = s.addRecent(ctx, page.Jobs, min(q.Recent, maxRecent))
 	}
 	return page, err
+}
+
+// storableQuery reports whether anything could be stored under the texts of a query.
+func storableQuery(q *job.JobQuery) bool {
+	return storable(q.Text, q.IDContains, q.Type, string(q.Status), string(q.LastState), q.Host) && storable(q.Tags...)
 }
 
 // conditions are joined by AND.

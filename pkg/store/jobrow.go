@@ -97,34 +97,17 @@ func encodeDefinition(d *job.Definition) (definitionRow, error) {
 	return row, nil
 }
 
-// jobArgs are the parameters that write a job's row.
-func jobArgs(j *job.Job) (args, error) {
-	a := args{
-		"id": j.ID, "status": string(j.Status), "next_run_at": number(j.NextRunAt), "due_at": number(j.DueAt),
-		"last_run_at": nil, "last_state": nil, "last_run": nil,
-		"version": j.Version, "created_at": int64(j.CreatedAt), "updated_at": int64(j.UpdatedAt),
-		"pause_reason": nil, "paused_until": number(j.PausedUntil), "paused_from": number(j.PausedFrom), "type": j.Schedule.Type,
-		"host": hostOf(j.Request.URL), "name": j.Name, "tags": encodeTags(j.Tags), "search": searchText(j),
+// lastRunColumns are what a job's row keeps of its last run; all nil when there is none.
+func lastRunColumns(j *job.Job) (at *job.Instant, state, text *string, err error) {
+	if j.LastRun == nil {
+		return nil, nil, nil, nil
 	}
-	if j.PauseReason != nil {
-		a["pause_reason"] = cleanText(*j.PauseReason)
+	data, err := json.Marshal(j.LastRun)
+	if err != nil {
+		return nil, nil, nil, &job.Error{Code: job.CodeInvalid, Detail: "the last run cannot be kept", Err: err}
 	}
-	if j.LastRun != nil {
-		text, err := json.Marshal(j.LastRun)
-		if err != nil {
-			return nil, &job.Error{Code: job.CodeInvalid, Detail: "the last run cannot be kept", Err: err}
-		}
-		a["last_run_at"], a["last_state"], a["last_run"] = int64(j.LastRun.ScheduledAt), string(j.LastRun.State), string(text)
-	}
-	return a, nil
-}
-
-// number is a moment as a parameter, NULL when there is none.
-func number(at *job.Instant) any {
-	if at == nil {
-		return nil
-	}
-	return int64(*at)
+	whole, word := string(data), string(j.LastRun.State)
+	return &j.LastRun.ScheduledAt, &word, &whole, nil
 }
 
 // cleanText takes out what PostgreSQL refuses in a text.

@@ -19,7 +19,8 @@ func (s *Store) CreateJob(ctx context.Context, j *job.Job) error {
 		if old != nil {
 			return callerError{job.Errorf(job.CodeConflict, "there is a job with the id %q already", j.ID)}
 		}
-		return s.insertJob(ctx, tx, j)
+		_, err = s.apply(ctx, tx, []edit{{change: turnover{after: j, at: j.UpdatedAt}}}, j.UpdatedAt)
+		return err
 	})
 }
 
@@ -66,23 +67,11 @@ func (s *Store) changeLocked(
 		return before, nil, nil
 	}
 	after.ID = id
-	if row == nil {
-		return nil, after, s.insertJob(ctx, tx, after)
-	}
-	dropped, err := s.overtake(ctx, tx, []turnover{{before, after, now}})
+	_, err = s.apply(ctx, tx, []edit{{row, turnover{before, after, now}}}, now)
 	if err != nil {
 		return nil, nil, err
 	}
-	if n := len(dropped); n > 0 {
-		row.RanVersion = row.Version
-		if last := dropped[n-1]; before.LastRun == nil || before.LastRun.ScheduledAt <= last.ScheduledAt {
-			after.LastRun = last.LastRun()
-		}
-	}
-	if err := s.updateJob(ctx, tx, row, after); err != nil {
-		return nil, nil, err
-	}
-	return before, after, s.writeLastRuns(ctx, tx, dropped)
+	return before, after, nil
 }
 
 // lockJob reads a job and keeps others from changing it; nil when there is none.
@@ -92,105 +81,11 @@ func (s *Store) lockJob(ctx context.Context, tx *sqlx.Tx, id string) (*jobRow, e
 	if !storable(id) {
 		return nil, nil
 	}
-	locked, err := s.d.lockJobs(ctx, tx, []string{id})
-	if err != nil || len(locked) == 0 {
+	rows, err := s.lockRows(ctx, tx, []string{id})
+	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	var row jobRow
-	found, err := selectOne(ctx, tx, &row, "SELECT "+jobColumns+jobTables+"WHERE j.id = :id", args{"id": id})
-	if !found {
-		return nil, err
-	}
-	return &row, nil
-}
-
-func (s *Store) insertJob(ctx context.Context, tx *sqlx.Tx, j *job.Job) error {
-	if !storable(j.ID, j.Name, j.Description) || !storable(j.Tags...) {
-		return callerError{job.Errorf(job.CodeInvalid, "texts must be UTF-8 without NUL")}
-	}
-	var last int64
-	_, err := selectOne(ctx, tx, &last, "SELECT COALESCE(MAX(version), 0) FROM definitions WHERE job_id = :id", args{"id": j.ID})
-	if err != nil {
-		return err
-	}
-	j.Version = last + 1
-	if err := s.insertDefinition(ctx, tx, &j.Definition, j.Version); err != nil {
-		return err
-	}
-	a, err := jobArgs(j)
-	if err != nil {
-		return err
-	}
-	_, err = execute(ctx, tx, `INSERT INTO jobs (id, status, next_run_at, due_at, last_run_at, last_state, failures, version, ran_version,
-			created_at, updated_at, pause_reason, paused_until, paused_from, type, host, name, tags, search, last_run)
-		VALUES (:id, :status, :next_run_at, :due_at, :last_run_at, :last_state, 0, :version, 0,
-			:created_at, :updated_at, :pause_reason, :paused_until, :paused_from, :type, :host, :name, :tags, :search, :last_run)`, a)
-	return err
-}
-
-func (s *Store) insertDefinition(ctx context.Context, tx *sqlx.Tx, d *job.Definition, version int64) error {
-	row, err := encodeDefinition(d)
-	if err != nil {
-		return err
-	}
-	_, err = execute(ctx, tx, `INSERT INTO definitions (job_id, version, description, schedule, request, policy)
-		VALUES (:id, :version, :description, :schedule, :request, :policy)`,
-		args{"id": d.ID, "version": version, "description": d.Description,
-			"schedule": row.Schedule, "request": row.Request, "policy": row.Policy})
-	return err
-}
-
-// updateJob writes the next version of a job. The version before stays as long
-// as runs follow it.
-func (s *Store) updateJob(ctx context.Context, tx *sqlx.Tx, old *jobRow, j *job.Job) error {
-	if !storable(j.Name, j.Description) || !storable(j.Tags...) {
-		return callerError{job.Errorf(job.CodeInvalid, "texts must be UTF-8 without NUL")}
-	}
-	j.Version = old.Version + 1
-	if err := s.insertDefinition(ctx, tx, &j.Definition, j.Version); err != nil {
-		return err
-	}
-	if old.RanVersion != old.Version {
-		if _, err := execute(ctx, tx, "DELETE FROM definitions WHERE job_id = :id AND version = :version",
-			args{"id": j.ID, "version": old.Version}); err != nil {
-			return err
-		}
-	}
-	a, err := jobArgs(j)
-	if err != nil {
-		return err
-	}
-	a["failures"] = old.Failures
-	if restarts(old, j) {
-		a["failures"] = 0
-	}
-	_, err = execute(ctx, tx, `UPDATE jobs SET status = :status, next_run_at = :next_run_at, due_at = :due_at,
-			failures = :failures, version = :version, created_at = :created_at, updated_at = :updated_at,
-			pause_reason = :pause_reason, paused_until = :paused_until, paused_from = :paused_from, type = :type, host = :host, name = :name,
-			tags = :tags, search = :search
-		WHERE id = :id`, a)
-	return err
-}
-
-// restarts reports whether the count of failures in a row begins anew: the job
-// was resumed, or calls something else than what failed.
-func restarts(old *jobRow, j *job.Job) bool {
-	if old.Status == job.StatusPaused && j.Status != job.StatusPaused {
-		return true
-	}
-	row, err := encodeDefinition(&j.Definition)
-	return err == nil && row.Request != old.Request
-}
-
-// blankDefinition empties the last version of a deleted job that no run follows.
-// The row stays as the mark from which a new job of this id counts on.
-func (s *Store) blankDefinition(ctx context.Context, tx *sqlx.Tx, old *jobRow) error {
-	if old.RanVersion == old.Version {
-		return nil
-	}
-	_, err := execute(ctx, tx, `UPDATE definitions SET description = '', schedule = '', request = '', policy = ''
-		WHERE job_id = :id AND version = :version`, args{"id": old.ID, "version": old.Version})
-	return err
+	return &rows[0], nil
 }
 
 // DeleteJob deletes a job, accounts for what was due of it and not yet claimed,
@@ -210,27 +105,10 @@ func (s *Store) DeleteJob(ctx context.Context, id string, ifVersion int64, now j
 			return callerError{job.Errorf(job.CodePreconditionFailed,
 				"the job %q is at version %d, not %d", id, old.Version, ifVersion)}
 		}
-		open, err = s.deleteLocked(ctx, tx, old, now)
+		open, err = s.apply(ctx, tx, []edit{{old, turnover{before: old.present(&s.parser, now), at: now}}}, now)
 		return err
 	})
 	return open, err
-}
-
-// deleteLocked does that with a job that is locked.
-func (s *Store) deleteLocked(ctx context.Context, tx *sqlx.Tx, old *jobRow, now job.Instant) ([]job.Run, error) {
-	dropped, err := s.overtake(ctx, tx, []turnover{{before: old.present(&s.parser, now), at: now}})
-	if err != nil {
-		return nil, err
-	}
-	if _, err := execute(ctx, tx, "DELETE FROM jobs WHERE id = :id", args{"id": old.ID}); err != nil {
-		return nil, err
-	}
-	if len(dropped) == 0 { // otherwise these runs follow it
-		if err := s.blankDefinition(ctx, tx, old); err != nil {
-			return nil, err
-		}
-	}
-	return s.markCanceled(ctx, tx, old.ID, job.ReasonJobDeleted, now)
 }
 
 // GetJob reads a job. The error is CodeNotFound when there is none.

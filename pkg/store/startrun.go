@@ -13,71 +13,122 @@ import (
 // returned as it is, and it may be called again when the database undid the
 // transaction. The tasks are those of the runs that are queued. The error is
 // CodeNotFound when there is no such job, CodeConflict when a run's id is taken.
-func (s *Store) StartRuns(ctx context.Context, jobID string, decide func(*job.Due) ([]job.Run, error)) (tasks []job.Task, err error) {
-	err = s.write(ctx, "start runs", func(tx *sqlx.Tx) error {
-		tasks = nil
-		row, err := s.lockJob(ctx, tx, jobID)
-		if err != nil {
-			return err
-		}
-		if row == nil {
-			return callerError{job.NotFound("job", jobID)}
-		}
-		j, err := row.job()
-		if err != nil {
-			return err
-		}
-		due := []job.Due{{Job: *j}}
-		if err := s.countOpen(ctx, tx, due); err != nil {
-			return err
-		}
-		runs, err := decide(&due[0])
-		if err != nil {
-			return callerError{err}
-		}
-		if len(runs) == 0 {
-			return nil
-		}
-		tasks, err = s.startRuns(ctx, tx, row, &due[0], runs)
-		return err
-	})
+func (s *Store) StartRuns(ctx context.Context, jobID string, decide func(*job.Due) ([]job.Run, error)) ([]job.Task, error) {
+	tasks, failed, err := s.StartEach(ctx, []string{jobID}, decide)
+	if err == nil {
+		err = failed[jobID]
+	}
 	return tasks, err
 }
 
-func (s *Store) startRuns(ctx context.Context, tx *sqlx.Tx, row *jobRow, due *job.Due, runs []job.Run) ([]job.Task, error) {
-	var rows rowset
-	var tasks []job.Task
-	var ended []*job.Run
-	touched := runs[0].ScheduledAt
+// StartEach does the same for many jobs, in one transaction. A job for which decide
+// answers an error, or which does not exist, starts nothing; failed has the errors by id.
+func (s *Store) StartEach(
+	ctx context.Context, ids []string, decide func(*job.Due) ([]job.Run, error),
+) (tasks []job.Task, failed map[string]error, err error) {
+	err = s.write(ctx, "start runs", func(tx *sqlx.Tx) error {
+		due, missing, err := s.lockDue(ctx, tx, ids)
+		if err != nil {
+			return err
+		}
+		failed = missing
+		var w startWriter
+		for i := range due {
+			runs, err := decide(&due[i])
+			if err != nil {
+				failed[due[i].ID] = err
+				continue
+			}
+			w.add(&due[i], runs)
+		}
+		tasks, err = w.tasks, s.writeStarts(ctx, tx, &w)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return tasks, failed, nil
+}
+
+// lockDue reads and locks jobs with the counts of their open runs. Missing has an error for each that cannot be had.
+func (s *Store) lockDue(ctx context.Context, tx *sqlx.Tx, ids []string) (due []job.Due, missing map[string]error, err error) {
+	rows, err := s.lockRows(ctx, tx, storableOf(ids))
+	if err != nil {
+		return nil, nil, err
+	}
+	missing = make(map[string]error, len(ids))
+	for _, id := range ids {
+		missing[id] = job.NotFound("job", id)
+	}
+	for i := range rows {
+		j, err := rows[i].job()
+		if err != nil {
+			missing[rows[i].ID] = err
+			continue
+		}
+		delete(missing, j.ID)
+		due = append(due, job.Due{Job: *j})
+	}
+	if len(due) == 0 {
+		return nil, missing, nil
+	}
+	return due, missing, s.countOpen(ctx, tx, due)
+}
+
+// startWriter collects runs that are made by hand.
+type startWriter struct {
+	rows    rowset
+	ids     []string
+	tasks   []job.Task
+	ended   []*job.Run
+	jobs    []string
+	touched job.Instant
+}
+
+// add takes the runs of one job in.
+func (w *startWriter) add(due *job.Due, runs []job.Run) {
+	if len(runs) == 0 {
+		return
+	}
+	w.jobs = append(w.jobs, due.ID)
 	for i := range runs {
 		run := &runs[i]
-		run.JobID, run.JobVersion = row.ID, row.Version
-		rows.addRun(run)
+		run.JobID, run.JobVersion = due.ID, due.Version
+		w.rows.addRun(run)
+		w.ids = append(w.ids, run.ID)
+		w.touched = max(w.touched, run.ScheduledAt)
 		if run.QueuedAt != nil {
-			touched = max(touched, *run.QueuedAt)
+			w.touched = max(w.touched, *run.QueuedAt)
 		}
 		switch {
 		case run.State.Final():
-			ended = append(ended, run)
+			w.ended = append(w.ended, run)
 		case run.State == job.StateQueued:
-			tasks = append(tasks, job.TaskOf(run, &due.Request, &due.Policy))
+			w.tasks = append(w.tasks, job.TaskOf(run, &due.Request, &due.Policy))
 		}
 	}
-	fresh := make(map[string]bool, len(runs))
-	if err := insertFresh(ctx, tx, &rows, fresh, s.insertRuns(), touched); err != nil {
-		return nil, err
+}
+
+// writeStarts writes what was collected.
+func (s *Store) writeStarts(ctx context.Context, tx *sqlx.Tx, w *startWriter) error {
+	if w.rows.n == 0 {
+		return nil
 	}
-	for i := range runs {
-		if !fresh[runs[i].ID] {
-			return nil, callerError{job.Errorf(job.CodeConflict, "there is a run with the id %q already", runs[i].ID)}
+	fresh := make(map[string]bool, w.rows.n)
+	if err := insertFresh(ctx, tx, &w.rows, fresh, s.insertRuns(), w.touched); err != nil {
+		return err
+	}
+	for _, id := range w.ids {
+		if !fresh[id] {
+			return callerError{job.Errorf(job.CodeConflict, "there is a run with the id %q already", id)}
 		}
 	}
-	_, err := execute(ctx, tx, "UPDATE jobs SET ran_version = version WHERE id = :id", args{"id": row.ID})
+	_, err := execute(ctx, tx, "UPDATE jobs SET ran_version = version WHERE "+s.d.in("id", ":ids"), args{"ids": s.d.list(w.jobs)})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.writeLastRuns(ctx, tx, ended); err != nil {
-		return nil, err
+	if err := s.writeLastRuns(ctx, tx, w.ended); err != nil {
+		return err
 	}
-	return tasks, s.countOutcomes(ctx, tx, ended)
+	return s.countOutcomes(ctx, tx, w.ended)
 }
