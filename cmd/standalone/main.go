@@ -61,7 +61,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := deliver.Add(g, p, broker, f.Delivery, f.ShutdownTimeout); err != nil {
+	if err := deliver.Add(g, p, broker, f.Delivery, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {

@@ -85,15 +85,23 @@ func (h *HTTP) Local() bool {
 
 // Delivery says how calls are made.
 type Delivery struct {
-	Concurrency  int      `help:"How many calls are made at once." default:"256" env:"CONCURRENCY" group:"delivery"`
-	AllowTargets []string `help:"Targets to allow although they are not public: CIDRs, host patterns such as *.corp.example, and the words private and loopback. Repeatable or comma-separated." env:"ALLOW_TARGETS" group:"delivery"`
-	Proxy        string   `help:"Proxy for all calls. HTTP_PROXY and its like are ignored." env:"PROXY" group:"delivery"`
+	Concurrency        int      `help:"How many calls are made at once." default:"256" env:"CONCURRENCY" group:"delivery"`
+	AllowTargets       []string `help:"Targets to allow although they are not public: CIDRs, host patterns such as *.corp.example, and the words private and loopback. Repeatable or comma-separated." env:"ALLOW_TARGETS" group:"delivery"`
+	PerHostConcurrency int      `help:"How many calls to one host may be under way at once, over all workers. 0: no limit. A job's policy.limits goes before." default:"0" env:"PER_HOST_CONCURRENCY" group:"delivery"`
+	PerHostRate        float64  `help:"How many calls to one host may begin in a second, over all workers. 0: no limit. A job's policy.limits goes before." default:"0" env:"PER_HOST_RATE" group:"delivery"`
+	Proxy              string   `help:"Proxy for all calls. HTTP_PROXY and its like are ignored." env:"PROXY" group:"delivery"`
 }
 
 // Validate is called by kong.
 func (d *Delivery) Validate() error {
 	if d.Concurrency < 1 {
 		return fmt.Errorf("--concurrency: %d is less than 1", d.Concurrency)
+	}
+	if d.PerHostConcurrency < 0 {
+		return fmt.Errorf("--per-host-concurrency: %d is less than 0", d.PerHostConcurrency)
+	}
+	if d.PerHostRate < 0 {
+		return fmt.Errorf("--per-host-rate: %v is less than 0", d.PerHostRate)
 	}
 	return nil
 }

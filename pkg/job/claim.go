@@ -52,6 +52,8 @@ type Recorded struct {
 type Outcome struct {
 	// RetryAt is when the next attempt starts; nil: the run has ended.
 	RetryAt *Instant
+	// HeldUntil is when the delivery asks again for a call that was not made, for its host's sake; nil: it was made.
+	HeldUntil *Instant
 	// Made are all attempts of the run so far.
 	Made []Attempt
 }

@@ -93,6 +93,8 @@ type Policy struct {
 	Queue Queue `json:"queue"`
 	// AutoPauseAfter pauses the job after so many failed runs in a row. Zero: never.
 	AutoPauseAfter int `json:"auto_pause_after"`
+	// Limits bound the calls to the job's host, beside those of other jobs. Zero value: the server's limits.
+	Limits HostLimits `json:"limits,omitzero"`
 }
 
 // Retry says how often and when a failed call is made again.

@@ -175,6 +175,8 @@ type Task struct {
 	JobID       string  `json:"job_id"`
 	ScheduledAt Instant `json:"scheduled_at"`
 	Queue       Queue   `json:"queue"`
+	// QueuedAt is when the run was to be called first. Zero: not known.
+	QueuedAt Instant `json:"queued_at,omitzero"`
 	// RetryUntil bounds the start of the last attempt. Nil: no such bound.
 	RetryUntil *Instant `json:"retry_until,omitempty"`
 	// Made are the attempts that the history already holds, when a lost task is delivered anew.
@@ -185,10 +187,14 @@ type Task struct {
 
 // TaskOf joins a run with the definition it follows.
 func TaskOf(run *Run, request *Request, policy *Policy) Task {
-	return Task{
+	task := Task{
 		RunID: run.ID, JobID: run.JobID, ScheduledAt: run.ScheduledAt, Queue: run.Queue,
 		RetryUntil: run.RetryUntil, Made: run.Attempts, Request: *request, Policy: *policy,
 	}
+	if run.QueuedAt != nil {
+		task.QueuedAt = *run.QueuedAt
+	}
+	return task
 }
 
 // LastRun is the short account of the run.

@@ -29,6 +29,8 @@ const (
 	MaxPatternLen  = 1024
 	MaxRedirects   = 10
 	MaxAttempts    = 100
+	MaxHostLimit   = 10_000
+	MinHostRate    = 0.001 // one call in 1,000 seconds
 )
 
 // Normalize fills in what depends on other fields: the method, the content type
@@ -184,6 +186,10 @@ func (v *validator) policy(p *Policy) {
 	v.between("policy.connect_timeout", p.ConnectTimeout, 100*time.Millisecond, 5*time.Minute)
 	v.between("policy.jitter", p.Jitter, 0, 24*time.Hour)
 	v.check(p.AutoPauseAfter >= 0, "policy.auto_pause_after", "0 (never) or more")
+	v.check(p.Limits.PerHostConcurrency >= 0 && p.Limits.PerHostConcurrency <= MaxHostLimit, "policy.limits.per_host_concurrency",
+		"0 (the server's) to %d", MaxHostLimit)
+	v.check(p.Limits.PerHostRate == 0 || p.Limits.PerHostRate >= MinHostRate && p.Limits.PerHostRate <= MaxHostLimit,
+		"policy.limits.per_host_rate", "0 (the server's), or %v to %d calls a second", MinHostRate, MaxHostLimit)
 
 	r := &p.Retry
 	v.check(r.MaxAttempts >= 1 && r.MaxAttempts <= MaxAttempts, "policy.retry.max_attempts", "1 to %d", MaxAttempts)

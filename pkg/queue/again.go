@@ -28,6 +28,11 @@ func nextAttempt(at job.Instant) error {
 	return &again{text: "the attempt failed; the next one follows", at: &at, counted: true}
 }
 
+// heldBack brings back a task whose host is not to be called now.
+func heldBack(at job.Instant) error {
+	return &again{text: "held back for its host's sake", at: &at}
+}
+
 // handedBack brings back a task of which nothing was settled.
 func handedBack(delay time.Duration) error {
 	return &again{text: "handed back", delay: delay}
@@ -60,6 +65,8 @@ const recoverAfter = 3 * time.Second
 func (b *Broker) retryDelay(_ int, err error, _ *asynq.Task) time.Duration {
 	var a *again
 	switch {
+	case errors.As(err, &a) && a.at != nil && *a.at <= b.now():
+		return 0
 	case errors.As(err, &a) && a.at != nil:
 		second := job.Instant(time.Second / time.Millisecond)
 		up := (*a.at + second - 1) / second * second

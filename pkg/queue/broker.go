@@ -39,6 +39,8 @@ type Broker struct {
 	start  *redis.Script
 	beat   *redis.Script
 	beats  *redis.Script
+	place  *redis.Script
+	holdOn *redis.Script
 }
 
 // fast is the connection on which commands of many goroutines travel together.
@@ -69,6 +71,8 @@ func Open(o Options) (*Broker, error) {
 		start:  redis.NewScript(startScript),
 		beat:   redis.NewScript(beatScript),
 		beats:  redis.NewScript(beatsScript),
+		place:  redis.NewScript(placeScript),
+		holdOn: redis.NewScript(holdScript),
 	}
 	redis.SetLogger(redisLog{newLibraryLog(o.Logger, b.outage, "redis client")})
 	b.fast = sync.OnceValues(b.openFast)

@@ -59,6 +59,9 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return err
 	}
+	if outcome.HeldUntil != nil {
+		return heldBack(*outcome.HeldUntil)
+	}
 	if outcome.RetryAt != nil {
 		return nextAttempt(*outcome.RetryAt)
 	}
@@ -92,7 +95,7 @@ func (h *deliveries) call(lease, call context.Context, task *job.Task) (job.Outc
 	})
 	outcome, err := h.guarded(call, task)
 	lost := lease.Err() != nil
-	if err == nil && (outcome.RetryAt != nil || lost) {
+	if err == nil && outcome.HeldUntil == nil && (outcome.RetryAt != nil || lost) {
 		err = h.b.save(h.calls, task.RunID, &savedOutcome{Made: outcome.Made, RetryAt: outcome.RetryAt, Lost: lost})
 	}
 	release()

@@ -17,8 +17,13 @@ const (
 	keyCanceled  = "{schedule}:canceled:"       // + run id: this run is not to be called
 	keyOutcome   = "{schedule}:outcome:"        // + run id: how far the run's delivery had come, for the next one
 	keyHeld      = "{schedule}:held:"           // + run id: a worker without lease is still calling
+	keyHosts     = "{schedule}:hosts"           // hash: host that is held back → why and until when, as JSON
+	keyKnock     = "{schedule}:host:probe:"     // + host: somebody is trying whether it is well again
+	keyPlaces    = "{schedule}:host:places:"    // + host with a limit, zset: run id → when its place expires, in microseconds
+	keyPace      = "{schedule}:host:pace:"      // + host with a limit, hash: "next" and "booked", in microseconds
 	keyProbe     = "{schedule}:probe"           // written to see whether Redis takes anything
 	channelWake  = "schedule:wake"              // pub/sub: some job changed
+	channelHost  = "schedule:hosts"             // pub/sub: what is held back changed
 	channelCut   = "schedule:cut"               // pub/sub: run ids, spaced, whose calls are to be cut off
 	groupRecord  = "recorder"                   // consumer group of the results
 	taskDeliver  = "run:deliver"                // asynq task type: deliver one run
@@ -43,6 +48,12 @@ const (
 	beatTTL = 15 * time.Second
 	// probeTTL is how long a probe is kept.
 	probeTTL = time.Minute
+	// hostsMax bounds the hosts that all workers know to be held back; more are known to single workers.
+	hostsMax = 1000
+	// hostForgotten is how long after its hold a host is remembered that nobody has called since.
+	hostForgotten = 10 * time.Minute
+	// paceTTL outlives every wait for a place.
+	paceTTL = 10 * time.Minute
 	// unknownMax bounds the entries kept aside.
 	unknownMax = 1000
 	// lostWorkers is how many deliveries of one run may be lost, beyond its own

@@ -43,7 +43,7 @@ func testClaim(t *testing.T, b *bundle) {
 	j := newJob("a", func(j *job.Job) { j.Request.Headers = map[string]string{"X": "y"} })
 	id := job.OccurrenceID("a", t0)
 	wantEqual(t, "what was claimed", got, job.Claimed{
-		Tasks: []job.Task{{RunID: id, JobID: "a", ScheduledAt: t0, Queue: job.QueueDefault, Request: j.Request, Policy: j.Policy}},
+		Tasks: []job.Task{{RunID: id, JobID: "a", ScheduledAt: t0, QueuedAt: t0 + 3, Queue: job.QueueDefault, Request: j.Request, Policy: j.Policy}},
 		Seen:  1, Last: job.ClaimKey{DueAt: t0, ID: "a"},
 	})
 	if len(seen) != 1 || seen[0].Open != 0 || seen[0].Version != 1 || *seen[0].Schedule.Anchor != t0 || *seen[0].NextRunAt != t0 {

@@ -2,10 +2,13 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -105,4 +108,25 @@ func BenchmarkParseTarget(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkGate is what fairness between hosts costs a call to a host that is well and has no limit.
+func BenchmarkGate(b *testing.B) {
+	g := newGate(&Options{Concurrency: 256, Now: func() job.Instant { return start }, Logger: slog.New(slog.DiscardHandler)})
+	tasks := make([]*job.Task, 64)
+	for i := range tasks {
+		tasks[i] = taskFor(fmt.Sprintf("https://host-%d.example.com:8443/some/path?q=1", i))
+	}
+	var n atomic.Int64
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			task := tasks[int(n.Add(1))%len(tasks)]
+			p, until, err := g.enter(b.Context(), task)
+			if err != nil || until != nil {
+				b.Fatal(until, err)
+			}
+			g.leave(b.Context(), task, p, verdict{reason: job.ReasonOK})
+		}
+	})
 }

@@ -20,6 +20,18 @@ type attempt struct {
 	aborted bool
 }
 
+// verdict is what the call tells about its host. One that the worker's own end cut off tells nothing.
+func (a *attempt) verdict() verdict {
+	if a.aborted {
+		return verdict{}
+	}
+	v := verdict{reason: a.Reason}
+	if code, _ := a.Reason.StatusCode(); code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
+		v.after = a.retryAfter
+	}
+	return v
+}
+
 // attempt makes attempt n of the task. It takes at most as long as the policy allows.
 func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 	a := attempt{Attempt: job.Attempt{N: n, StartedAt: w.now(), Worker: w.name, Reason: job.ReasonOK}}

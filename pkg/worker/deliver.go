@@ -30,8 +30,20 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 		if last.NextRetryAt == nil {
 			return w.endAgain(ctx, task, last)
 		}
+		if w.tooLate(task, last) {
+			return w.giveUp(ctx, task, last)
+		}
 		n = last.N + 1
 	}
+	place, until, err := w.gate.enter(ctx, task)
+	if err != nil {
+		return job.Outcome{}, fmt.Errorf("run %s: no place at its host: %w", task.RunID, err)
+	}
+	if until != nil {
+		return job.Outcome{HeldUntil: until, Made: task.Made}, nil
+	}
+	var told verdict
+	defer func() { w.gate.leave(ctx, task, place, told) }()
 	start := job.Event{RunID: task.RunID, At: w.now(), State: job.StateRunning, N: n}
 	canceled, err := w.report(ctx, &start)
 	if err != nil {
@@ -41,6 +53,7 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 		return w.cancel(ctx, task.RunID, task.Made)
 	}
 	a := w.attempt(ctx, task, n)
+	told = a.verdict()
 	if a.aborted {
 		return job.Outcome{}, fmt.Errorf("run %s: attempt %d was cut off: %w", task.RunID, n, context.Cause(ctx))
 	}
@@ -85,6 +98,23 @@ func (w *Worker) endAgain(ctx context.Context, task *job.Task, last *job.Attempt
 		RunID: task.RunID, At: last.StartedAt.Add(time.Duration(last.DurationMS) * time.Millisecond),
 		State: endState(last.Reason), Reason: last.Reason, N: last.N, Attempt: last,
 	}
+	if _, err := w.report(ctx, &event); err != nil {
+		return job.Outcome{}, err
+	}
+	return job.Outcome{Made: task.Made}, nil
+}
+
+// tooLate reports whether the next attempt may not begin any more: it was planned
+// in time, and came late because its host, or all workers, had no room for it.
+func (w *Worker) tooLate(task *job.Task, last *job.Attempt) bool {
+	now, most := w.now(), time.Duration(task.Policy.Retry.MaxRetryDuration)
+	return task.RetryUntil != nil && now >= *task.RetryUntil ||
+		most > 0 && now.Sub(firstStart(task.Made, last.StartedAt)) > most
+}
+
+// giveUp ends a run whose next attempt comes too late, with the reason of the last one.
+func (w *Worker) giveUp(ctx context.Context, task *job.Task, last *job.Attempt) (job.Outcome, error) {
+	event := job.Event{RunID: task.RunID, At: w.now(), State: job.StateFailed, Reason: last.Reason, N: last.N}
 	if _, err := w.report(ctx, &event); err != nil {
 		return job.Outcome{}, err
 	}

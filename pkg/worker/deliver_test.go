@@ -117,6 +117,7 @@ func TestDeliverRetryAfter(t *testing.T) {
 		t.Errorf("retry at %v", e.Attempt.NextRetryAt)
 	}
 	until := start + 120_000
+	b = newBench(t) // that one holds the host back now
 	e := b.deliver(t, taskFor(target.URL, func(t *job.Task) { t.RetryUntil = &until }))
 	if e.State != job.StateFailed || e.Reason != "status_429" {
 		t.Errorf("a retry at the next occurrence: %+v", e)

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"schedule-server/pkg/job"
 )
 
@@ -64,6 +66,14 @@ type Options struct {
 	// than the keep-alive of the common servers (2s and up), so that a call is
 	// hardly ever sent into a connection that its target is just closing.
 	IdleTimeout time.Duration
+	// Concurrency is how many calls this process makes at once; hosts share them. Zero: any number, and no host has a share.
+	Concurrency int
+	// Limits hold for every host, where a job says nothing else. Zero value: none.
+	Limits job.HostLimits
+	// Shared is what all workers know of hosts. Nil: this worker is alone, and there are no limits.
+	Shared Shared
+	// Metrics takes the worker's counters. Nil: they are counted and not shown.
+	Metrics prometheus.Registerer
 	// RootCAs are whom targets' certificates must come from. Nil: the system's.
 	RootCAs *x509.CertPool
 	// Resolver looks up host names. Nil: the system's.
@@ -82,6 +92,7 @@ type Worker struct {
 	proxied  bool
 
 	secure, insecure *http.Transport
+	gate             *gate
 	rules            rules
 	buffers          sync.Pool
 }
@@ -105,6 +116,7 @@ func New(r Reporter, o Options) (*Worker, error) {
 		reporter: r, now: o.Now, rand: o.Rand, log: o.Logger, name: o.Name,
 		agent: "schedule-server/" + o.Version, guard: guard, proxied: proxy != nil,
 	}
+	w.gate = newGate(&o)
 	w.buffers.New = func() any { return new([maxBody + 1]byte) }
 	w.secure = newTransport(&o, guard, proxy, false)
 	w.insecure = newTransport(&o, guard, proxy, true)
@@ -150,6 +162,16 @@ func parseProxy(text string) (*url.URL, error) {
 		return nil, errors.New("proxy: the URL has no host")
 	}
 	return u, nil
+}
+
+// Run hears from the other workers which hosts are held back, until the context ends. It returns nil.
+func (w *Worker) Run(ctx context.Context) error {
+	if w.gate.shared == nil {
+		<-ctx.Done()
+		return nil
+	}
+	w.gate.shared.WatchHosts(ctx, w.gate.learn)
+	return nil
 }
 
 // Close closes the idle connections. Calls under way keep theirs until they end.

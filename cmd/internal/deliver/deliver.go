@@ -4,6 +4,8 @@ package deliver
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"schedule-server/pkg/app"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
@@ -19,15 +21,18 @@ func Broker(p *app.Process, url string) (*queue.Broker, error) {
 }
 
 // Add adds a worker to the group. The error names the faulty flag.
-func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, timeout time.Duration) error {
+func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, timeout time.Duration, metrics prometheus.Registerer) error {
 	w, err := worker.New(broker, worker.Options{
 		Now: Now, Logger: p.Logger, Name: p.ID, Version: p.Version,
 		Allow: d.AllowTargets, Proxy: d.Proxy, MaxIdlePerHost: d.Concurrency,
+		Concurrency: d.Concurrency, Shared: broker, Metrics: metrics,
+		Limits: job.HostLimits{PerHostConcurrency: d.PerHostConcurrency, PerHostRate: d.PerHostRate},
 	})
 	if err != nil {
 		return err
 	}
 	workers := broker.NewWorkers(w, queue.WorkerOptions{Concurrency: d.Concurrency, ShutdownTimeout: timeout})
+	g.Add("hosts", w.Run)
 	g.Add("worker", workers.Run)
 	return nil
 }

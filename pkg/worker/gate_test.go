@@ -1,0 +1,285 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+// gateBench is a gate with a clock that is moved by hand.
+type gateBench struct {
+	*gate
+	t     *testing.T
+	clock job.Instant
+}
+
+func newGateBench(t *testing.T, slots int, shared Shared) *gateBench {
+	b := &gateBench{t: t, clock: start}
+	b.gate = newGate(&Options{
+		Concurrency: slots, Shared: shared, Now: func() job.Instant { return b.clock }, Logger: slog.New(slog.DiscardHandler),
+	})
+	return b
+}
+
+func taskTo(host string) *job.Task {
+	return taskFor("http://"+host+"/x", func(t *job.Task) { t.QueuedAt = start })
+}
+
+// enters wants a place at once.
+func (b *gateBench) enters(host string) pass {
+	b.t.Helper()
+	p, until, err := b.enter(b.t.Context(), taskTo(host))
+	if err != nil || until != nil {
+		b.t.Fatalf("no place at %s: %v, %v", host, until, err)
+	}
+	return p
+}
+
+// isHeld wants no place, and answers when to ask again.
+func (b *gateBench) isHeld(host string) job.Instant {
+	b.t.Helper()
+	_, until, err := b.enter(b.t.Context(), taskTo(host))
+	if err != nil || until == nil {
+		b.t.Fatalf("a place at %s, or %v", host, err)
+	}
+	return *until
+}
+
+func (b *gateBench) leaves(p pass, v verdict) { b.leave(b.t.Context(), taskTo(p.host.name), p, v) }
+
+// fill takes as many places as the host gets without waiting.
+func (b *gateBench) fill(host string) (passes []pass) {
+	h := b.host(host)
+	for b.admit(h) {
+		passes = append(passes, pass{host: h, began: time.Now()})
+	}
+	return passes
+}
+
+func TestShare(t *testing.T) {
+	for _, c := range []struct {
+		slots int
+		slow  bool
+		want  []int // places of one host after another
+	}{
+		{1, false, []int{1}},
+		{2, false, []int{1, 1}},
+		{8, false, []int{7, 1}},
+		{256, false, []int{224, 28, 3}},
+		{256, true, []int{192, 48, 12, 3}},
+	} {
+		b := newGateBench(t, c.slots, nil)
+		var got []int
+		for i := range c.want {
+			name := string(rune('a' + i))
+			if c.slow {
+				b.host(name).usual = slowAfter
+			}
+			got = append(got, len(b.fill(name)))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%d slots, slow %v: %v, want %v", c.slots, c.slow, got, c.want)
+		}
+	}
+	unbounded := newGateBench(t, 0, nil)
+	for range 1000 {
+		unbounded.enters("a")
+	}
+}
+
+func TestWaitAtAFastHost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newGateBench(t, 8, nil)
+		passes := b.fill("a")
+		admitted := make(chan pass)
+		go func() { admitted <- b.enters("a") }()
+		synctest.Wait()
+		b.leaves(passes[0], verdict{reason: job.ReasonOK})
+		b.leaves(<-admitted, verdict{reason: job.ReasonOK})
+		if h := b.host("a"); h.busy != len(passes)-1 || b.busy != h.busy || len(h.waiting) != 0 {
+			t.Errorf("%d places are taken, %d in all", h.busy, b.busy)
+		}
+	})
+}
+
+func TestHangingHostIsFoundOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newGateBench(t, 8, nil)
+		b.fill("a")
+		began := time.Now()
+		held := make(chan job.Instant)
+		for range 2 {
+			go func() { held <- b.isHeld("a") }()
+		}
+		for range 2 {
+			if at := <-held; at < start+1000 || at > start+61_000 {
+				t.Errorf("held until %v", at)
+			}
+		}
+		if took := time.Since(began); took != waitWithin {
+			t.Errorf("found out after %s", took)
+		}
+		b.isHeld("a") // nobody waits any more
+		if took := time.Since(began); took != waitWithin {
+			t.Errorf("one waited once more, until %s", took)
+		}
+		b.enters("b")
+	})
+}
+
+func TestWaitEndsWithTheDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newGateBench(t, 8, nil)
+		b.fill("a")
+		ctx, stop := context.WithTimeout(t.Context(), time.Millisecond)
+		defer stop()
+		if _, _, err := b.enter(ctx, taskTo("a")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		if h := b.host("a"); len(h.waiting) != 0 || h.slow() {
+			t.Errorf("%+v", h)
+		}
+	})
+}
+
+// Ten thousand deliveries that are held back do not ask again at once, and none waits for longer than a minute.
+func TestReturnsAreSpread(t *testing.T) {
+	b := newGateBench(t, 8, nil)
+	b.host("a").usual = 30 * time.Second
+	b.fill("a")
+	perSecond := map[job.Instant]int{}
+	for range 10_000 {
+		at := b.isHeld("a")
+		if at < start+1000 || at > start+61_000 {
+			t.Fatalf("held for %d ms", at-start)
+		}
+		perSecond[(at-start)/1000]++
+	}
+	for second, n := range perSecond {
+		if n > 500 {
+			t.Errorf("%d come back in second %d", n, second)
+		}
+	}
+}
+
+func TestRefusingHost(t *testing.T) {
+	b := newGateBench(t, 8, nil)
+	refuse := func() { b.leaves(b.enters("a"), verdict{reason: job.ReasonConnectRefused}) }
+	for range refusedTimes - 1 {
+		refuse()
+	}
+	b.leaves(b.enters("a"), verdict{reason: "status_500"}) // it answers: the count begins anew
+	for range refusedTimes {
+		refuse()
+	}
+	for _, wait := range []job.Instant{2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000} {
+		if at := b.isHeld("a"); at < b.clock+wait || at > b.clock+wait+1000 {
+			t.Fatalf("held for %d ms, want %d", at-b.clock, wait)
+		}
+		b.clock += wait
+		probe := b.enters("a")
+		if !probe.probe {
+			t.Fatal("the call after a hold is no probe")
+		}
+		b.isHeld("a") // one at a time
+		b.leaves(probe, verdict{reason: job.ReasonConnectTimeout})
+	}
+	b.clock += 60_000
+	b.leaves(b.enters("a"), verdict{reason: "status_404"})
+	b.enters("a")
+	b.enters("a")
+}
+
+func TestThrottlingHost(t *testing.T) {
+	b := newGateBench(t, 8, nil)
+	first, second := b.enters("a"), b.enters("a")
+	b.leaves(first, verdict{reason: "status_429", after: 30 * time.Second})
+	b.leaves(second, verdict{reason: job.ReasonOK}) // was under way: says nothing
+	if at := b.isHeld("a"); at < start+30_000 || at > start+31_000 {
+		t.Errorf("held for %d ms", at-start)
+	}
+	b.enters("b")
+	b.clock += 30_000
+	b.leaves(b.enters("a"), verdict{}) // the probe was not made: another is
+	b.isHeld("a")
+	b.clock += 1000
+	b.leaves(b.enters("a"), verdict{reason: "status_503", after: time.Hour})
+	if at := b.isHeld("a"); at < b.clock+300_000 || at > b.clock+301_000 {
+		t.Errorf("held for %d ms", at-b.clock)
+	}
+	// Who has waited for five minutes is called all the same, and its success ends the hold.
+	b.clock = start.Add(maxHold)
+	b.leaves(b.enters("a"), verdict{reason: "status_429", after: time.Minute})
+	b.leaves(b.enters("a"), verdict{reason: job.ReasonOK})
+	b.clock = start
+	b.enters("a")
+}
+
+// news is Shared of one worker beside others.
+type news struct {
+	Shared
+	held     []string
+	released []string
+	mine     bool
+	err      error
+}
+
+func (n *news) HoldHost(_ context.Context, h *job.HeldHost) error {
+	n.held = append(n.held, h.Host)
+	return n.err
+}
+
+func (n *news) ReleaseHost(_ context.Context, host string) error {
+	n.released = append(n.released, host)
+	return n.err
+}
+
+func (n *news) ProbeHost(context.Context, string, time.Duration) (bool, error) { return n.mine, n.err }
+
+func TestOtherWorkersHold(t *testing.T) {
+	n := &news{}
+	b := newGateBench(t, 8, n)
+	b.learn([]job.HeldHost{{Host: "a", Cause: job.HoldThrottled, Until: start + 5000, Times: 1}})
+	if at := b.isHeld("a"); at < start+5000 {
+		t.Errorf("held for %d ms", at-start)
+	}
+	b.clock += 5000
+	b.isHeld("a") // another probes
+	b.clock += 1000
+	n.err = errors.New("away")
+	if _, _, err := b.enter(t.Context(), taskTo("a")); !errors.Is(err, n.err) {
+		t.Errorf("error %v", err)
+	}
+	n.err, n.mine = nil, true
+	b.clock += 1000
+	b.leaves(b.enters("a"), verdict{reason: job.ReasonOK})
+	equal(t, "released", n.released, []string{"a"})
+	b.learn([]job.HeldHost{{Host: "a", Cause: job.HoldThrottled, Until: start + 5000, Times: 1}}) // old news
+	b.enters("a")
+
+	b.learn([]job.HeldHost{{Host: "b", Cause: job.HoldRefusing, Until: b.clock + 5000, Times: 3}})
+	b.isHeld("b")
+	b.learn(nil)
+	b.enters("b")
+}
+
+func TestHostsAreForgotten(t *testing.T) {
+	b := newGateBench(t, 8, nil)
+	b.enters("busy")
+	b.learn([]job.HeldHost{{Host: "held", Cause: job.HoldRefusing, Until: start + 5000}})
+	for i := range 3 * maxHosts {
+		b.host(string(rune(0x4e00 + i)))
+	}
+	if len(b.hosts) > maxHosts || b.hosts["busy"] == nil || b.hosts["held"] == nil {
+		t.Errorf("%d hosts are known", len(b.hosts))
+	}
+	if b.heldHosts() != 1 {
+		t.Errorf("%d are held", b.heldHosts())
+	}
+}
