@@ -16,6 +16,7 @@ type flags struct {
 	app.Database
 	app.Redis
 	app.Lifetime
+	control.Commands
 }
 
 func main() {
@@ -24,6 +25,9 @@ func main() {
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
+	if p.Command != control.Serve {
+		return f.Keys.Do(ctx, p, f.Database.URL())
+	}
 	if err := f.HTTP.Check(); err != nil {
 		return err
 	}

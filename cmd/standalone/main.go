@@ -19,6 +19,7 @@ type flags struct {
 	RedisURL string `help:"redis://, rediss://, redis-sentinel:// or redis-cluster://. Default: a Redis inside this process." env:"REDIS_URL" group:"storage"`
 	app.Delivery
 	app.Lifetime
+	control.Commands
 }
 
 func main() {
@@ -27,6 +28,9 @@ func main() {
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
+	if p.Command != control.Serve {
+		return f.Keys.Do(ctx, p, f.Database.URL())
+	}
 	if err := f.HTTP.Check(); err != nil {
 		return err
 	}

@@ -47,13 +47,3 @@ func (s *Server) newDocsFiles() fiber.Handler {
 		return fiber.ErrNotFound
 	}
 }
-
-// newMonitor is the queue monitor, which answers for all paths below its own.
-func (s *Server) newMonitor() fiber.Handler {
-	if s.deps.Monitor == nil {
-		return func(*fiber.Ctx) error { return fiber.ErrNotFound }
-	}
-	return adaptor.HTTPHandler(s.deps.Monitor(s.options.BasePath + "/monitoring"))
-}
-
-func (s *Server) serveMonitor(c *fiber.Ctx) error { return s.monitor(c) }

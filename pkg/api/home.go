@@ -56,18 +56,21 @@ func (s *Server) serveHome(c *fiber.Ctx) error { return s.home(c) }
 // baseURL is where the caller reached this server, with the base path. A host
 // that could not be pasted into a shell is not shown.
 func (s *Server) baseURL(c *fiber.Ctx) string {
-	host := string(c.Request().Host())
+	host := s.host(c)
 	for i := range len(host) {
 		if b := host[i]; !isAlphanumeric(b) && !strings.ContainsRune(".:[]_-", rune(b)) {
 			host = "localhost"
 			break
 		}
 	}
-	return c.Protocol() + "://" + host + s.options.BasePath
+	return s.scheme(c) + "://" + host + s.options.BasePath
 }
 
-// countJobs says how many jobs there are; nothing when the database does not say.
+// countJobs says how many jobs there are, to those who may know; nothing when the database does not say.
 func (s *Server) countJobs(c *fiber.Ctx) string {
+	if open, err := s.deps.Access.Open(c.UserContext()); err != nil || !open {
+		return ""
+	}
 	page, err := s.deps.Service.List(c.UserContext(), job.JobQuery{Limit: 1})
 	switch {
 	case err != nil:

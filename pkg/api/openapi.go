@@ -16,10 +16,11 @@ import (
 var openapiYAML embed.FS
 
 // openapiParts are its files, in the order in which they are joined.
-var openapiParts = [...]string{"common", "jobs", "overview", "transfer", "runs", "runactions", "schedules", "service"}
+var openapiParts = [...]string{"common", "jobs", "overview", "transfer", "runs", "runactions", "access", "schedules", "service"}
 
 // openapiJSON is the document as it is served: in JSON, in the order in which
-// it was written, for this version and this base path.
+// it was written, for this version and this base path, with what the table of
+// contents knows better.
 func openapiJSON(basePath, version string) ([]byte, error) {
 	var document yaml.MapSlice
 	for _, part := range openapiParts {
@@ -46,6 +47,12 @@ func openapiJSON(basePath, version string) ([]byte, error) {
 			document[i].Value = append(info, yaml.MapItem{Key: "version", Value: version})
 		case "servers":
 			document[i].Value = []any{yaml.MapSlice{{Key: "url", Value: basePath}}}
+		case "paths":
+			paths, ok := member.Value.(yaml.MapSlice)
+			if !ok {
+				return nil, fmt.Errorf("the paths are not an object")
+			}
+			guarded(paths, new(Server).table())
 		}
 	}
 	return json.Marshal(ordered{document})

@@ -25,7 +25,6 @@ type problem struct {
 
 // Codes that only HTTP knows.
 const (
-	codeForbidden        job.Code = "forbidden"
 	codeMethodNotAllowed job.Code = "method_not_allowed"
 	codeTimeout          job.Code = "request_timeout"
 )
@@ -47,8 +46,12 @@ func statusOf(code job.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case job.CodeUnavailable:
 		return http.StatusServiceUnavailable
-	case codeForbidden:
+	case job.CodeUnauthorized:
+		return http.StatusUnauthorized
+	case job.CodeForbidden:
 		return http.StatusForbidden
+	case job.CodeRateLimited:
+		return http.StatusTooManyRequests
 	case codeMethodNotAllowed:
 		return http.StatusMethodNotAllowed
 	case codeTimeout:
@@ -134,6 +137,7 @@ func (s *Server) refuseUnknownMethods() {
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	p := problemOf(err)
 	p.RequestID = requestID(c)
+	challenge(c, &p, err)
 	if p.Status >= http.StatusInternalServerError {
 		s.deps.Logger.Error("request failed", "request_id", p.RequestID, "method", c.Method(), "path", c.Path(), "error", err)
 	}

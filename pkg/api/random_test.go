@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"schedule-server/pkg/access"
 )
 
 // TestRandomInput sends to every operation input that is drawn from the document,
@@ -26,6 +28,7 @@ func TestRandomInput(t *testing.T) {
 		calls = n
 	}
 	w := newWorld(t, worldOptions{monitor: true})
+	w.key = w.makeKey(access.Admin).Text
 	for _, o := range w.contract.operations() {
 		if w.contract.streams(o) {
 			continue // its answer does not end
@@ -101,6 +104,9 @@ func (w *world) fixtures(r *randomInput, path string) string {
 	w.call("PUT", "/api/v1/jobs/nightly-report", `{"schedule":{"type":"cron","expression":"0 2 * * *"},
 		"request":{"url":"https://example.com/"},"policy":{"concurrency_policy":"allow"}}`)
 	id := "nightly-report"
+	if strings.HasPrefix(path, "/api/v1/keys/") {
+		id = w.makeKey(access.Read).ID
+	}
 	if strings.HasPrefix(path, "/api/v1/runs/") {
 		id = w.run("/api/v1/jobs/nightly-report/run", `{"force":true}`).ID
 		if strings.HasSuffix(path, "/retry") {

@@ -46,6 +46,15 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, v1 + "/stats", "getStats", access.Read, s.getStats},
 		{fiber.MethodGet, v1 + "/events", "streamEvents", access.Read, s.streamEvents},
 
+		{fiber.MethodGet, v1 + "/session", "getSession", access.Anyone, s.getSession},
+		{fiber.MethodPost, v1 + "/session", "createSession", access.Anyone, s.createSession},
+		{fiber.MethodDelete, v1 + "/session", "deleteSession", access.Anyone, s.deleteSession},
+		{fiber.MethodGet, v1 + "/keys", "listKeys", access.Admin, s.listKeys},
+		{fiber.MethodPost, v1 + "/keys", "createKey", access.Admin, s.createKey},
+		{fiber.MethodGet, v1 + "/keys/:id", "getKey", access.Admin, s.getKey},
+		{fiber.MethodDelete, v1 + "/keys/:id", "deleteKey", access.Admin, s.deleteKey},
+		{fiber.MethodGet, v1 + "/audit", "listAudit", access.Admin, s.listAudit},
+
 		{fiber.MethodGet, "/healthz", "getHealth", access.Anyone, s.healthz},
 		{fiber.MethodGet, "/readyz", "getReadiness", access.Anyone, s.readyz},
 		{fiber.MethodGet, "/metrics", "getMetrics", access.Read, s.serveMetrics},
@@ -59,19 +68,18 @@ func (s *Server) table() []route {
 // mount puts the table, and what lies below its pages, into the router.
 func (s *Server) mount() {
 	base := s.options.BasePath
-	s.app.Use(s.observe)
-	s.app.Use([]string{base + v1, base + "/monitoring"}, sameOrigin)
+	s.app.Use(s.observe, s.newCORS())
 	for _, r := range s.table() {
 		if r.method == fiber.MethodGet {
-			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), r.handler)
+			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), s.admit(r.scope), r.handler)
 		}
-		s.app.Add(r.method, base+r.path, labeled(r.path), r.handler)
+		s.app.Add(r.method, base+r.path, labeled(r.path), s.admit(r.scope), r.handler)
 	}
 	s.app.Get(base+"/docs/", redirect(base+"/docs"))
 	s.app.Get(base+"/docs/*", labeled("/docs/*"), s.newDocsFiles())
-	s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), s.serveMonitor)
+	s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), s.admit(access.Read), s.serveMonitor)
 	s.app.Use(base+"/scheduler", labeled("/scheduler"))
-	compat.New(s.deps.Service, compat.Options{Parser: s.deps.Parser, Now: s.deps.Now, Logger: s.deps.Logger}).Mount(s.app.Group(base))
+	compat.New(s.deps.Service, compat.Options{Parser: s.deps.Parser, Now: s.deps.Now, Logger: s.deps.Logger}).Mount(s.app.Group(base), s.admitCompat)
 	if base != "" {
 		s.app.Get(base, redirect(base+"/"))
 	}

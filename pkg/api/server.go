@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/api/live"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
@@ -63,8 +65,12 @@ type Deps struct {
 	Queues func(ctx context.Context) ([]job.QueueStat, error)
 	// Changes is the news that pages watch.
 	Changes live.Source
+	// Access knows who may do what.
+	Access *access.Keeper
+	// Audit keeps the account of who did what.
+	Audit AuditStore
 	// Monitor makes the queue monitor that serves the given path and all below it. Nil: there is none.
-	Monitor func(root string) http.Handler
+	Monitor func(root string, readOnly bool) http.Handler
 	// Metrics is what /metrics shows; the server registers its own there. Nil: a registry of its own.
 	Metrics *prometheus.Registry
 	// Parser reads schedules. Nil: one of its own.
@@ -83,6 +89,13 @@ type Options struct {
 	Listener net.Listener
 	// BasePath is put before every path, "/cron". Empty: none.
 	BasePath string
+	// LocalOnly answers, as long as there is no key, calls to this machine by a name of its own only. For a loopback
+	// listener, which pages of other sites could reach by a name that resolves to it.
+	LocalOnly bool
+	// CORSOrigins are the origins, "https://a.example", whose pages may call the API; "*" is any, with a key. Empty: none.
+	CORSOrigins []string
+	// TrustedProxies are the addresses and networks whose X-Forwarded-For, -Proto and -Host are believed. Empty: none.
+	TrustedProxies []string
 	// ShutdownTimeout is how long open requests may take when the server stops. Zero: 10s.
 	ShutdownTimeout time.Duration
 	// Version is shown by the OpenAPI document and the page. Empty: "dev".
@@ -102,8 +115,10 @@ type Server struct {
 	streams atomic.Int64
 	planner *planner
 	stats   *statsReader
+	proxies []netip.Prefix
+	monitor monitors
 	// Handlers that are made once.
-	home, monitor, exposition fiber.Handler
+	home, exposition fiber.Handler
 }
 
 // New makes a server; it listens only when Listen or Run is called. The error
@@ -119,7 +134,11 @@ func New(d Deps, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{deps: d, options: o, listener: o.Listener, metrics: newMetrics(), openapi: document}
+	proxies, err := parseProxies(o.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{proxies: proxies, deps: d, options: o, listener: o.Listener, metrics: newMetrics(), openapi: document}
 	if err := s.metrics.register(d.Metrics); err != nil {
 		return nil, err
 	}
@@ -140,7 +159,7 @@ func New(d Deps, o Options) (*Server, error) {
 	})
 	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)
 	s.stats = newStatsReader(d, s.options.Version)
-	s.monitor, s.exposition = s.newMonitor(), newExposition(d.Metrics)
+	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
 	if s.home, err = s.newHome(); err != nil {
 		return nil, err
 	}
@@ -150,7 +169,7 @@ func New(d Deps, o Options) (*Server, error) {
 }
 
 func (d *Deps) complete() error {
-	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Now == nil ||
+	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Access == nil || d.Audit == nil || d.Now == nil ||
 		d.Overview == nil || d.Queues == nil || d.Changes == nil {
 		return errors.New("api: Deps lacks a required neighbour")
 	}
@@ -172,6 +191,9 @@ func (o *Options) complete() error {
 	}
 	if !regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`).MatchString(o.BasePath) {
 		return fmt.Errorf("--base-path %q: a base path begins with /, does not end with it, and holds letters, digits and . _ ~ -", o.BasePath)
+	}
+	if err := checkOrigins(o.CORSOrigins); err != nil {
+		return err
 	}
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = 10 * time.Second

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/store"
@@ -41,11 +43,14 @@ type world struct {
 	redis   *queue.Embedded
 	news    *queue.Announcer
 	service *Service
+	access  *access.Keeper
 	server  *Server
 	logs    *logBuffer
 	client  *http.Client
 	// stop ends the server, at the latest when the test ends.
 	stop func()
+	// key is shown with every call, and stands for exampleKey in their bodies. Empty: none is.
+	key string
 	// contract is what every answer is held against.
 	contract *contract
 }
@@ -53,6 +58,8 @@ type world struct {
 type worldOptions struct {
 	basePath string
 	monitor  bool
+	// trust and cors are TrustedProxies and CORSOrigins.
+	trust, cors []string
 	// wrap puts itself between the service and its neighbours.
 	jobs  func(JobStore) JobStore
 	queue func(Queue) Queue
@@ -85,20 +92,21 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	}
 	w.news = w.broker.NewAnnouncer()
 	w.service = NewService(jobs, q, ServiceOptions{Now: w.clock, Logger: logger, Announce: w.news.Announce})
+	w.access = access.NewKeeper(w.store, access.Options{Now: w.clock, Open: true, Logger: logger})
 	deps := w.deps()
 	deps.Logger = logger
 	if o.monitor {
-		deps.Monitor = func(root string) http.Handler { return w.broker.Monitor(root, false) }
+		deps.Monitor = w.broker.Monitor
 	}
-	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, Version: "1.2.3", ShutdownTimeout: 5 * time.Second})
+	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, LocalOnly: true, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: "1.2.3", ShutdownTimeout: 5 * time.Second})
 	must(t, err)
 	w.serve(o.basePath)
 	return w
 }
 
-// deps are the neighbours of a server.
+// deps are the neighbours of a server in this world, without a log and a monitor.
 func (w *world) deps() Deps {
-	return Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker},
+	return Deps{Service: w.service, Runs: w.store, Health: neighbours{w.store, w.broker}, Access: w.access, Audit: w.store,
 		Overview: w.store, Queues: w.broker.Stats, Changes: w.broker, Now: w.clock}
 }
 
@@ -143,6 +151,17 @@ type neighbours struct {
 func (n neighbours) PingDatabase(ctx context.Context) error { return n.Store.Ping(ctx) }
 func (n neighbours) PingRedis(ctx context.Context) error    { return n.Broker.Ping(ctx) }
 
+// exampleKey is the key in the document's examples.
+const exampleKey = "sk_s7mpjVKXcKLjvL14qZkvlTYWmvs8RnqGCcfgon2a4o4C9dkP"
+
+// makeKey makes a key, the first of which must be an admin's.
+func (w *world) makeKey(scope access.Scope) newKey {
+	w.t.Helper()
+	var k newKey
+	w.call("POST", "/api/v1/keys", fmt.Sprintf(`{"name":"the %s","scope":%q}`, scope, scope)).is(201).into(&k)
+	return k
+}
+
 // answer is what the API said.
 type answer struct {
 	t      testing.TB
@@ -154,10 +173,13 @@ type answer struct {
 // call sends a request; headers come in pairs. Every answer is held against the document.
 func (w *world) call(method, path, body string, headers ...string) answer {
 	w.t.Helper()
-	request, err := http.NewRequest(method, w.url+path, strings.NewReader(body))
+	request, err := http.NewRequest(method, w.url+path, strings.NewReader(strings.ReplaceAll(body, exampleKey, w.key)))
 	must(w.t, err)
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
+	}
+	if w.key != "" {
+		request.Header.Set("Authorization", "Bearer "+w.key)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])

@@ -26,6 +26,8 @@ type Process struct {
 	// Version is the build's, "dev" when it was not set.
 	Version string
 	Logger  *slog.Logger
+	// Command is what the command line asks for, "keys create <id>"; empty when the program has one thing to do.
+	Command string
 }
 
 // Flags is a struct of kong flags that embeds Log.
@@ -41,14 +43,15 @@ func Main(name, description string, flags Flags, run func(context.Context, *Proc
 	if err != nil {
 		panic(err) // the struct's tags are wrong: no input can cause this
 	}
-	if _, err := parser.Parse(os.Args[1:]); err != nil {
+	parsed, err := parser.Parse(os.Args[1:])
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v (see --help)\n", name, err)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // gives the signals back their deadly meaning
 	logger := flags.logging().New(os.Stderr)
-	err = run(ctx, &Process{Name: name, ID: processID(), Version: Version(), Logger: logger})
+	err = run(ctx, &Process{Name: name, ID: processID(), Version: Version(), Logger: logger, Command: parsed.Command()})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
 		os.Exit(1)

@@ -94,16 +94,19 @@ func TestHTTPCheck(t *testing.T) {
 		{HTTP{Listen: "127.0.0.1:8000"}, ""},
 		{HTTP{Listen: "[::1]:8000"}, ""},
 		{HTTP{Listen: "localhost:8000"}, ""},
-		{HTTP{Listen: "0.0.0.0:8000"}, "can be reached"},
+		{HTTP{Listen: "0.0.0.0:8000"}, "--insecure-no-auth"},
 		{HTTP{Listen: ":8000"}, "can be reached"},
 		{HTTP{Listen: "192.0.2.1:8000"}, "can be reached"},
 		{HTTP{Listen: ":8000", InsecureNoAuth: true}, ""},
 		{HTTP{Listen: "8000"}, "not an address"},
 	}
 	for _, test := range tests {
-		err := test.http.Check()
+		err := errors.Join(test.http.Check(), test.http.CheckKeys(false))
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%+v: %v", test.http, err)
+		}
+		if err := test.http.CheckKeys(true); err != nil {
+			t.Errorf("%+v with a key: %v", test.http, err)
 		}
 	}
 }

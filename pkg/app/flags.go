@@ -62,18 +62,27 @@ type Redis struct {
 type HTTP struct {
 	Listen         string `help:"Address of the API and the page." default:"127.0.0.1:8000" env:"LISTEN_ADDR" group:"listen"`
 	BasePath       string `help:"Path prefix under which everything is served, such as /schedule." env:"BASE_PATH" group:"listen"`
-	InsecureNoAuth bool   `help:"Serve without any API key on an address that is not loopback." env:"INSECURE_NO_AUTH" group:"listen"`
+	InsecureNoAuth bool   `help:"Serve without any API key on an address that is not loopback: something in front of it asks who is calling." env:"INSECURE_NO_AUTH" group:"listen"`
+
+	CORSOrigins    []string      `name:"cors-origins" help:"Origins such as https://ops.example whose pages may call the API, or * for any that has a key. Repeatable or comma-separated." env:"CORS_ORIGINS" group:"listen"`
+	TrustedProxies []string      `help:"Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are believed. Repeatable or comma-separated." env:"TRUSTED_PROXIES" group:"listen"`
+	AuditRetention time.Duration `help:"How long the audit log is kept." default:"8760h" env:"AUDIT_RETENTION" group:"storage"`
 }
 
-// Check refuses an address that others can reach while there is no key to keep them out.
+// Check refuses an address that is none.
 func (h *HTTP) Check() error {
 	if _, _, err := net.SplitHostPort(h.Listen); err != nil {
 		return fmt.Errorf("--listen: %q is not an address such as 127.0.0.1:8000", h.Listen)
 	}
-	if h.Local() || h.InsecureNoAuth {
+	return nil
+}
+
+// CheckKeys refuses an address that others can reach while there is no key to keep them out.
+func (h *HTTP) CheckKeys(any bool) error {
+	if any || h.Local() || h.InsecureNoAuth {
 		return nil
 	}
-	return fmt.Errorf("--listen: %s can be reached from other machines and there is no API key: listen on 127.0.0.1, or pass --insecure-no-auth when something in front of it asks who is calling", h.Listen)
+	return fmt.Errorf("--listen: %s can be reached from other machines and there is no API key: make one (keys create --name you --scope admin), listen on 127.0.0.1, or pass --insecure-no-auth when something in front of it asks who is calling", h.Listen)
 }
 
 // Local reports whether the address can only be reached from this machine.

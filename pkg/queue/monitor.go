@@ -11,6 +11,8 @@ import (
 
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
 )
 
 // Monitor serves asynqmon below rootPath, such as "/monitoring"; the requests
@@ -67,8 +69,6 @@ func (p *pageRecorder) Header() http.Header         { return p.header }
 func (p *pageRecorder) Write(b []byte) (int, error) { return p.body.Write(b) }
 func (p *pageRecorder) WriteHeader(int)             {}
 
-const redacted = "[redacted]"
-
 // showPayload is what the monitor shows of a task: its JSON, without the values
 // of headers that carry credentials.
 func showPayload(_ string, payload []byte) string {
@@ -93,25 +93,11 @@ func showPayload(_ string, payload []byte) string {
 func hideCredentials(request map[string]any) {
 	headers, _ := request["headers"].(map[string]any)
 	for name := range headers {
-		if carriesCredentials(name) {
-			headers[name] = redacted
+		if job.CarriesCredentials(name) {
+			headers[name] = job.Redacted
 		}
 	}
-	text, _ := request["url"].(string)
-	if u, err := url.Parse(text); err == nil && u.User != nil {
-		u.User = url.User("redacted")
-		request["url"] = u.String()
+	if text, ok := request["url"].(string); ok {
+		request["url"] = job.RedactURL(text)
 	}
-}
-
-// carriesCredentials goes by the name of a header, generously.
-func carriesCredentials(name string) bool {
-	name = strings.ToLower(name)
-	for _, part := range []string{"auth", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey",
-		"access-key", "private-key", "session", "credential", "signature"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
 }

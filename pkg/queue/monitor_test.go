@@ -77,7 +77,7 @@ func TestMonitorShowsTasksWithoutCredentials(t *testing.T) {
 		t.Fatalf("%d %v: %s", r.StatusCode, err, text)
 	}
 	shown := list.Tasks[0].Payload
-	if strings.Contains(text, "hunter2") || !strings.Contains(shown, "shown <&> 说") || strings.Count(shown, redacted) != 4 {
+	if strings.Contains(text, "hunter2") || !strings.Contains(shown, "shown <&> 说") || strings.Count(shown, job.Redacted) != 4 {
 		t.Errorf("it shows: %s", shown)
 	}
 	var payload map[string]any

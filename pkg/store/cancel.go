@@ -6,6 +6,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
 
@@ -54,7 +55,11 @@ func (s *Store) MarkCanceled(ctx context.Context, id string, now job.Instant) (r
 		_, err = execute(ctx, tx, `UPDATE runs SET cancel_reason = :reason,
 				touched_at = CASE WHEN touched_at < :now THEN :now ELSE touched_at END
 			WHERE id = :id`, args{"reason": string(reason), "now": int64(now), "id": id})
-		return err
+		if err != nil {
+			return err
+		}
+		diff := access.DiffOf(nil, map[string]string{"job": run.JobID})
+		return s.note(ctx, tx, access.NewEntry(now, access.ActorOf(ctx), access.ActionCancelRun, id, diff))
 	})
 	return run, err
 }

@@ -36,8 +36,12 @@ func readCursor(text, list string) (*cursor, error) {
 		err = json.Unmarshal(data, &c)
 	}
 	if err != nil || c.List != list || !storable(c.ID) || c.Text != nil && !storable(*c.Text) {
-		return nil, &job.Error{Code: job.CodeInvalid, Detail: "1 field is invalid", Fields: []job.FieldError{{
-			Field: "cursor", Code: "invalid", Message: "this is not the next_cursor of a page of this list in this order"}}}
+		return nil, badCursor()
 	}
 	return &c, nil
+}
+
+func badCursor() error {
+	return &job.Error{Code: job.CodeInvalid, Detail: "1 field is invalid", Fields: []job.FieldError{{
+		Field: "cursor", Code: "invalid", Message: "this is not the next_cursor of a page of this list in this order"}}}
 }

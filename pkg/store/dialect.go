@@ -62,6 +62,15 @@ func (d dialect) lockJobs(ctx context.Context, tx conn, ids []string) (locked []
 	return locked, err
 }
 
+// lockTable keeps others from changing a small table until the transaction ends.
+func (d dialect) lockTable(ctx context.Context, tx conn, table string) error {
+	if d == sqlite {
+		return nil // it has one writer
+	}
+	_, err := tx.ExecContext(ctx, "LOCK TABLE "+table+" IN SHARE ROW EXCLUSIVE MODE")
+	return err
+}
+
 // rows is a FROM item with the given columns, each "name TYPE" where the type is
 // TEXT or BIGINT, made of the parameter :rows, a JSON array of arrays. SQLite's
 // jsonb_each hands each row on as it was parsed; json_each costs twice as much.

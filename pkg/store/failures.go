@@ -201,5 +201,12 @@ func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak
 	if err != nil {
 		return err
 	}
-	return s.writeLastRuns(ctx, tx, dropped)
+	if err := s.writeLastRuns(ctx, tx, dropped); err != nil {
+		return err
+	}
+	edits := make([]edit, len(changes))
+	for i := range changes {
+		edits[i] = edit{&rows[i], changes[i]}
+	}
+	return s.noteJobs(ctx, tx, edits)
 }

@@ -51,7 +51,7 @@ func (s *Store) ChangeJob(
 
 // changeLocked does that with a job that is locked; its row is nil when there is none.
 func (s *Store) changeLocked(
-	ctx context.Context, tx *sqlx.Tx, id string, row *jobRow, now job.Instant, change job.Change,
+	ctx context.Context, tx *sqlx.Tx, id string, row *jobRow, now job.Instant, decide job.Change,
 ) (before, after *job.Job, err error) {
 	var given *job.Job
 	if row != nil {
@@ -60,7 +60,7 @@ func (s *Store) changeLocked(
 		}
 		given, before = given.AsOf(&s.parser, now), row.present(&s.parser, now)
 	}
-	if after, err = change(given, now); err != nil {
+	if after, err = decide(given, now); err != nil {
 		return nil, nil, callerError{err}
 	}
 	if after == nil {

@@ -155,6 +155,9 @@ func (s *Store) apply(ctx context.Context, tx *sqlx.Tx, edits []edit, now job.In
 	if err := s.writeLastRuns(ctx, tx, dropped); err != nil {
 		return nil, err
 	}
+	if err := s.noteJobs(ctx, tx, edits); err != nil {
+		return nil, err
+	}
 	return s.markCanceled(ctx, tx, w.gone, job.ReasonJobDeleted, now)
 }
 

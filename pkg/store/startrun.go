@@ -5,6 +5,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
 
@@ -40,6 +41,7 @@ func (s *Store) StartEach(
 				continue
 			}
 			w.add(&due[i], runs)
+			w.note(access.ActorOf(ctx), runs)
 		}
 		tasks, err = w.tasks, s.writeStarts(ctx, tx, &w)
 		return err
@@ -83,6 +85,7 @@ type startWriter struct {
 	ended   []*job.Run
 	jobs    []string
 	touched job.Instant
+	notes   []access.Entry
 }
 
 // add takes the runs of one job in.
@@ -130,5 +133,22 @@ func (s *Store) writeStarts(ctx context.Context, tx *sqlx.Tx, w *startWriter) er
 	if err := s.writeLastRuns(ctx, tx, w.ended); err != nil {
 		return err
 	}
-	return s.countOutcomes(ctx, tx, w.ended)
+	if err := s.countOutcomes(ctx, tx, w.ended); err != nil {
+		return err
+	}
+	return s.note(ctx, tx, w.notes...)
+}
+
+// note tells the audit log that runs of a job were asked for.
+func (w *startWriter) note(by access.Actor, runs []job.Run) {
+	if len(runs) == 0 {
+		return
+	}
+	first, last := &runs[0], &runs[len(runs)-1]
+	action, told := access.ActionRunJob, map[string]any{"run": first.ID}
+	if first.Trigger == job.TriggerBackfill {
+		action = access.ActionBackfillJob
+		told = map[string]any{"runs": len(runs), "first": first.ScheduledAt, "last": last.ScheduledAt}
+	}
+	w.notes = append(w.notes, access.NewEntry(max(by.At, first.ScheduledAt), by, action, first.JobID, access.DiffOf(nil, told)))
 }

@@ -75,6 +75,12 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"hostile text":                           testHostileText,
 		"migrations: many at once":               testMigrateConcurrently,
 		"migrations: an existing database":       testMigrateExisting,
+		"keys":                                   testKeys,
+		"keys: many change them at once":         testKeysConcurrently,
+		"sessions":                               testSessions,
+		"audit: what is told of jobs and runs":   testAuditJobs,
+		"audit: filters and pages":               testAuditPages,
+		"audit: bounds":                          testAuditBounds,
 		"errors: closed, canceled":               testFaults,
 	}
 }

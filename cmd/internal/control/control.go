@@ -5,7 +5,6 @@ package control
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"schedule-server/cmd/internal/deliver"
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/api"
 	"schedule-server/pkg/app"
 	"schedule-server/pkg/beat"
@@ -77,26 +77,43 @@ func AddBeat(
 	return nil
 }
 
-// AddAPI adds the API to the group, listening already, so that an address in use is known at once.
+// AddAPI adds the API to the group, listening already, so that an address in use is known at once. An address that
+// others can reach is refused as long as no key was made.
 func AddAPI(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer,
 	h app.HTTP, timeout time.Duration, metrics *prometheus.Registry,
 ) error {
+	known, stop := context.WithTimeout(context.Background(), timeout)
+	defer stop()
+	any, err := s.HasKeys(known)
+	if err != nil {
+		return err
+	}
+	if err := h.CheckKeys(any); err != nil {
+		return err
+	}
+	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Open: h.Local() || h.InsecureNoAuth, Retention: h.AuditRetention, Logger: p.Logger})
 	parser := &trigger.Parser{}
 	server, err := api.New(api.Deps{
 		Service:  api.NewService(s, broker, api.ServiceOptions{Parser: parser, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
 		Runs:     s,
 		Health:   health{s, broker},
 		Overview: s, Queues: broker.Stats, Changes: broker,
-		Monitor: func(root string) http.Handler { return broker.Monitor(root, false) },
+		Access:  keeper,
+		Audit:   s,
+		Monitor: broker.Monitor,
 		Metrics: metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
-	}, api.Options{Listen: h.Listen, BasePath: h.BasePath, ShutdownTimeout: timeout, Version: p.Version})
+	}, api.Options{
+		Listen: h.Listen, BasePath: h.BasePath, LocalOnly: h.Local() && !h.InsecureNoAuth, CORSOrigins: h.CORSOrigins,
+		TrustedProxies: h.TrustedProxies, ShutdownTimeout: timeout, Version: p.Version,
+	})
 	if err != nil {
 		return err
 	}
 	if _, err := server.Listen(); err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
+	g.Add("keys", keeper.Run)
 	g.Add("api", server.Run)
 	return nil
 }

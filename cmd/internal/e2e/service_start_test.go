@@ -114,7 +114,7 @@ func TestUnusableFlagsAreOneClearLine(t *testing.T) {
 		code          int
 	}{
 		{"port in use", "standalone", []string{"--listen", taken, "--data-dir", t.TempDir()}, taken, 1},
-		{"listen for all", "standalone", []string{"--listen", "0.0.0.0:8000"}, "--insecure-no-auth", 1},
+		{"listen for all", "standalone", []string{"--listen", "0.0.0.0:0", "--data-dir", t.TempDir()}, "--insecure-no-auth", 1},
 		{"listen", "api", []string{"--listen", "8000"}, "--listen", 1},
 		{"data folder", "standalone", []string{"--listen", "127.0.0.1:0", "--data-dir", notAFolder}, notAFolder, 1},
 		{"database", "beat", []string{"--database-url", "mysql://x"}, "the database URL must begin with", 1},

@@ -76,8 +76,10 @@ func New(jobs Jobs, o Options) *Handler {
 }
 
 // Mount puts the API under /scheduler of the router: every path and method there is answered here, unknown ones
-// too. What has to stand before it, authentication for one, must come after CORS.
-func (h *Handler) Mount(r fiber.Router) {
-	r.All("/scheduler", h.CORS, h.serve)
-	r.All("/scheduler/*", h.CORS, h.serve)
+// too. The admission, authentication for one, comes after CORS: a browser sees neither a preflight's answer nor a
+// refusal otherwise.
+func (h *Handler) Mount(r fiber.Router, admission ...fiber.Handler) {
+	handlers := append(append([]fiber.Handler{h.cors}, admission...), h.serve)
+	r.All("/scheduler", handlers...)
+	r.All("/scheduler/*", handlers...)
 }

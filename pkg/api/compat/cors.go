@@ -7,10 +7,9 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// CORS lets pages of any origin call this API, with credentials, in the words of the original's middleware, and
-// answers their preflight calls. Mount includes it; an app that puts authentication before this API puts CORS
-// before that, or a browser sees neither the preflight's answer nor the refusal.
-func (h *Handler) CORS(c *fiber.Ctx) error {
+// cors lets pages of any origin call this API, with credentials, in the words of the original's middleware, and
+// answers their preflight calls.
+func (h *Handler) cors(c *fiber.Ctx) error {
 	origin := c.Get(fiber.HeaderOrigin)
 	if origin == "" {
 		return c.Next()

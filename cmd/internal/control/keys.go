@@ -1,0 +1,100 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/user"
+	"text/tabwriter"
+	"time"
+
+	"schedule-server/cmd/internal/deliver"
+	"schedule-server/pkg/access"
+	"schedule-server/pkg/app"
+	"schedule-server/pkg/job"
+)
+
+// Serve is what a program with Commands does when nothing else is asked for.
+const Serve = "serve"
+
+// Commands are what the programs with the API can do.
+type Commands struct {
+	Serve struct{} `cmd:"" default:"1" help:"Serve; what is done when no command is given."`
+	Keys  Keys     `cmd:"" help:"Make, list and delete API keys, in the database itself."`
+}
+
+// Keys are the commands for API keys. They need the database only.
+type Keys struct {
+	Create struct {
+		Name      string        `help:"What the key is for." required:""`
+		Scope     access.Scope  `help:"What it may do: read, run, write or admin; each includes those before." required:""`
+		ExpiresIn time.Duration `help:"How long it is good for, such as 720h. Default: for ever."`
+	} `cmd:"" help:"Make a key and print it. It is not kept and cannot be shown again."`
+	List   struct{} `cmd:"" help:"List the keys."`
+	Delete struct {
+		ID string `arg:"" help:"The key's id, as list shows it."`
+	} `cmd:"" help:"Delete a key, and end every login with it."`
+}
+
+// Do does what the command line asks for with the keys in a database. A key
+// that is made is the only thing on the standard output, so that scripts can take it.
+func (k *Keys) Do(ctx context.Context, p *app.Process, database string) error {
+	s, err := Store(ctx, p, database)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Logger: p.Logger})
+	ctx = access.WithActor(ctx, access.Actor{ID: access.CommandLine, Name: userName()})
+	switch p.Command {
+	case "keys create":
+		return k.create(ctx, keeper)
+	case "keys delete <id>":
+		return keeper.Delete(ctx, k.Delete.ID)
+	}
+	return list(ctx, keeper)
+}
+
+func (k *Keys) create(ctx context.Context, keeper *access.Keeper) error {
+	in := access.KeyInput{Name: k.Create.Name, Scope: k.Create.Scope}
+	if k.Create.ExpiresIn != 0 {
+		ends := deliver.Now().Add(k.Create.ExpiresIn)
+		in.ExpiresAt = &ends
+	}
+	key, token, err := keeper.Create(ctx, in)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "The key %q with the scope %s; keep it, it cannot be shown again:\n", key.Name, key.Scope)
+	fmt.Println(token.Text())
+	return nil
+}
+
+func list(ctx context.Context, keeper *access.Keeper) error {
+	keys, err := keeper.List(ctx)
+	if err != nil {
+		return err
+	}
+	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "ID\tSCOPE\tCREATED\tEXPIRES\tLAST USED\tNAME")
+	for _, key := range keys {
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Scope, key.CreatedAt, moment(key.ExpiresAt), moment(key.LastUsedAt), key.Name)
+	}
+	return out.Flush()
+}
+
+func moment(at *job.Instant) string {
+	if at == nil {
+		return "never"
+	}
+	return at.String()
+}
+
+// userName is who runs the program, for the audit log; empty when the system does not say.
+func userName() string {
+	who, err := user.Current()
+	if err != nil {
+		return ""
+	}
+	return who.Username
+}

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"schedule-server/pkg/job"
+)
+
+// parseProxies reads the networks of the proxies whose word is taken.
+func parseProxies(list []string) ([]netip.Prefix, error) {
+	networks := make([]netip.Prefix, len(list))
+	for i, text := range list {
+		network, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, fmt.Errorf("--trusted-proxies: %q is neither an address nor a network such as 10.0.0.0/8", text)
+			}
+			network = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		networks[i] = network.Masked()
+	}
+	return networks, nil
+}
+
+func (s *Server) trusts(addr netip.Addr) bool {
+	return slices.ContainsFunc(s.proxies, func(network netip.Prefix) bool { return network.Contains(addr) })
+}
+
+// peer is the other end of the connection.
+func peer(c *fiber.Ctx) netip.Addr {
+	addr, _ := netip.AddrFromSlice(c.Context().RemoteIP())
+	return addr.Unmap()
+}
+
+// address is where a call comes from: the other end of the connection or, as
+// long as that is a trusted proxy, whom it names. Each proxy adds to the end of X-Forwarded-For, so that the list
+// is read from there: what stands further in front may be the caller's invention.
+func (s *Server) address(c *fiber.Ctx) netip.Addr {
+	addr := peer(c)
+	named := bytes.Split(bytes.Join(c.Request().Header.PeekAll(fiber.HeaderXForwardedFor), []byte(",")), []byte(","))
+	for i := len(named) - 1; i >= 0 && s.trusts(addr); i-- {
+		before, err := netip.ParseAddr(string(bytes.TrimSpace(named[i])))
+		if err != nil {
+			break
+		}
+		addr = before.Unmap()
+	}
+	return addr
+}
+
+// forwarded is what a trusted proxy says of the call it took, the last one if there are several; empty: nothing.
+func (s *Server) forwarded(c *fiber.Ctx, header string) string {
+	if !s.trusts(peer(c)) {
+		return ""
+	}
+	values := strings.Split(c.Get(header), ",")
+	return strings.TrimSpace(values[len(values)-1])
+}
+
+// scheme is http or https, as the caller sees it.
+func (s *Server) scheme(c *fiber.Ctx) string {
+	if c.Context().IsTLS() || s.forwarded(c, fiber.HeaderXForwardedProto) == "https" {
+		return "https"
+	}
+	return "http"
+}
+
+// host is the name and port by which the caller reaches this server.
+func (s *Server) host(c *fiber.Ctx) string {
+	if host := s.forwarded(c, fiber.HeaderXForwardedHost); host != "" {
+		return host
+	}
+	return string(c.Request().Host())
+}
+
+// sameOrigin refuses what a page of another site makes a browser send, without a key:
+// the caller may have logged in here, or the service may not ask who calls.
+func (s *Server) sameOrigin(c *fiber.Ctx) error {
+	switch c.Method() {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		if !slices.Contains(s.options.CORSOrigins, anyOrigin) {
+			return nil // a browser does not let the other page see the answer
+		}
+	}
+	text := c.Get(fiber.HeaderOrigin)
+	if text != "" && slices.Contains(s.options.CORSOrigins, text) {
+		return nil
+	}
+	switch c.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return nil
+	case "":
+		origin, err := url.Parse(text)
+		if text == "" || (err == nil && origin.Host == s.host(c)) {
+			return nil
+		}
+	}
+	return job.Errorf(job.CodeForbidden, "a page of another origin may not do this without a key")
+}

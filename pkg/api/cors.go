@@ -1,0 +1,45 @@
+package api
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/cors"
+)
+
+// anyOrigin lets pages of every origin call the API, with a key.
+const anyOrigin = "*"
+
+// checkOrigins refuses what is no origin, before the library panics about it.
+func checkOrigins(origins []string) error {
+	for _, text := range origins {
+		u, err := url.Parse(text)
+		whole := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.Contains(u.Host, "*") && u.Scheme+"://"+strings.ToLower(u.Host) == text
+		if text != anyOrigin && !whole {
+			return fmt.Errorf("--cors-origins: %q is not an origin such as https://ops.example", text)
+		}
+	}
+	return nil
+}
+
+// newCORS lets pages of the given origins call the API. A login does not travel to them: they show a key. The
+// original's API has a rule of its own.
+func (s *Server) newCORS() fiber.Handler {
+	allowed := s.options.CORSOrigins
+	scheduler := s.options.BasePath + "/scheduler"
+	return cors.New(cors.Config{
+		Next: func(c *fiber.Ctx) bool {
+			return len(allowed) == 0 || c.Path() == scheduler || strings.HasPrefix(c.Path(), scheduler+"/")
+		},
+		AllowOriginsFunc: func(origin string) bool {
+			return slices.Contains(allowed, origin) || slices.Contains(allowed, anyOrigin)
+		},
+		AllowMethods:  "GET,HEAD,POST,PUT,PATCH,DELETE",
+		AllowHeaders:  "Authorization,Content-Type,If-Match,If-None-Match,Idempotency-Key,Last-Event-ID,X-Request-Id",
+		ExposeHeaders: "ETag,Location,Retry-After,X-Request-Id",
+		MaxAge:        600,
+	})
+}
