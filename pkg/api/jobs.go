@@ -23,16 +23,8 @@ const recentRuns = 24
 
 func (s *Server) listJobs(c *fiber.Ctx) error {
 	params := readQuery(c)
-	q := job.JobQuery{
-		Text:      params.text("q"),
-		Tags:      params.all("tag"),
-		Type:      params.choice("type", trigger.TypeCron, trigger.TypeInterval, trigger.TypeDate),
-		Status:    job.Status(params.choice("status", words(job.StatusActive, job.StatusPaused, job.StatusCompleted)...)),
-		LastState: job.State(params.choice("last_state", words(finalStates()...)...)),
-		Host:      params.text("host"),
-		Limit:     params.limit(),
-		Cursor:    params.text("cursor"),
-	}
+	q := jobFilter(params)
+	q.Limit, q.Cursor = params.limit(), params.text("cursor")
 	sort := params.choice("sort", "id", "name", "next_run_at", "updated_at", "-id", "-name", "-next_run_at", "-updated_at")
 	if params.choice("include", "recent") != "" {
 		q.Recent = recentRuns
@@ -49,6 +41,18 @@ func (s *Server) listJobs(c *fiber.Ctx) error {
 		page.Jobs = []job.Job{}
 	}
 	return c.JSON(jobList{Jobs: page.Jobs, Total: page.Total, NextCursor: optional(page.NextCursor)})
+}
+
+// jobFilter reads the conditions that lists, exports and bulk calls have in common.
+func jobFilter(params *query) job.JobQuery {
+	return job.JobQuery{
+		Text:      params.text("q"),
+		Tags:      params.all("tag"),
+		Type:      params.choice("type", trigger.TypeCron, trigger.TypeInterval, trigger.TypeDate),
+		Status:    job.Status(params.choice("status", words(job.StatusActive, job.StatusPaused, job.StatusCompleted)...)),
+		LastState: job.State(params.choice("last_state", words(finalStates()...)...)),
+		Host:      params.text("host"),
+	}
 }
 
 func finalStates() []job.State {

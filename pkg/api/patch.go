@@ -10,7 +10,7 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// document is a job as a merge patch sees it.
+// document is what a user writes of a job: what a merge patch sees, and what an export holds.
 type document struct {
 	job.Definition
 	Status      job.Status   `json:"status"`
@@ -62,7 +62,7 @@ func readPatch(patch []byte) (map[string]json.RawMessage, error) {
 
 // merge applies a patch to a job's document and reads the result as an input.
 func (s *Service) merge(old *job.Job, patch []byte, members map[string]json.RawMessage, now job.Instant) (*job.Input, error) {
-	doc := document{Definition: old.Definition, Status: old.Status, PauseReason: old.PauseReason, PausedUntil: old.PausedUntil}
+	doc := documentOf(old)
 	if status, ok := members["status"]; ok && !bytes.Equal(status, []byte(`"paused"`)) {
 		doc.PauseReason, doc.PausedUntil = nil, nil // they go with the pause, unless the patch itself holds on to them
 	}

@@ -31,7 +31,8 @@ import (
 // Limits of a request.
 const (
 	maxBody        = 1 << 20
-	maxRead        = 4 << 20  // what is read before a request is refused: cutting a caller off in its body would lose the answer
+	maxImportBody  = 32 << 20
+	maxRead        = 4 << 20  // what is read before a request is refused
 	maxHeader      = 16 << 10 // the request line with its URL included
 	readTimeout    = 30 * time.Second
 	idleTimeout    = 2 * time.Minute
@@ -165,6 +166,7 @@ func New(d Deps, o Options) (*Server, error) {
 	}
 	s.mount()
 	s.refuseUnknownMethods()
+	s.limitReading()
 	return s, nil
 }
 

@@ -29,6 +29,19 @@ type JobStore interface {
 	RunActions
 	// StartRuns inserts the runs that decide makes, with the job locked, and answers the tasks of those that are queued.
 	StartRuns(ctx context.Context, jobID string, decide func(due *job.Due) ([]job.Run, error)) ([]job.Task, error)
+	BulkStore
+}
+
+// BulkStore changes many jobs at once.
+type BulkStore interface {
+	// MatchJobs reads the ids of jobs that match, in their order, after a given one.
+	MatchJobs(ctx context.Context, q job.JobQuery, after string, limit int) ([]string, error)
+	// EditJobs writes what decide makes of jobs, with all of them locked, in one transaction, and answers the open runs
+	// of those it deletes. It may call decide more than once.
+	EditJobs(ctx context.Context, pick job.Pick, clock func() job.Instant,
+		decide func(old []job.Job, now job.Instant) ([]job.Edit, error)) ([]job.Run, error)
+	// StartEach does what StartRuns does for each job; failed has the errors of those that started nothing, by id.
+	StartEach(ctx context.Context, ids []string, decide func(due *job.Due) ([]job.Run, error)) (tasks []job.Task, failed map[string]error, err error)
 }
 
 // RunActions is what a call to do something with one run needs.

@@ -79,6 +79,13 @@ func (d *decoder) value(data json.RawMessage, path string, dst reflect.Value) {
 		}
 		return
 	}
+	if dst.Kind() == reflect.Pointer && dst.Type().Elem().Kind() == reflect.Struct && !dst.Type().Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		if string(data) != "null" {
+			dst.Set(reflect.New(dst.Type().Elem()))
+			d.object(data, path, dst.Elem())
+		}
+		return
+	}
 	err := json.Unmarshal(data, dst.Addr().Interface())
 	var wrongType *json.UnmarshalTypeError
 	var nested *Error
@@ -152,6 +159,8 @@ type Input struct {
 	PausedUntil *Instant `json:"paused_until"`
 	// AnchorMade says that the anchor of an interval was not given: DecodeInput made it.
 	AnchorMade bool `json:"-"`
+	// IDMade says the same of the id.
+	IDMade bool `json:"-"`
 
 	NextRunAt json.RawMessage `json:"next_run_at"`
 	LastRun   json.RawMessage `json:"last_run"`
@@ -178,7 +187,7 @@ func DecodeInput(data []byte, id string, parser *trigger.Parser, now Instant) (*
 func (in *Input) complete(id string, parser *trigger.Parser, now Instant) error {
 	faults := in.claimID(id)
 	if in.ID == "" {
-		in.ID = NewID(now)
+		in.ID, in.IDMade = NewID(now), true
 	}
 	in.AnchorMade = in.Schedule.Type == trigger.TypeInterval && in.Schedule.Anchor == nil
 	in.Normalize(now)

@@ -49,7 +49,7 @@ func (r *Run) News() News {
 	}}
 }
 
-// maxTold is how many runs of one call are told of; the others are counted.
+// maxTold is how many runs or jobs of one call are told of; the others are counted.
 const maxTold = 100
 
 // NewsOf is the news of runs, the last of which are told of one by one.
@@ -72,3 +72,20 @@ func (j *Job) News() News {
 
 // DeletionOf is the news that a job is no more.
 func DeletionOf(id string) News { return News{Job: &JobChange{ID: id, Deleted: true}} }
+
+// NewsOfEdits is the news of jobs that were changed together, the last of which are told of one by one.
+func NewsOfEdits(edits []Edit) []News {
+	others := max(0, len(edits)-maxTold)
+	changes := make([]News, 0, min(len(edits), maxTold+1))
+	for _, e := range edits[others:] {
+		if e.After == nil {
+			changes = append(changes, DeletionOf(e.ID))
+			continue
+		}
+		changes = append(changes, e.After.News())
+	}
+	if others > 0 {
+		changes = append(changes, News{Many: &ManyChanges{Jobs: others}})
+	}
+	return changes
+}

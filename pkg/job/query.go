@@ -24,6 +24,8 @@ type JobQuery struct {
 	Cursor string
 	// Recent is how many of its latest runs come with each job, at most 100. Zero: none.
 	Recent int
+	// Uncounted leaves JobPage.Total at zero, which saves counting.
+	Uncounted bool
 }
 
 // Pick names jobs that are changed together.

@@ -91,7 +91,7 @@ func (d *Definition) Validate(parser *trigger.Parser) []FieldError {
 	v.check(plainText(d.Description, MaxTextRunes), "description", "a description is at most %d characters", MaxTextRunes)
 	v.check(len(d.Tags) <= MaxTags, "tags", "there are at most %d tags", MaxTags)
 	for i, tag := range d.Tags {
-		v.check(tag != "" && plainText(tag, MaxTagRunes), fmt.Sprintf("tags[%d]", i), "a tag is 1 to %d characters", MaxTagRunes)
+		v.check(ValidTag(tag), fmt.Sprintf("tags[%d]", i), "a tag is 1 to %d characters", MaxTagRunes)
 	}
 	if _, err := parser.Parse(d.Schedule, d.ID); err != nil {
 		v.faults = append(v.faults, scheduleFields(err)...)
@@ -100,6 +100,9 @@ func (d *Definition) Validate(parser *trigger.Parser) []FieldError {
 	v.policy(&d.Policy)
 	return v.faults
 }
+
+// ValidTag reports whether a text can be a tag.
+func ValidTag(tag string) bool { return tag != "" && plainText(tag, MaxTagRunes) }
 
 // plainText reports whether the text is short enough and can be stored anywhere: PostgreSQL takes no NUL.
 func plainText(text string, maxRunes int) bool {

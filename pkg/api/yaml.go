@@ -1,0 +1,229 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+
+	"go.yaml.in/yaml/v3"
+
+	"schedule-server/pkg/job"
+)
+
+// Bounds of a YAML document. The parser bounds how deep it is.
+const (
+	// maxYAMLMarks is how many line breaks, commas and brackets it has: each may make a node in memory.
+	maxYAMLMarks = 2_000_000
+	// maxYAMLBytes is how large it is as JSON, with its aliases in place.
+	maxYAMLBytes = 64 << 20
+	maxYAMLDepth = 200
+)
+
+// yamlToJSON reads one YAML document as JSON. Anchors, aliases and merge keys are
+// put in place; a document that grows too large by that is refused. The error is CodeMalformed.
+func yamlToJSON(data []byte) ([]byte, error) {
+	marks := 0
+	for _, b := range data {
+		if b == '\n' || b == ',' || b == '[' || b == '{' {
+			marks++
+		}
+	}
+	if marks > maxYAMLMarks {
+		return nil, job.Errorf(job.CodeMalformed, "the YAML has too many entries: send it as JSON")
+	}
+	reader := yaml.NewDecoder(bytes.NewReader(data))
+	var root, more yaml.Node
+	if err := reader.Decode(&root); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, job.Errorf(job.CodeMalformed, "the body is empty; a YAML object is expected")
+		}
+		return nil, job.Errorf(job.CodeMalformed, "the body is not YAML: %v", err)
+	}
+	if err := reader.Decode(&more); !errors.Is(err, io.EOF) {
+		return nil, job.Errorf(job.CodeMalformed, "the body is more than one YAML document")
+	}
+	var w yamlWriter
+	if err := w.node(&root, 0); err != nil {
+		return nil, job.Errorf(job.CodeMalformed, "the YAML cannot be read: %v", err)
+	}
+	return w.out, nil
+}
+
+// yamlWriter writes a YAML tree as JSON.
+type yamlWriter struct{ out []byte }
+
+func (w *yamlWriter) node(n *yaml.Node, depth int) error {
+	if depth > maxYAMLDepth {
+		return fmt.Errorf("line %d: it is too deep", n.Line)
+	}
+	if len(w.out) > maxYAMLBytes {
+		return errors.New("it grows too large with its aliases in place")
+	}
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return w.node(n.Content[0], depth+1)
+	case yaml.AliasNode:
+		return w.node(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		w.out = append(w.out, '[')
+		for i, item := range n.Content {
+			if i > 0 {
+				w.out = append(w.out, ',')
+			}
+			if err := w.node(item, depth+1); err != nil {
+				return err
+			}
+		}
+		w.out = append(w.out, ']')
+		return nil
+	case yaml.MappingNode:
+		return w.mapping(n, depth)
+	case yaml.ScalarNode:
+		return w.scalar(n)
+	}
+	w.out = append(w.out, "null"...)
+	return nil
+}
+
+// member is one member of a mapping.
+type yamlMember struct {
+	key   string
+	value *yaml.Node
+}
+
+func (w *yamlWriter) mapping(n *yaml.Node, depth int) error {
+	members, err := yamlMembers(n, depth, true)
+	if err != nil {
+		return err
+	}
+	w.out = append(w.out, '{')
+	for i, m := range members {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.text(m.key)
+		w.out = append(w.out, ':')
+		if err := w.node(m.value, depth+1); err != nil {
+			return err
+		}
+	}
+	w.out = append(w.out, '}')
+	return nil
+}
+
+// yamlMembers lists the members of a mapping, those merged into it behind its own.
+func yamlMembers(n *yaml.Node, depth int, merge bool) ([]yamlMember, error) {
+	known := make(map[string]bool, len(n.Content)/2)
+	members := make([]yamlMember, 0, len(n.Content)/2)
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			return nil, fmt.Errorf("line %d: the name of a member is a text", key.Line)
+		case key.ShortTag() == "!!merge":
+			merged = append(merged, value)
+			continue
+		case known[key.Value]:
+			return nil, fmt.Errorf("line %d: the member %.60q is there twice", key.Line, key.Value)
+		}
+		known[key.Value] = true
+		members = append(members, yamlMember{key.Value, value})
+	}
+	if len(merged) > 0 && !merge {
+		return nil, fmt.Errorf("line %d: what is merged may not itself merge", n.Line)
+	}
+	for len(merged) > 0 {
+		from := merged[0]
+		merged = merged[1:]
+		if from.Kind == yaml.AliasNode {
+			from = from.Alias
+		}
+		switch from.Kind {
+		case yaml.SequenceNode:
+			if depth++; depth > maxYAMLDepth {
+				return nil, fmt.Errorf("line %d: it is too deep", n.Line)
+			}
+			merged = append(append([]*yaml.Node{}, from.Content...), merged...)
+		case yaml.MappingNode:
+			more, err := yamlMembers(from, depth+1, false)
+			if err != nil {
+				return nil, err
+			}
+			for _, m := range more {
+				if !known[m.key] {
+					known[m.key] = true
+					members = append(members, m)
+				}
+			}
+		default:
+			return nil, fmt.Errorf("line %d: only an object can be merged", n.Line)
+		}
+	}
+	return members, nil
+}
+
+func (w *yamlWriter) scalar(n *yaml.Node) error {
+	switch n.ShortTag() {
+	case "!!null":
+		w.out = append(w.out, "null"...)
+		return nil
+	case "!!bool":
+		var b bool
+		if n.Decode(&b) == nil {
+			w.out = strconv.AppendBool(w.out, b)
+			return nil
+		}
+	case "!!int":
+		var i int64
+		if n.Decode(&i) == nil {
+			w.out = strconv.AppendInt(w.out, i, 10)
+			return nil
+		}
+	case "!!float":
+		var f float64
+		if n.Decode(&f) == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+			number, err := json.Marshal(f)
+			w.out = append(w.out, number...)
+			return err
+		}
+	}
+	w.text(n.Value) // a date too, as it is written
+	return nil
+}
+
+func (w *yamlWriter) text(s string) {
+	quoted, _ := json.Marshal(s) // a string always marshals
+	w.out = append(w.out, quoted...)
+}
+
+// jsonToYAML writes a JSON document as an entry of a YAML list, in the same order.
+func jsonToYAML(data []byte) ([]byte, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(data, &root); err != nil {
+		return nil, err
+	}
+	plain(&root)
+	var out bytes.Buffer
+	writer := yaml.NewEncoder(&out)
+	writer.SetIndent(2)
+	if err := writer.Encode([]*yaml.Node{root.Content[0]}); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), writer.Close()
+}
+
+// plain takes JSON's quotes and brackets off, where YAML can do without.
+func plain(n *yaml.Node) {
+	n.Style = 0
+	if len(n.Content) == 0 && n.Kind != yaml.ScalarNode {
+		n.Style = yaml.FlowStyle // [] and {}
+	}
+	for _, inner := range n.Content {
+		plain(inner)
+	}
+}
