@@ -34,6 +34,8 @@ type Broker struct {
 	log    *slog.Logger
 	now    func() job.Instant
 	name   string
+	// life is name with what tells this process from those before it.
+	life   string
 	outage *outage
 	fast   func() (*fast, error)
 	start  *redis.Script
@@ -41,6 +43,8 @@ type Broker struct {
 	beats  *redis.Script
 	place  *redis.Script
 	holdOn *redis.Script
+	// For the dead among the workers.
+	release, workers, bringBackScript *redis.Script
 }
 
 // fast is the connection on which commands of many goroutines travel together.
@@ -66,13 +70,14 @@ func Open(o Options) (*Broker, error) {
 		o.Now = func() job.Instant { return job.Instant(time.Now().UnixMilli()) }
 	}
 	b := &Broker{
-		client: client, log: o.Logger, now: o.Now, name: o.Name,
-		outage: &outage{log: o.Logger},
-		start:  redis.NewScript(startScript),
-		beat:   redis.NewScript(beatScript),
-		beats:  redis.NewScript(beatsScript),
-		place:  redis.NewScript(placeScript),
-		holdOn: redis.NewScript(holdScript),
+		client: client, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
+		outage:  &outage{log: o.Logger},
+		start:   redis.NewScript(startScript),
+		beat:    redis.NewScript(beatScript),
+		beats:   redis.NewScript(beatsScript),
+		place:   redis.NewScript(placeScript),
+		holdOn:  redis.NewScript(holdScript),
+		release: redis.NewScript(releaseScript), workers: redis.NewScript(workersScript), bringBackScript: redis.NewScript(bringBackScript),
 	}
 	redis.SetLogger(redisLog{newLibraryLog(o.Logger, b.outage, "redis client")})
 	b.fast = sync.OnceValues(b.openFast)

@@ -20,6 +20,7 @@ type deliveries struct {
 	// one ends as soon as Redis has been away for a lease of 30 s, and a call that
 	// was cut off for it would have to be made a second time.
 	calls context.Context
+	alive *presence
 
 	mu      sync.Mutex
 	running map[string]context.CancelCauseFunc // by run id
@@ -145,7 +146,15 @@ func (h *deliveries) end(runID string) {
 	defer h.mu.Unlock()
 	h.running[runID](nil)
 	delete(h.running, runID)
+	h.alive.end(runID)
 	h.wg.Done()
+}
+
+func (h *deliveries) delivers(runID string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, ok := h.running[runID]
+	return ok
 }
 
 // drain waits, for a while at most, until the deliveries have ended that asynq no longer waits for.

@@ -31,6 +31,11 @@ const (
 	fieldFormat  = "v"                          // of a result: the version of that JSON
 	fieldChanges = "c"                          // of news: the changes as a JSON list
 	fieldOrigin  = "id"                         // of an unknown entry: the id it had among the results
+	keyWorkers   = "{schedule}:workers"         // zset: life of a worker process → second of its last sign of life
+	keyCalls     = "{schedule}:calls"           // hash: run id → life of the worker process that is calling it
+	keyLosses    = "{schedule}:losses:"         // + run id: how many workers died over it
+	// + life: nobody speaks there; that a worker listens shows that it is there.
+	channelWorker = "schedule:worker:"
 )
 
 const (

@@ -10,9 +10,11 @@ import (
 
 // startScript adds the start of a call to the results, and then looks whether
 // the run is canceled. In this order: whoever set the mark and then read the
-// results to their end has seen every call that was made in spite of it.
+// results to their end has seen every call that was made in spite of it. Who makes the
+// call is noted beside it.
 const startScript = `
 redis.call("XADD", KEYS[1], "*", ARGV[1], ARGV[2], ARGV[3], ARGV[4])
+redis.call("HSET", KEYS[3], ARGV[5], ARGV[6])
 return redis.call("EXISTS", KEYS[2])`
 
 // Report adds an event to the results. For the start of a call (StateRunning)
@@ -31,8 +33,8 @@ func (b *Broker) Report(ctx context.Context, e *job.Event) (canceled bool, err e
 		return false, err
 	}
 	if e.State == job.StateRunning {
-		marks, err := b.start.Run(ctx, f.client, []string{keyResults, keyCanceled + e.RunID},
-			fieldFormat, format, fieldEvent, text).Int()
+		marks, err := b.start.Run(ctx, f.client, []string{keyResults, keyCanceled + e.RunID, keyCalls},
+			fieldFormat, format, fieldEvent, text, e.RunID, b.life).Int()
 		return marks > 0, unavailable(err)
 	}
 	err = f.client.XAdd(ctx, &redis.XAddArgs{

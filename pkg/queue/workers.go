@@ -90,10 +90,15 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	calls, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]context.CancelCauseFunc{}}
-	var listening sync.WaitGroup
-	defer listening.Wait()
-	listening.Go(func() { h.listen(calls) })
+	h.alive = &presence{b: w.b, running: h.delivers}
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { h.listen(calls) })
+	present, leave := context.WithCancel(context.WithoutCancel(ctx))
+	beside.Go(func() { h.alive.run(present) })
 	defer cut(nil)
+	defer leave()
+	h.alive.begin(ctx)
 	lanes, err := w.startLanes(h)
 	if err == nil {
 		<-ctx.Done()

@@ -73,6 +73,7 @@ func AddBeat(
 		return err
 	}
 	g.Add("reconciler", b.NewReconciler(s, s, s, broker).Run)
+	g.Add("watch", broker.WatchWorkers)
 	g.Add("beat", b.Run)
 	return nil
 }

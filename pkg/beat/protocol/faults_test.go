@@ -80,7 +80,11 @@ func (w *world) recover(r uint8) {
 func (m *model) taskMisfortunes(r uint8) {
 	switch m.at.redis.tasks[r].state {
 	case orphaned:
-		m.do("asynq brings back the task of the dead", r, func(w *world) { w.recover(r) })
+		m.do("asynq, or a beat, brings back the task of the dead", r, func(w *world) { w.recover(r) })
+	case active:
+		if m.c.bug == bugTakesFromLiving {
+			m.do("a beat brings back the task of the living", r, func(w *world) { w.recover(r) })
+		}
 	case completed: // no fault: five minutes always pass
 		m.do("asynq forgets the completed task", r, func(w *world) {
 			w.redis.tasks[r] = task{}

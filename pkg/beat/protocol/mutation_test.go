@@ -27,6 +27,7 @@ const (
 	bugNobodyPromotes
 	bugNoReconciler
 	bugNoTakeover
+	bugTakesFromLiving
 )
 
 // mutation is a bug, the scenario that shows it, and the promise that it breaks.
@@ -79,6 +80,7 @@ func mutations() []mutation {
 		})},
 		{"lose the lease and save nothing", bugNotSaved, twice, one(loseLease)},
 		{"deliver without what was saved", bugNotRecalled, twice, with(func(c *config) { c.attempts = 2 })},
+		{"bring back the task of a living worker", bugTakesFromLiving, twice, with(func(c *config) { c.workers = 2 })},
 		{"overwrite a final state", bugFinalOverwritten, "a final state is left", with(func(c *config) { c.beats, c.recorders = 2, 2 })},
 		{"promote nothing", bugNobodyPromotes, endless, with(func(c *config) { c.policy, c.occurrences = queue, 2 })},
 		{"reconcile never", bugNoReconciler, endless, one(killBeat)},

@@ -1,0 +1,240 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"schedule-server/pkg/job"
+)
+
+const (
+	watchEvery = time.Second
+	// goneAfter is how long a worker must be seen not to listen, and how old its
+	// last sign must be, before it counts as dead.
+	goneAfter = 10 * time.Second
+	// watchGap is the longest time between two looks that still count as one observation.
+	watchGap = 3 * time.Second
+	// leaseLeft is how much of asynq's lease of 30 s a dead worker's task has left at
+	// most: a living worker renews its leases every 5 s, so that it is one proof more.
+	leaseLeft = 20 * time.Second
+	// lossesAtOnce is how many workers one run may lose until it is left to asynq, which
+	// takes longer and counts: a call that kills its worker shall not kill one after the other.
+	lossesAtOnce = 3
+	lossesKept   = 24 * time.Hour
+	// sweepAfter is how long a worker is gone when all that is noted of it is dropped.
+	sweepAfter = 3 * time.Minute
+)
+
+const (
+	// workersScript tells the time, and all workers with their last signs of life.
+	workersScript = `
+local found = redis.call("ZRANGE", KEYS[1], 0, -1, "WITHSCORES")
+table.insert(found, 1, redis.call("TIME")[1])
+return found`
+	// bringBackScript lets an active task wait again, unless it changed or its lease was renewed.
+	bringBackScript = `
+local lease = redis.call("ZSCORE", KEYS[2], ARGV[1])
+if not lease or tonumber(lease) > tonumber(ARGV[2]) or redis.call("HGET", KEYS[4], "msg") ~= ARGV[3] then return 0 end
+redis.call("LREM", KEYS[1], 0, ARGV[1])
+redis.call("ZREM", KEYS[2], ARGV[1])
+redis.call("HSET", KEYS[4], "msg", ARGV[4], "state", "pending")
+redis.call("RPUSH", KEYS[3], ARGV[1])
+return 1`
+)
+
+// watch is one process's view of the workers.
+type watch struct {
+	b *Broker
+	// silent are the lives that do not listen.
+	silent map[string]silence
+}
+
+// silence is the time in which a worker was seen not to listen.
+type silence struct{ since, last time.Time }
+
+// WatchWorkers looks for workers that died, until the context ends, and has what
+// they were calling delivered again, as asynq does after one to two minutes: the
+// task stays one and the same, so that nobody else can enqueue its run meanwhile,
+// and counts one return more, so that the next worker looks for what was saved of it. It returns nil.
+func (b *Broker) WatchWorkers(ctx context.Context) error {
+	w := &watch{b: b}
+	for pause(ctx, watchEvery) {
+		if err := w.look(ctx, time.Now()); err != nil {
+			w.silent = nil // what Redis did not tell was not seen
+		}
+	}
+	return nil
+}
+
+// look is one look at all workers.
+func (w *watch) look(ctx context.Context, now time.Time) error {
+	clock, signs, err := w.b.signs(ctx)
+	if err != nil || len(signs) == 0 {
+		return err
+	}
+	listening, err := w.b.listening(ctx, slices.Collect(maps.Keys(signs))...)
+	if err != nil {
+		return err
+	}
+	gone, silent := map[string]bool{}, map[string]silence{}
+	for life, sign := range signs {
+		if listening[life] > 0 {
+			continue
+		}
+		s, known := w.silent[life]
+		if !known || now.Sub(s.last) > watchGap {
+			s.since = now
+		}
+		s.last = now
+		silent[life] = s
+		if lasted := min(now.Sub(s.since), time.Duration(clock-sign)*time.Second); lasted >= goneAfter {
+			gone[life] = true
+		}
+		if now.Sub(s.since) >= sweepAfter {
+			if err := w.b.sweep(ctx, life); err != nil {
+				return err
+			}
+		}
+	}
+	w.silent = silent
+	return w.b.bury(ctx, clock, gone)
+}
+
+// signs are the last signs of life of all workers, by life; they and clock are in seconds by the clock of Redis.
+func (b *Broker) signs(ctx context.Context) (clock int64, signs map[string]int64, err error) {
+	found, err := b.workers.Run(ctx, b.client, []string{keyWorkers}).StringSlice()
+	if err != nil {
+		return 0, nil, unavailable(err)
+	}
+	clock, _ = strconv.ParseInt(found[0], 10, 64) // as Redis tells it
+	signs = make(map[string]int64, len(found)/2)
+	for i := 1; i+1 < len(found); i += 2 {
+		signs[found[i]], _ = strconv.ParseInt(found[i+1], 10, 64) // as our script wrote it
+	}
+	return clock, signs, nil
+}
+
+// bury has the tasks that dead workers were calling delivered again.
+func (b *Broker) bury(ctx context.Context, clock int64, gone map[string]bool) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	most := strconv.FormatInt(clock+int64(leaseLeft.Seconds()), 10)
+	for _, queue := range queues() {
+		ids, err := b.client.ZRangeByScore(ctx, asynqKey(queue, "lease"), &redis.ZRangeBy{Min: "-inf", Max: most}).Result()
+		if err != nil {
+			return unavailable(err)
+		}
+		if len(ids) == 0 {
+			continue
+		}
+		makers, err := b.client.HMGet(ctx, keyCalls, ids...).Result()
+		if err != nil {
+			return unavailable(err)
+		}
+		for i, maker := range makers {
+			if life, ok := maker.(string); ok && gone[life] {
+				if err := b.bringBack(ctx, queue, ids[i], life, most); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// bringBack has one task of a dead worker delivered again, unless its run has lost too many.
+func (b *Broker) bringBack(ctx context.Context, queue job.Queue, runID, life, most string) error {
+	losses, err := b.client.Get(ctx, keyLosses+runID).Int()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return unavailable(err)
+	}
+	if losses >= lossesAtOnce {
+		return nil
+	}
+	message, err := b.client.HGet(ctx, asynqTask(queue, runID), "msg").Result()
+	if errors.Is(err, redis.Nil) {
+		return nil
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	next, ok := onceMore([]byte(message))
+	if !ok {
+		return nil // of another asynq: its recoverer knows
+	}
+	keys := []string{asynqKey(queue, "active"), asynqKey(queue, "lease"), asynqKey(queue, "pending"), asynqTask(queue, runID)}
+	n, err := b.bringBackScript.Run(ctx, b.client, keys, runID, most, message, next).Int()
+	if err != nil || n == 0 {
+		return unavailable(err)
+	}
+	name, _, _ := strings.Cut(life, "/")
+	b.log.Warn("the worker of a call died; the run is delivered again", "run_id", runID, "worker", name)
+	return unavailable(b.client.Set(ctx, keyLosses+runID, losses+1, lossesKept).Err())
+}
+
+// The numbers of fields of asynq's message (v0.26, internal/proto).
+const (
+	messageRetry   = 5 // how many returns are allowed
+	messageRetried = 6 // how many there were
+)
+
+// onceMore is asynq's message with one return more. Of a field that stands
+// twice in a message the last one counts, so that it is added at the end. It reports
+// false for a message that cannot be read, or that has no return left.
+func onceMore(message []byte) ([]byte, bool) {
+	fields := map[protowire.Number]uint64{}
+	for rest := message; len(rest) > 0; {
+		number, kind, n := protowire.ConsumeTag(rest)
+		if n < 0 {
+			return nil, false
+		}
+		rest = rest[n:]
+		if kind == protowire.VarintType {
+			fields[number], _ = protowire.ConsumeVarint(rest)
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, rest); n < 0 {
+			return nil, false
+		}
+		rest = rest[n:]
+	}
+	retried := fields[messageRetried] + 1
+	if retried >= fields[messageRetry] {
+		return nil, false
+	}
+	next := protowire.AppendTag(slices.Clone(message), messageRetried, protowire.VarintType)
+	return protowire.AppendVarint(next, retried), true
+}
+
+// sweep drops all that is noted of a worker.
+func (b *Broker) sweep(ctx context.Context, life string) error {
+	for cursor := uint64(0); ; {
+		fields, next, err := b.client.HScan(ctx, keyCalls, cursor, "", askAtOnce).Result()
+		if err != nil {
+			return unavailable(err)
+		}
+		args := []any{life}
+		for i := 0; i+1 < len(fields); i += 2 {
+			if fields[i+1] == life {
+				args = append(args, fields[i])
+			}
+		}
+		if len(args) > 1 {
+			if err := b.release.Run(ctx, b.client, []string{keyCalls}, args...).Err(); err != nil {
+				return unavailable(err)
+			}
+		}
+		if cursor = next; cursor == 0 {
+			break
+		}
+	}
+	return unavailable(b.client.ZRem(ctx, keyWorkers, life).Err())
+}
