@@ -29,7 +29,7 @@ func main() {
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if p.Command != control.Serve {
-		return f.Keys.Do(ctx, p, f.Database.URL())
+		return f.Commands.Do(ctx, p, f.Database.URL())
 	}
 	if err := f.HTTP.Check(); err != nil {
 		return err

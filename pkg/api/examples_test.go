@@ -91,7 +91,8 @@ func (c *contract) examples(o operation) map[string]example {
 		return list
 	}
 	for media, content := range body["content"].(map[string]any) {
-		for name, one := range content.(map[string]any)["examples"].(map[string]any) {
+		examples, _ := content.(map[string]any)["examples"].(map[string]any)
+		for name, one := range examples {
 			text, err := json.Marshal(one.(map[string]any)["value"])
 			must(c.t, err)
 			e := example{media: media, body: string(text), schema: content.(map[string]any)["schema"]}

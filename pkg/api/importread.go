@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
+	"schedule-server/pkg/apscheduler"
 	"schedule-server/pkg/crontab"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
@@ -18,15 +20,18 @@ import (
 const (
 	mediaYAML    = "application/yaml"
 	mediaCrontab = "text/crontab"
+	mediaSQLite  = "application/vnd.sqlite3"
 )
 
 // ImportFile is a file of jobs as a caller sends it.
 type ImportFile struct {
-	// Media is its type: application/json, application/yaml or text/crontab. Empty: JSON.
+	// Media is its type: application/json, application/yaml, text/crontab or application/vnd.sqlite3. Empty: JSON.
 	Media string
 	Data  []byte
 	// TimeZone is that of a crontab which names none. Empty: UTC.
 	TimeZone string
+	// Pickles reads the rows of the original's SQLite file. Required for that type.
+	Pickles func(ctx context.Context, data []byte) ([]apscheduler.Row, error)
 }
 
 // ImportNotes are what an import says beside its result; empty for JSON and YAML.
@@ -44,10 +49,13 @@ type ImportWarning struct {
 }
 
 // ReadImport reads the jobs of a file. The error is an *job.Error that names every fault by its place.
-func ReadImport(_ context.Context, f ImportFile, parser *trigger.Parser, now job.Instant) ([]Source, ImportNotes, error) {
+func ReadImport(ctx context.Context, f ImportFile, parser *trigger.Parser, now job.Instant) ([]Source, ImportNotes, error) {
 	media, _, err := mime.ParseMediaType(f.Media)
 	if err != nil {
 		media = f.Media
+	}
+	if media == mediaSQLite || media == "application/x-sqlite3" {
+		return readPickles(ctx, f, parser, now)
 	}
 	if !utf8.Valid(f.Data) {
 		return nil, ImportNotes{}, job.Errorf(job.CodeMalformed, "the body is not UTF-8")
@@ -114,6 +122,25 @@ func readCrontab(f ImportFile, parser *trigger.Parser, now job.Instant) ([]Sourc
 	return sources, notes, nil
 }
 
+// readPickles reads the store of the original service. Rows are counted as lines.
+func readPickles(ctx context.Context, f ImportFile, parser *trigger.Parser, now job.Instant) ([]Source, ImportNotes, error) {
+	var notes ImportNotes
+	rows, err := f.Pickles(ctx, f.Data)
+	if err != nil {
+		return nil, notes, err
+	}
+	var sources []Source
+	for i, row := range rows {
+		input, err := apscheduler.Read(row, parser, now)
+		if err != nil {
+			notes.Skipped = append(notes.Skipped, crontab.Skipped{Line: i + 1, Text: firstRunes(strings.ToValidUTF8(row.ID, "\uFFFD"), 200), Reason: err.Error()})
+			continue
+		}
+		sources = append(sources, Source{Input: input, Place: fmt.Sprintf("row %d", i+1)})
+	}
+	return sources, notes, nil
+}
+
 // importAnswer is what an import answers.
 type importAnswer struct {
 	Imported
@@ -123,7 +150,7 @@ type importAnswer struct {
 func (s *Server) importJobs(c *fiber.Ctx) error {
 	params := readQuery(c)
 	options := ImportOptions{DryRun: params.boolean("dry_run"), Prune: params.boolean("prune")}
-	file := ImportFile{Media: c.Get(fiber.HeaderContentType), Data: c.Request().Body(), TimeZone: params.text("time_zone")}
+	file := ImportFile{Media: c.Get(fiber.HeaderContentType), Data: c.Request().Body(), TimeZone: params.text("time_zone"), Pickles: s.deps.Pickles}
 	if err := params.check(); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 
 	"schedule-server/pkg/access"
 	"schedule-server/pkg/api/live"
+	"schedule-server/pkg/apscheduler"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
@@ -72,6 +73,8 @@ type Deps struct {
 	Audit AuditStore
 	// Monitor makes the queue monitor that serves the given path and all below it. Nil: there is none.
 	Monitor func(root string, readOnly bool) http.Handler
+	// Pickles reads the rows of the original's SQLite file.
+	Pickles func(ctx context.Context, data []byte) ([]apscheduler.Row, error)
 	// Metrics is what /metrics shows; the server registers its own there. Nil: a registry of its own.
 	Metrics *prometheus.Registry
 	// Parser reads schedules. Nil: one of its own.
@@ -172,7 +175,7 @@ func New(d Deps, o Options) (*Server, error) {
 
 func (d *Deps) complete() error {
 	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Access == nil || d.Audit == nil || d.Now == nil ||
-		d.Overview == nil || d.Queues == nil || d.Changes == nil {
+		d.Overview == nil || d.Pickles == nil || d.Queues == nil || d.Changes == nil {
 		return errors.New("api: Deps lacks a required neighbour")
 	}
 	if d.Metrics == nil {

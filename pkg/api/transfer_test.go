@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -215,6 +216,29 @@ func TestImportCrontab(t *testing.T) {
 	}
 	w.call("POST", "/api/v1/jobs/import", "0 0 31 2 * curl https://a/", "Content-Type", "text/crontab").problem(422, "invalid", "line 1.schedule")
 	w.call("POST", "/api/v1/jobs/import?time_zone=Mars", "", "Content-Type", "text/crontab").problem(422, "invalid", "time_zone")
+}
+
+// TestImportOriginal moves the original's store over, twice.
+func TestImportOriginal(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	file, err := os.ReadFile("../apscheduler/testdata/jobs.sqlite")
+	must(t, err)
+	done := w.importFile("", "application/vnd.sqlite3", string(file))
+	if len(done.Created) != 7 || len(done.Skipped) != 0 {
+		t.Fatalf("%+v", done)
+	}
+	if j := w.call("GET", "/api/v1/jobs/paused-cron", "").is(200).job(); j.Status != job.StatusPaused {
+		t.Errorf("%+v", j)
+	}
+	if again := w.importFile("", "application/vnd.sqlite3", string(file)); len(again.Unchanged) != 7 {
+		t.Errorf("again: %+v", again)
+	}
+	var got struct{ Data struct{ Total int } }
+	w.call("GET", "/scheduler/get_jobs", "").is(200).into(&got)
+	if got.Data.Total != 7 {
+		t.Errorf("the original's API shows %d jobs", got.Data.Total)
+	}
+	w.call("POST", "/api/v1/jobs/import", "SQLite format 3", "Content-Type", "application/vnd.sqlite3").problem(400, "malformed")
 }
 
 func TestImportSize(t *testing.T) {

@@ -112,6 +112,25 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
+// foreignConnector opens a SQLite file of somebody else's, which nothing writes meanwhile, to be read only.
+func foreignConnector(file string) driver.Connector {
+	return foreignFile{sqliteConnector{fileDSN(file, "mode=ro&immutable=1&_query_only=1")}}
+}
+
+type foreignFile struct{ sqliteConnector }
+
+// Connect opens a connection that runs nothing which the file's schema might name.
+func (c foreignFile) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Driver().Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.(*sqlite3.SQLiteConn).ExecContext(ctx, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", nil); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
 // dsn names the SQLite file to the driver. Pragmas go here, not into statements:
 // those would reach one connection of the pool only.
 func (a *address) dsn(more string) string {

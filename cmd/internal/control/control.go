@@ -98,6 +98,7 @@ func AddAPI(
 	server, err := api.New(api.Deps{
 		Service:  api.NewService(s, broker, api.ServiceOptions{Parser: parser, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
 		Runs:     s,
+		Pickles:  store.ReadPickles,
 		Health:   health{s, broker},
 		Overview: s, Queues: broker.Stats, Changes: broker,
 		Access:  keeper,

@@ -19,8 +19,17 @@ const Serve = "serve"
 
 // Commands are what the programs with the API can do.
 type Commands struct {
-	Serve struct{} `cmd:"" default:"1" help:"Serve; what is done when no command is given."`
-	Keys  Keys     `cmd:"" help:"Make, list and delete API keys, in the database itself."`
+	Serve  struct{} `cmd:"" default:"1" help:"Serve; what is done when no command is given."`
+	Keys   Keys     `cmd:"" help:"Make, list and delete API keys, in the database itself."`
+	Import Import   `cmd:"" help:"Bring jobs in from the original, a crontab, JSON or YAML, into the database itself."`
+}
+
+// Do does what the command line asks for other than to serve.
+func (c *Commands) Do(ctx context.Context, p *app.Process, database string) error {
+	if p.Command == "import <file>" {
+		return c.Import.Do(ctx, p, database)
+	}
+	return c.Keys.Do(ctx, p, database)
 }
 
 // Keys are the commands for API keys. They need the database only.
