@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// Redacted stands where a credential is not shown.
+// Redacted stands where a credential is not shown. Sent back in the place of one
+// that was sealed it keeps what is stored.
 const Redacted = "[redacted]"
 
 // CarriesCredentials reports whether a header, a parameter or a member of this

@@ -73,6 +73,13 @@ func (d *decoder) object(data json.RawMessage, path string, dst reflect.Value) {
 }
 
 func (d *decoder) value(data json.RawMessage, path string, dst reflect.Value) {
+	if dst.Kind() == reflect.Pointer && dst.Type().Elem().Kind() == reflect.Struct && string(data) != "null" {
+		if dst.IsNil() {
+			dst.Set(reflect.New(dst.Type().Elem()))
+		}
+		d.value(data, path, dst.Elem())
+		return
+	}
 	if dst.Kind() == reflect.Struct && !dst.Addr().Type().Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		if string(data) != "null" {
 			d.object(data, path, dst)

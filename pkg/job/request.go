@@ -20,12 +20,24 @@ type Request struct {
 	Body Body `json:"body"`
 	// BodyEncoding is "base64" when Body is to be decoded before it is sent. Empty: Body is text.
 	BodyEncoding string `json:"body_encoding,omitempty"`
-	// Auth is the place of the target's authentication; it must be null.
+	// Literal turns templates off: URL, headers and body are sent as they stand.
+	Literal bool `json:"literal,omitempty"`
+	// Auth shows the target who calls. Nil: nothing does, unless Headers do.
 	Auth *Auth `json:"auth"`
+	// SigningSecret signs the call by Standard Webhooks: one "whsec_" secret, or two
+	// separated by a space, or "{{ secret.NAME }}". Empty: the worker's own, if it has one.
+	SigningSecret string `json:"signing_secret,omitempty"`
 	// FollowRedirects is how many redirects are followed, 0 to 10. Zero: a redirect is the answer.
 	FollowRedirects int `json:"follow_redirects"`
 	// InsecureTLS turns the check of the target's certificate off.
 	InsecureTLS bool `json:"insecure_tls"`
+	// TLS is what goes into the handshake. Nil: the server's defaults.
+	TLS *TLS `json:"tls,omitempty"`
+
+	// Sealed are the credentials that were written out, sealed, by their fields ("auth.password"); see Seal. Nil: none.
+	Sealed map[string]string `json:"-"`
+	// Secrets are the names of the secrets that a stored request uses. Nil: none.
+	Secrets []string `json:"-"`
 }
 
 // EncodingBase64 marks a body, of a request or an answer, that is not text.
@@ -60,18 +72,14 @@ func (b *Body) UnmarshalJSON(data []byte) error {
 	return errors.New("a body is a string, an object or an array")
 }
 
-// looksJSON reports whether the body is a JSON object or array.
-func (b Body) looksJSON() bool {
-	return len(b) > 0 && (b[0] == '{' || b[0] == '[') && json.Valid([]byte(b))
-}
-
-// Auth is the place of the target's authentication.
-type Auth struct{}
-
-// UnmarshalJSON refuses every value but null.
-func (*Auth) UnmarshalJSON(data []byte) error {
-	if string(data) == "null" {
-		return nil
+// looksJSON reports whether the body is a JSON object or array, whatever its templates stand for.
+func (r *Request) looksJSON() bool {
+	text := string(r.Body)
+	if text == "" || text[0] != '{' && text[0] != '[' {
+		return false
 	}
-	return errors.New("authentication at the target is not available: put its header into headers")
+	if !r.Literal {
+		text = withoutTemplates(text)
+	}
+	return json.Valid([]byte(text))
 }

@@ -75,6 +75,8 @@ const (
 	ReasonBlockedTarget    Reason = "blocked_target"     // failed: the address is not an allowed target
 	ReasonTooManyRedirects Reason = "too_many_redirects" // failed: more than follow_redirects
 	ReasonInvalidRequest   Reason = "invalid_request"    // failed: the definition could not be made into a call
+	ReasonAuthFailed       Reason = "auth_failed"        // failed: no token could be fetched for the call
+	ReasonSecret           Reason = "secret_unavailable" // failed: a secret of the call is gone, or the worker has no key for it
 	ReasonWorkerLost       Reason = "worker_lost"        // failed: worker after worker died while calling
 )
 
@@ -183,6 +185,9 @@ type Task struct {
 	Made    []Attempt `json:"made,omitempty"`
 	Request Request   `json:"request"`
 	Policy  Policy    `json:"policy"`
+	// Sealed are the sealed texts that the request uses: its own by their fields
+	// ("auth.password"), secrets by "secret.NAME". Nil: it uses none.
+	Sealed map[string]string `json:"sealed,omitempty"`
 }
 
 // TaskOf joins a run with the definition it follows.
@@ -190,6 +195,7 @@ func TaskOf(run *Run, request *Request, policy *Policy) Task {
 	task := Task{
 		RunID: run.ID, JobID: run.JobID, ScheduledAt: run.ScheduledAt, Queue: run.Queue,
 		RetryUntil: run.RetryUntil, Made: run.Attempts, Request: *request, Policy: *policy,
+		Sealed: request.Sealed,
 	}
 	if run.QueuedAt != nil {
 		task.QueuedAt = *run.QueuedAt

@@ -45,7 +45,7 @@ func (d *Definition) Normalize(now Instant) {
 			r.Method = "POST"
 		}
 	}
-	if r.Body.looksJSON() && r.BodyEncoding == "" {
+	if r.BodyEncoding == "" && r.looksJSON() {
 		r.defaultHeader("Content-Type", "application/json")
 	}
 	if r.Headers == nil {
@@ -120,7 +120,7 @@ func (v *validator) check(ok bool, field, format string, args ...any) {
 func (v *validator) request(r *Request) {
 	methods := []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 	v.check(slices.Contains(methods, r.Method), "request.method", "%q is not one of %s", r.Method, strings.Join(methods, " "))
-	if message := CheckURL(r.URL); message != "" {
+	if message := r.checkURL(); message != "" {
 		code := "invalid"
 		if r.URL == "" {
 			code = "required"
@@ -128,6 +128,11 @@ func (v *validator) request(r *Request) {
 		v.faults = append(v.faults, FieldError{"request.url", code, message})
 	}
 	v.headers(r.Headers)
+	v.templates(r)
+	v.auth(r)
+	v.credentials(r)
+	v.signing(r.SigningSecret)
+	v.tls(r.TLS)
 	v.check(r.BodyEncoding == "" || r.BodyEncoding == "text" || r.BodyEncoding == EncodingBase64,
 		"request.body_encoding", "body_encoding is text or base64")
 	body, err := r.BodyBytes()
@@ -137,6 +142,30 @@ func (v *validator) request(r *Request) {
 		"a body with NUL or broken UTF-8 is given in base64, with body_encoding base64")
 	v.check(r.FollowRedirects >= 0 && r.FollowRedirects <= MaxRedirects, "request.follow_redirects",
 		"follow_redirects is 0 to %d", MaxRedirects)
+}
+
+// checkURL is CheckURL for a URL that may hold templates, which stand after the host.
+func (r *Request) checkURL() string {
+	first := strings.Index(r.URL, "{{")
+	if r.Literal || first < 0 {
+		return CheckURL(r.URL)
+	}
+	if first < pathStart(r.URL) {
+		return "templates stand after the host, in the path or the query"
+	}
+	if len(r.URL) > MaxURLBytes {
+		return fmt.Sprintf("a URL is at most %d bytes", MaxURLBytes)
+	}
+	return CheckURL(withoutTemplates(r.URL))
+}
+
+// templates checks the names in URL, headers and body.
+func (v *validator) templates(r *Request) {
+	for _, place := range r.templated() {
+		if _, err := templatesOf(place.text); err != nil {
+			v.check(false, place.field, "%v", err)
+		}
+	}
 }
 
 // CheckURL says what is wrong with a target's URL; empty when nothing is.

@@ -96,7 +96,7 @@ func fill(tb testing.TB, s *Store, n, spread int, from job.Instant) {
 	}
 	for _, text := range []string{
 		fmt.Sprintf(`WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < %d)
-			INSERT INTO definitions SELECT 'job-' || substr('%07d' || n, -7), version, description, schedule, request, policy
+			INSERT INTO definitions SELECT 'job-' || substr('%07d' || n, -7), version, description, schedule, request, policy, secrets
 			FROM c, definitions WHERE job_id = 'template'`, n-1, 0),
 		fmt.Sprintf(`WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < %d)
 			INSERT INTO jobs SELECT 'job-' || substr('%07d' || n, -7), status, %d + n %% %d, %d + n %% %d, last_run_at, last_state,

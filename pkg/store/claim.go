@@ -25,7 +25,7 @@ type dueRow struct {
 }
 
 const dueColumns = `j.id, j.status, j.next_run_at, j.due_at, j.version, j.created_at, j.updated_at,
-	j.pause_reason, j.paused_until, d.schedule, d.request, d.policy`
+	j.pause_reason, j.paused_until, d.schedule, d.request, d.policy, d.secrets`
 
 // NextDue is the first moment after the given one at which a job falls due; nil when none does.
 func (s *Store) NextDue(ctx context.Context, after job.Instant) (*job.Instant, error) {
@@ -73,7 +73,10 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 		}
 		done.Tasks, err = s.writeClaim(ctx, tx, &w)
 		careful = err != nil // one of the runs may be there already: the next try asks which
-		return err
+		if err != nil {
+			return err
+		}
+		return s.addSecrets(ctx, tx, done.Tasks)
 	})
 	if err != nil {
 		return job.Claimed{}, err
@@ -114,7 +117,7 @@ func scanDue(ctx context.Context, tx *sqlx.Tx, text string, a args) ([]dueRow, e
 	for found.Next() {
 		var r dueRow
 		err := found.Scan(&r.ID, &r.Status, &nextRunAt, &r.DueAt, &r.Version, &r.CreatedAt, &r.UpdatedAt,
-			&r.PauseReason, &pausedUntil, &r.Schedule, &r.Request, &r.Policy)
+			&r.PauseReason, &pausedUntil, &r.Schedule, &r.Request, &r.Policy, &r.Secrets)
 		if err != nil {
 			return nil, err
 		}

@@ -73,7 +73,10 @@ func (d *dueDecoder) decode(r *dueRow, j *job.Job) error {
 		Status:     r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, NextRunAt: r.NextRunAt,
 		Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, DueAt: &r.DueAt,
 	}
-	return decodeRequest(r.Request, &j.Request)
+	if err := decodeRequest(r.Request, &j.Request); err != nil {
+		return err
+	}
+	return r.decodeSecrets(&j.Request)
 }
 
 // plainRequest is job.Request without methods of its own, which make encoding/json
@@ -87,6 +90,9 @@ type plainRequest struct {
 	Auth            json.RawMessage   `json:"auth"`
 	FollowRedirects int               `json:"follow_redirects"`
 	InsecureTLS     bool              `json:"insecure_tls"`
+	Literal         bool              `json:"literal"`
+	SigningSecret   string            `json:"signing_secret"`
+	TLS             *job.TLS          `json:"tls"`
 }
 
 // decodeRequest reads a stored request.
@@ -101,6 +107,7 @@ func decodeRequest(text string, request *job.Request) error {
 	*request = job.Request{
 		Method: p.Method, URL: p.URL, Headers: p.Headers, Body: job.Body(p.Body), BodyEncoding: p.BodyEncoding,
 		FollowRedirects: p.FollowRedirects, InsecureTLS: p.InsecureTLS,
+		Literal: p.Literal, SigningSecret: p.SigningSecret, TLS: p.TLS,
 	}
 	return nil
 }

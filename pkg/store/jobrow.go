@@ -36,12 +36,14 @@ type definitionRow struct {
 	Schedule string `db:"schedule"`
 	Request  string `db:"request"`
 	Policy   string `db:"policy"`
+	// Secrets is what encodeSecrets made; nil for most.
+	Secrets *string `db:"secrets"`
 }
 
 // jobColumns and jobTables read a jobRow.
 const (
 	jobColumns = `j.id, j.status, j.next_run_at, j.due_at, j.failures, j.version, j.ran_version, j.created_at, j.updated_at,
-		j.pause_reason, j.paused_until, j.paused_from, j.name, j.tags, j.last_run, d.description, d.schedule, d.request, d.policy`
+		j.pause_reason, j.paused_until, j.paused_from, j.name, j.tags, j.last_run, d.description, d.schedule, d.request, d.policy, d.secrets`
 	jobTables = ` FROM jobs j JOIN definitions d ON d.job_id = j.id AND d.version = j.version `
 )
 
@@ -77,7 +79,10 @@ func (r *definitionRow) decode() (schedule trigger.Spec, request job.Request, po
 	if err = json.Unmarshal([]byte(r.Request), &request); err != nil {
 		return
 	}
-	err = json.Unmarshal([]byte(r.Policy), &policy)
+	if err = json.Unmarshal([]byte(r.Policy), &policy); err != nil {
+		return
+	}
+	err = r.decodeSecrets(&request)
 	return
 }
 
@@ -94,7 +99,9 @@ func encodeDefinition(d *job.Definition) (definitionRow, error) {
 		}
 		*part.text = string(text)
 	}
-	return row, nil
+	var err error
+	row.Secrets, err = encodeSecrets(&d.Request, d.Request.SecretUses())
+	return row, err
 }
 
 // lastRunColumns are what a job's row keeps of its last run; all nil when there is none.

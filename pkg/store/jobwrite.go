@@ -17,6 +17,8 @@ type jobWriter struct {
 	made, changed rowset
 	// gone are the ids of jobs to delete.
 	gone []string
+	// uses are the secrets that the new versions name.
+	uses []secretUse
 }
 
 // add takes one change in. Latest are the accounts of what the changes overtook,
@@ -86,7 +88,10 @@ func (w *jobWriter) define(j *job.Job) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.definitions.add(j.ID, j.Version, j.Description, d.Schedule, d.Request, d.Policy)
+	for _, use := range j.Request.SecretUses() {
+		w.uses = append(w.uses, secretUse{j.ID, use})
+	}
+	w.definitions.add(j.ID, j.Version, j.Description, d.Schedule, d.Request, d.Policy, d.Secrets)
 	var reason *string
 	if j.PauseReason != nil {
 		text := cleanText(*j.PauseReason)
@@ -118,20 +123,25 @@ func restarts(old *jobRow, j *job.Job) bool {
 		return true
 	}
 	row, err := encodeDefinition(&j.Definition)
-	return err == nil && row.Request != old.Request
+	return err == nil && (row.Request != old.Request || !sameText(row.Secrets, old.Secrets))
 }
+
+func sameText(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // writeJobs writes what was collected.
 func (s *Store) writeJobs(ctx context.Context, tx *sqlx.Tx, w *jobWriter) error {
+	if err := s.checkSecrets(ctx, tx, w.uses); err != nil {
+		return err
+	}
 	version := s.d.rows("job_id TEXT", "version BIGINT")
 	for _, part := range []struct {
 		rows *rowset
 		text string
 	}{
-		{&w.definitions, "INSERT INTO definitions (job_id, version, description, schedule, request, policy) SELECT v.* FROM " +
-			s.d.rows("job_id TEXT", "version BIGINT", "description TEXT", "schedule TEXT", "request TEXT", "policy TEXT") + " AS v"},
+		{&w.definitions, "INSERT INTO definitions (job_id, version, description, schedule, request, policy, secrets) SELECT v.* FROM " +
+			s.d.rows("job_id TEXT", "version BIGINT", "description TEXT", "schedule TEXT", "request TEXT", "policy TEXT", "secrets TEXT") + " AS v"},
 		{&w.obsolete, "DELETE FROM definitions WHERE (job_id, version) IN (SELECT v.job_id, v.version FROM " + version + " AS v)"},
-		{&w.blank, `UPDATE definitions SET description = '', schedule = '', request = '', policy = '' FROM ` + version +
+		{&w.blank, `UPDATE definitions SET description = '', schedule = '', request = '', policy = '', secrets = NULL FROM ` + version +
 			" AS v WHERE definitions.job_id = v.job_id AND definitions.version = v.version"},
 		{&w.made, `INSERT INTO jobs (id, status, next_run_at, due_at, version, updated_at, pause_reason, paused_until, paused_from, type, host,
 				name, tags, search, created_at, last_run_at, last_state, last_run, failures, ran_version)

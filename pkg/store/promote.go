@@ -49,7 +49,7 @@ func (s *Store) promoteWhere(ctx context.Context, tx *sqlx.Tx, condition string,
 	if err != nil {
 		return nil, err
 	}
-	return tasksOf(rows)
+	return s.tasksOf(ctx, tx, rows)
 }
 
 // taskRow is a run with the definition that it follows.
@@ -58,10 +58,10 @@ type taskRow struct {
 	definitionRow
 }
 
-const taskColumns = runColumns + ", d.schedule, d.request, d.policy"
+const taskColumns = runColumns + ", d.schedule, d.request, d.policy, d.secrets"
 
-// tasksOf joins runs with their definitions.
-func tasksOf(rows []taskRow) ([]job.Task, error) {
+// tasksOf joins runs with their definitions and the secrets that these use.
+func (s *Store) tasksOf(ctx context.Context, q conn, rows []taskRow) ([]job.Task, error) {
 	tasks := make([]job.Task, len(rows))
 	for i := range rows {
 		run, err := rows[i].run()
@@ -74,5 +74,5 @@ func tasksOf(rows []taskRow) ([]job.Task, error) {
 		}
 		tasks[i] = job.TaskOf(run, &request, &policy)
 	}
-	return tasks, nil
+	return tasks, s.addSecrets(ctx, q, tasks)
 }

@@ -142,7 +142,8 @@ func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, after
 	if err != nil {
 		return nil, fail("look for stale runs", err)
 	}
-	return tasksOf(rows)
+	tasks, err := s.tasksOf(ctx, s.r, rows)
+	return tasks, fail("read the secrets of stale runs", err)
 }
 
 // StillOpen says which of the runs have not ended; ids of unknown runs are left out.

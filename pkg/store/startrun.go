@@ -136,7 +136,10 @@ func (s *Store) writeStarts(ctx context.Context, tx *sqlx.Tx, w *startWriter) er
 	if err := s.countOutcomes(ctx, tx, w.ended); err != nil {
 		return err
 	}
-	return s.note(ctx, tx, w.notes...)
+	if err := s.note(ctx, tx, w.notes...); err != nil {
+		return err
+	}
+	return s.addSecrets(ctx, tx, w.tasks)
 }
 
 // note tells the audit log that runs of a job were asked for.

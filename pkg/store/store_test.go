@@ -46,6 +46,8 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"runs: pages and bounds":                 testListRuns,
 		"runs follow their definition":           testRunDefinition,
 		"start run":                              testStartRun,
+		"secrets":                                testSecrets,
+		"secrets go with their tasks":            testTaskSecrets,
 		"next due":                               testNextDue,
 		"claim":                                  testClaim,
 		"claim: order, after, limit":             testClaimOrder,
