@@ -70,7 +70,7 @@ func (p *pageRecorder) Write(b []byte) (int, error) { return p.body.Write(b) }
 func (p *pageRecorder) WriteHeader(int)             {}
 
 // showPayload is what the monitor shows of a task: its JSON, without the values
-// of headers that carry credentials.
+// of headers that carry credentials, and without sealed texts.
 func showPayload(_ string, payload []byte) string {
 	var task map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(payload))
@@ -80,6 +80,11 @@ func showPayload(_ string, payload []byte) string {
 	}
 	if request, ok := task["request"].(map[string]any); ok {
 		hideCredentials(request)
+	}
+	if sealed, ok := task["sealed"].(map[string]any); ok {
+		for name := range sealed {
+			sealed[name] = redacted
+		}
 	}
 	var shown bytes.Buffer
 	encoder := json.NewEncoder(&shown)

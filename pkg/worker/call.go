@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptrace"
@@ -36,7 +37,9 @@ func (a *attempt) verdict() verdict {
 func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 	a := attempt{Attempt: job.Attempt{N: n, StartedAt: w.now(), Worker: w.name, Reason: job.ReasonOK}}
 	c := &call{start: time.Now()}
-	resp, retryAfterText, fault := w.call(ctx, c, task, n)
+	w.metrics.inFlight.Inc()
+	defer w.metrics.inFlight.Dec()
+	resp, retryAfterText, fault := w.call(ctx, c, &filler{keys: w.keys, task: task, n: n, now: a.StartedAt})
 	if fault != nil && fault.reason == "" {
 		a.aborted = true
 		return a
@@ -54,33 +57,27 @@ func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 		text := fault.text()
 		a.Reason, a.Error = fault.reason, &text
 	}
+	w.metrics.ended(a.Reason, c.took)
 	return a
 }
 
 // call sends the request, follows redirects, reads the answer and judges it.
 // The response is nil when there was no answer, the fault when it was a success.
-func (w *Worker) call(ctx context.Context, c *call, task *job.Task, n int) (kept *job.Response, after string, _ *fault) {
-	rule, err := w.rules.of(&task.Policy.Success)
+// Neither shows a secret that the call has used.
+func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Response, after string, broken *fault) {
+	policy := &f.task.Policy
+	rule, err := w.rules.of(&policy.Success)
 	if err != nil {
 		return nil, "", &fault{job.ReasonInvalidRequest, err}
 	}
-	req, err := w.newRequest(task, n)
-	if err != nil {
-		return nil, "", &fault{job.ReasonInvalidRequest, err}
-	}
-	c.timeout = attemptTimeout(&task.Policy)
+	c.timeout = attemptTimeout(policy)
 	ctx, c.cancel = context.WithCancelCause(ctx)
 	defer c.cancel(errDone)
 	defer time.AfterFunc(c.timeout, func() { c.cancel(errAttemptTimeout) }).Stop()
-	ctx = context.WithValue(ctx, connectTimeoutKey{}, time.Duration(task.Policy.ConnectTimeout))
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: c.getConn, GotConn: c.gotConn, GotFirstResponseByte: c.gotFirstByte,
-	})
-	transport := w.secure
-	if task.Request.InsecureTLS {
-		transport = w.insecure
-	}
-	resp, broken := w.follow(ctx, c, transport, req, task.Request.FollowRedirects)
+	ctx = context.WithValue(ctx, connectTimeoutKey{}, time.Duration(policy.ConnectTimeout))
+	resp, broken := w.exchange(ctx, c, f)
+	hidden := f.hidden()
+	defer func() { broken = redactAccount(kept, broken, hidden) }()
 	if resp == nil {
 		return nil, "", broken
 	}
@@ -98,9 +95,55 @@ func (w *Worker) call(ctx context.Context, c *call, task *job.Task, n int) (kept
 	default:
 		broken = rule.judgeBody(body)
 	}
-	kept = keep(resp, body, truncated || err != nil)
+	truncated = truncated || err != nil
+	kept = keep(resp, redact(body, hidden, truncated), truncated)
 	c.discard(resp, truncated)
 	return kept, resp.Header.Get("Retry-After"), broken
+}
+
+// exchange makes the request and sends it, with its redirects; once more with a
+// new access token where the target refused the one that was at hand. The answer's body is still open.
+func (w *Worker) exchange(ctx context.Context, c *call, f *filler) (*http.Response, *fault) {
+	r, err := w.newRequest(f)
+	if err != nil {
+		return nil, unfit(err)
+	}
+	transport, err := w.pools.of(&f.task.Request, f)
+	if err != nil {
+		return nil, unfit(err)
+	}
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: c.getConn, GotConn: c.gotConn, GotFirstResponseByte: c.gotFirstByte,
+	})
+	for try := 1; ; try++ {
+		if err := w.authorize(ctx, transport, r, f); err != nil {
+			return nil, c.unauthorized(ctx, err)
+		}
+		resp, broken := w.follow(traced, c, transport, r, f.task.Request.FollowRedirects)
+		if resp == nil || resp.StatusCode != http.StatusUnauthorized || try > 1 || !sentToken(resp, r) {
+			return resp, broken
+		}
+		discardHop(resp)
+		w.tokens.drop(r.token)
+	}
+}
+
+// sentToken reports whether it was the request's access token that was refused:
+// after a redirect to elsewhere it was not even sent.
+func sentToken(resp *http.Response, r *request) bool {
+	return r.token.secret != "" && resp.Request != nil && resp.Request.Header.Get("Authorization") != ""
+}
+
+// unauthorized is the fault of a call that has not got its credentials.
+func (c *call) unauthorized(ctx context.Context, err error) *fault {
+	var refused *tokenError
+	switch {
+	case context.Cause(ctx) != nil:
+		return c.classify(ctx, err)
+	case errors.As(err, &refused):
+		return &fault{job.ReasonAuthFailed, err}
+	}
+	return unfit(err)
 }
 
 // follow sends the request and those that redirects ask for. A response with a

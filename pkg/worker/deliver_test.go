@@ -246,7 +246,8 @@ func TestRequestOnTheWire(t *testing.T) {
 		"Idempotency-Key": {"01JRUN"}, "Webhook-Id": {"01JRUN"}, "Webhook-Timestamp": {"1800000000"},
 		"X-Schedule-Job-Id": {"%E5%AE%9A%E6%97%B6%20%E4%BB%BB%E5%8A%A1%2F1%3F%26%25"}, "X-Schedule-Run-Id": {"01JRUN"},
 		"X-Schedule-Time": {"2027-01-15T07:59:59.750Z"}, "X-Schedule-Attempt": {"1"}, "User-Agent": {"mine/1"}, "X-Own": {"é"},
-		"Content-Length": {"4"}, "Accept-Encoding": {"gzip"}, "Authorization": got.Header["Authorization"],
+		"Content-Length": {"4"}, "Accept-Encoding": {"gzip"},
+		"Traceparent": {traceparent("01JRUN", 1)}, "Authorization": got.Header["Authorization"],
 	}
 	if diff := cmp.Diff(want, got.Header); diff != "" {
 		t.Error(diff)
@@ -299,7 +300,7 @@ func TestNewFaults(t *testing.T) {
 		}
 	}
 	w, err := New(&journal{}, Options{Now: now})
-	if err != nil || w.secure.Proxy != nil || w.secure.MaxIdleConnsPerHost == 0 || w.secure.IdleConnTimeout == 0 {
+	if err != nil || w.pools.secure.Proxy != nil || w.pools.secure.MaxIdleConnsPerHost == 0 || w.pools.secure.IdleConnTimeout == 0 {
 		t.Errorf("defaults: %+v, %v", w, err)
 	}
 }

@@ -25,26 +25,39 @@ type request struct {
 	host   string
 	header http.Header
 	body   []byte
+	// signature signs the body anew when a redirect takes it away.
+	signature signature
+	// token is the access token that the request carries; its zero value when it carries none.
+	token token
 }
 
-// newRequest makes the first request of attempt n. An error means that the
-// definition cannot be called.
-func (w *Worker) newRequest(task *job.Task, n int) (*request, error) {
-	target, err := job.ParseTarget(task.Request.URL)
+// newRequest makes the first request of an attempt, without its Authorization. An
+// error means that the definition cannot be called.
+func (w *Worker) newRequest(f *filler) (*request, error) {
+	task := f.task
+	text, body, err := f.fillRequest(&task.Request)
 	if err != nil {
 		return nil, err
 	}
-	body, err := task.Request.BodyBytes()
+	target, err := job.ParseTarget(text)
 	if err != nil {
-		return nil, fmt.Errorf("the body is not base64: %w", err)
+		return nil, err
 	}
 	r := &request{method: task.Request.Method, url: target, body: body}
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
-	r.header = make(http.Header, len(task.Request.Headers)+9)
+	r.header = make(http.Header, len(task.Request.Headers)+11)
 	r.header["User-Agent"] = []string{w.agent}
 	for name, value := range task.Request.Headers {
+		if !task.Request.Literal && job.HasTemplate(value) {
+			if value, err = f.fill(value, maxFilledHeader, asItIs); err != nil {
+				return nil, inField("headers."+name, err)
+			}
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return nil, fmt.Errorf("headers.%s: with its templates filled in it holds control characters", name)
+			}
+		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		if name == "Host" {
 			r.host = value
@@ -55,20 +68,20 @@ func (w *Worker) newRequest(task *job.Task, n int) (*request, error) {
 	if !httpguts.ValidHostHeader(r.host) {
 		return nil, errors.New("the Host header is not a host")
 	}
-	w.addServiceHeaders(r.header, task, n)
+	f.addServiceHeaders(r.header)
 	if u := target.User; u != nil && r.header["Authorization"] == nil {
 		password, _ := u.Password()
 		(&http.Request{Header: r.header}).SetBasicAuth(u.Username(), password)
 	}
-	return r, nil
+	return r, w.sign(r, f)
 }
 
 // addServiceHeaders sets what tells the target which run is calling. They win
 // over headers of the same name in the definition.
-func (w *Worker) addServiceHeaders(h http.Header, task *job.Task, n int) {
+func (f *filler) addServiceHeaders(h http.Header) {
 	// One array for all values: each header is a slice of it.
-	values := [...]string{task.RunID, strconv.FormatInt(int64(w.now())/1000, 10), headerText(task.JobID),
-		task.ScheduledAt.String(), strconv.Itoa(n)}
+	values := [...]string{f.task.RunID, f.unix(), headerText(f.task.JobID),
+		f.task.ScheduledAt.String(), strconv.Itoa(f.n), ""}
 	h["Idempotency-Key"] = values[0:1:1]
 	h["Webhook-Id"] = values[0:1:1]
 	h["X-Schedule-Run-Id"] = values[0:1:1]
@@ -76,6 +89,10 @@ func (w *Worker) addServiceHeaders(h http.Header, task *job.Task, n int) {
 	h["X-Schedule-Job-Id"] = values[2:3:3]
 	h["X-Schedule-Time"] = values[3:4:4]
 	h["X-Schedule-Attempt"] = values[4:5:5]
+	if h["Traceparent"] == nil { // a job may have one of its own
+		values[5] = traceparent(f.task.RunID, f.n)
+		h["Traceparent"] = values[5:6:6]
+	}
 }
 
 // build makes the request that goes to the transport.
@@ -98,13 +115,17 @@ func (r *request) build(ctx context.Context) *http.Request {
 // change as browsers do it: 303 turns all but HEAD into GET, 301 and 302 turn
 // POST into GET, 307 and 308 change nothing.
 func (r *request) redirect(status int, to *url.URL) *request {
-	next := &request{method: r.method, url: to, host: r.host, header: r.header.Clone(), body: r.body}
+	next := &request{method: r.method, url: to, host: r.host, header: r.header.Clone(), body: r.body,
+		signature: r.signature, token: r.token}
 	toGet := status == http.StatusSeeOther && r.method != http.MethodHead ||
 		(status == http.StatusMovedPermanently || status == http.StatusFound) && r.method == http.MethodPost
 	if toGet && r.method != http.MethodGet {
 		next.method, next.body = http.MethodGet, nil
 		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
 			next.header.Del(name)
+		}
+		if len(r.signature.keys) > 0 {
+			next.header["Webhook-Signature"] = []string{r.signature.of(nil)}
 		}
 	}
 	if !sameOrigin(r.url, to) {

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
@@ -171,4 +172,73 @@ func TestHTTP2Faults(t *testing.T) {
 	}
 	b.expect(t, taskFor(s.URL+"/header"), job.ReasonProtocol)
 	b.expect(t, taskFor(s.URL+"/fine"), job.ReasonOK)
+}
+
+// pemOf writes a certificate's chain and key as PEM.
+func pemOf(t testing.TB, c tls.Certificate) (cert, key string) {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate[0]})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// A job brings its own authorities and its own certificate along, and no other job profits from them.
+func TestOwnTLS(t *testing.T) {
+	ca, clients := newAuthority(t), newAuthority(t)
+	caPEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw}))
+	cert, key := pemOf(t, clients.issue(t, func(c *x509.Certificate) {
+		c.Subject.CommonName, c.ExtKeyUsage = "client-7", []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	}))
+	config := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, nil)}, ClientCAs: clients.pool, ClientAuth: tls.VerifyClientCertIfGiven}
+	for _, http2 := range []bool{false, true} {
+		s := serveTLS(t, config, http2, func(w http.ResponseWriter, r *http.Request) {
+			for _, c := range r.TLS.PeerCertificates {
+				_, _ = io.WriteString(w, c.Subject.CommonName)
+			}
+		})
+		b := newBench(t, withKeys(t))
+		call := func(settings *job.TLS, insecure bool, want job.Reason) *job.Event {
+			t.Helper()
+			return b.expect(t, taskFor(s.URL, func(t *job.Task) { t.Request.TLS, t.Request.InsecureTLS = settings, insecure },
+				withSecrets(t, "KEY", key)), want)
+		}
+		call(nil, false, job.ReasonTLS)
+		if e := call(&job.TLS{CA: caPEM}, false, job.ReasonOK); e.Response.Body != "" {
+			t.Errorf("shown %q", e.Response.Body)
+		}
+		if e := call(&job.TLS{CA: caPEM, ClientCert: cert, ClientKey: key}, false, job.ReasonOK); e.Response.Body != "client-7" {
+			t.Errorf("shown %q", e.Response.Body)
+		}
+		if e := call(&job.TLS{ClientCert: cert, ClientKey: "{{ secret.KEY }}"}, true, job.ReasonOK); e.Response.Body != "client-7" {
+			t.Errorf("shown %q", e.Response.Body)
+		}
+		if e := call(nil, true, job.ReasonOK); e.Response.Body != "" {
+			t.Errorf("a job without a certificate has shown %q", e.Response.Body)
+		}
+		call(&job.TLS{ClientCert: cert, ClientKey: key}, false, job.ReasonTLS)
+		call(nil, false, job.ReasonTLS)
+	}
+}
+
+// However many settings jobs bring along, few transports are kept.
+func TestPoolsAreBounded(t *testing.T) {
+	ca := newAuthority(t)
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw}))
+	b := newBench(t)
+	first, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text}}, &filler{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 * maxPools {
+		if _, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text + strings.Repeat("\n", i+1)}}, &filler{}); err != nil || len(b.pools.own) > maxPools {
+			t.Fatalf("%v, %d are kept", err, len(b.pools.own))
+		}
+		again, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text}}, &filler{})
+		if err != nil || again != first {
+			t.Fatalf("the one in use was let go: %v", err)
+		}
+	}
 }

@@ -37,11 +37,11 @@ type dialer struct {
 }
 
 // newTransport makes a transport that dials through the guard. A transport is
-// made for life: one that checks certificates and one that does not, because
-// pooled connections and TLS sessions of the one must not serve the other.
-func newTransport(o *Options, g *guard, proxy *url.URL, insecure bool) *http.Transport {
+// made for life: pooled connections and TLS sessions that rest on one security
+// must not serve another.
+func newTransport(o *Options, g *guard, proxy *url.URL, s security) *http.Transport {
 	config := &tls.Config{
-		MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs, InsecureSkipVerify: insecure,
+		MinVersion: tls.VersionTLS12, RootCAs: s.roots, Certificates: s.certs, InsecureSkipVerify: s.insecure,
 		NextProtos: []string{"h2", "http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(tlsSessions),
 	}
 	d := &dialer{guard: g, net: net.Dialer{Resolver: o.Resolver}, tls: config, trusted: proxy != nil}

@@ -76,6 +76,11 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// RootCAs are whom targets' certificates must come from. Nil: the system's.
 	RootCAs *x509.CertPool
+	// Keys open the sealed texts of tasks. Nil: a call that needs one fails.
+	Keys *job.Keyring
+	// WebhookSecret signs the calls of jobs that have no signing secret of their
+	// own: one "whsec_" secret, or two separated by a space or comma. Empty: those are not signed.
+	WebhookSecret string
 	// Resolver looks up host names. Nil: the system's.
 	Resolver *net.Resolver
 }
@@ -91,10 +96,14 @@ type Worker struct {
 	guard    *guard
 	proxied  bool
 
-	secure, insecure *http.Transport
-	gate             *gate
-	rules            rules
-	buffers          sync.Pool
+	keys    *job.Keyring
+	signing [][]byte
+	pools   *pools
+	tokens  tokens
+	gate    *gate
+	rules   rules
+	metrics *metrics
+	buffers sync.Pool
 }
 
 // New makes a Worker that opens no connection yet. The error names the faulty
@@ -111,15 +120,23 @@ func New(r Reporter, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
+	var signing [][]byte
+	if o.WebhookSecret != "" {
+		if signing, err = job.ParseSigningSecrets(o.WebhookSecret); err != nil {
+			return nil, fmt.Errorf("webhook-secret: %w", err)
+		}
+	}
 	o.setDefaults()
 	w := &Worker{
 		reporter: r, now: o.Now, rand: o.Rand, log: o.Logger, name: o.Name,
 		agent: "schedule-server/" + o.Version, guard: guard, proxied: proxy != nil,
+		keys: o.Keys, signing: signing, metrics: newMetrics(o.Metrics),
 	}
 	w.gate = newGate(&o)
 	w.buffers.New = func() any { return new([maxBody + 1]byte) }
-	w.secure = newTransport(&o, guard, proxy, false)
-	w.insecure = newTransport(&o, guard, proxy, true)
+	w.pools = &pools{make: func(s security) *http.Transport { return newTransport(&o, guard, proxy, s) }}
+	w.pools.secure = w.pools.make(security{roots: o.RootCAs})
+	w.pools.insecure = w.pools.make(security{roots: o.RootCAs, insecure: true})
 	return w, nil
 }
 
@@ -175,7 +192,4 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 // Close closes the idle connections. Calls under way keep theirs until they end.
-func (w *Worker) Close() {
-	w.secure.CloseIdleConnections()
-	w.insecure.CloseIdleConnections()
-}
+func (w *Worker) Close() { w.pools.closeIdle() }

@@ -1,0 +1,144 @@
+package worker
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+
+	"schedule-server/pkg/job"
+)
+
+// maxPools is how many transports are kept for jobs with TLS settings of their own.
+const maxPools = 64
+
+// security is what a transport's handshakes rest on.
+type security struct {
+	// roots are whom certificates must come from. Nil: the system's.
+	roots    *x509.CertPool
+	certs    []tls.Certificate
+	insecure bool
+}
+
+// pools are the transports of a worker: one that checks certificates and one that
+// does not, and one for each TLS settings that jobs bring along. What is pooled for
+// the one must not serve the other.
+type pools struct {
+	make             func(security) *http.Transport
+	secure, insecure *http.Transport
+
+	mu   sync.Mutex
+	own  map[[sha256.Size]byte]*pool
+	uses int64
+}
+
+type pool struct {
+	transport *http.Transport
+	// used orders pools by their last use.
+	used int64
+}
+
+// of finds the transport for a request. The error says what is wrong with its TLS settings.
+func (p *pools) of(r *job.Request, f *filler) (*http.Transport, error) {
+	switch {
+	case r.TLS != nil:
+		return p.custom(r.TLS, r.InsecureTLS, f)
+	case r.InsecureTLS:
+		return p.insecure, nil
+	}
+	return p.secure, nil
+}
+
+func (p *pools) custom(t *job.TLS, insecure bool, f *filler) (*http.Transport, error) {
+	var texts [3]string
+	var err error
+	if texts[0], err = f.public(t.CA); err != nil {
+		return nil, err
+	}
+	if texts[1], err = f.public(t.ClientCert); err != nil {
+		return nil, err
+	}
+	if t.ClientKey != "" {
+		if texts[2], err = f.credential("tls.client_key", t.ClientKey); err != nil {
+			return nil, err
+		}
+	}
+	whole, err := json.Marshal([]any{texts, insecure})
+	if err != nil {
+		return nil, err
+	}
+	key := sha256.Sum256(whole)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.uses++
+	if known := p.own[key]; known != nil {
+		known.used = p.uses
+		return known.transport, nil
+	}
+	settings, err := readTLS(texts[0], texts[1], texts[2])
+	if err != nil {
+		return nil, err
+	}
+	settings.insecure = insecure
+	if settings.roots == nil {
+		settings.roots = p.secure.TLSClientConfig.RootCAs
+	}
+	p.makeRoom()
+	made := p.make(settings)
+	p.own[key] = &pool{made, p.uses}
+	return made, nil
+}
+
+// makeRoom lets go of the transport whose last use is the longest ago. Calls under
+// way keep theirs; what they leave behind is closed when it has been idle.
+func (p *pools) makeRoom() {
+	if p.own == nil {
+		p.own = map[[sha256.Size]byte]*pool{}
+	}
+	if len(p.own) < maxPools {
+		return
+	}
+	var oldest [sha256.Size]byte
+	least := p.uses + 1
+	for key, one := range p.own {
+		if one.used < least {
+			oldest, least = key, one.used
+		}
+	}
+	p.own[oldest].transport.CloseIdleConnections()
+	delete(p.own, oldest)
+}
+
+// closeIdle closes the idle connections of all.
+func (p *pools) closeIdle() {
+	p.secure.CloseIdleConnections()
+	p.insecure.CloseIdleConnections()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, one := range p.own {
+		one.transport.CloseIdleConnections()
+	}
+}
+
+// readTLS reads PEM texts; empty ones are left out. The error shows no part of them.
+func readTLS(ca, cert, key string) (security, error) {
+	var s security
+	if ca != "" {
+		s.roots = x509.NewCertPool()
+		if !s.roots.AppendCertsFromPEM([]byte(ca)) {
+			return s, errors.New("tls.ca: it holds no certificate in PEM")
+		}
+	}
+	if cert == "" && key == "" {
+		return s, nil
+	}
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+	if err != nil {
+		return s, errors.New("tls.client_cert and client_key: they cannot be read, or are not a pair")
+	}
+	s.certs = []tls.Certificate{pair}
+	return s, nil
+}
