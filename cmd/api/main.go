@@ -15,6 +15,7 @@ type flags struct {
 	app.HTTP
 	app.Database
 	app.Redis
+	app.Secrets
 	app.Lifetime
 	control.Commands
 }
@@ -31,6 +32,10 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := f.HTTP.Check(); err != nil {
 		return err
 	}
+	keys, err := deliver.Keys(f.Secrets)
+	if err != nil {
+		return err
+	}
 	broker, err := deliver.Broker(p, f.RedisURL)
 	if err != nil {
 		return err
@@ -44,7 +49,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
-	if err := control.AddAPI(g, p, s, broker, control.AddNews(g, broker), f.HTTP, f.ShutdownTimeout, metrics); err != nil {
+	if err := control.AddAPI(g, p, s, broker, control.AddNews(g, broker), f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	p.Logger.Info("api started", "address", f.Listen, "version", p.Version)

@@ -18,6 +18,7 @@ type flags struct {
 	app.Database
 	RedisURL string `help:"redis://, rediss://, redis-sentinel:// or redis-cluster://. Default: a Redis inside this process." env:"REDIS_URL" group:"storage"`
 	app.Delivery
+	app.Secrets
 	app.Lifetime
 	control.Commands
 }
@@ -38,6 +39,10 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		// Who can call this API can reach these targets anyway.
 		f.AllowTargets = []string{"loopback", "private"}
 		p.Logger.Info("loopback and private targets are allowed, because only this machine can reach the API; see --allow-targets")
+	}
+	keys, err := f.keys(p)
+	if err != nil {
+		return err
 	}
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	if f.RedisURL == "" {
@@ -65,13 +70,13 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := deliver.Add(g, p, broker, f.Delivery, f.ShutdownTimeout, metrics); err != nil {
+	if err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := control.AddAPI(g, p, s, broker, news, f.HTTP, f.ShutdownTimeout, metrics); err != nil {
+	if err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	url := "http://" + f.Listen + f.BasePath

@@ -13,6 +13,7 @@ type flags struct {
 	app.Log
 	app.Redis
 	app.Delivery
+	app.Secrets
 	app.OpsFlags
 	app.Lifetime
 }
@@ -23,6 +24,10 @@ func main() {
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
+	keys, err := deliver.Keys(f.Secrets)
+	if err != nil {
+		return err
+	}
 	broker, err := deliver.Broker(p, f.RedisURL)
 	if err != nil {
 		return err
@@ -33,7 +38,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	checks := map[string]app.Check{"redis": broker.Ping}
 	g.Add("ops", func(ctx context.Context) error { return app.ServeOps(ctx, f.OpsListen, checks, metrics) })
-	if err := deliver.Add(g, p, broker, f.Delivery, f.ShutdownTimeout, metrics); err != nil {
+	if err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	p.Logger.Info("worker started", "id", p.ID, "concurrency", f.Concurrency, "version", p.Version)

@@ -58,6 +58,11 @@ func (s *Server) table() []route {
 		{fiber.MethodDelete, v1 + "/keys/:id", "deleteKey", access.Admin, s.deleteKey},
 		{fiber.MethodGet, v1 + "/audit", "listAudit", access.Admin, s.listAudit},
 
+		{fiber.MethodGet, v1 + "/secrets", "listSecrets", access.Admin, s.listSecrets},
+		{fiber.MethodGet, v1 + "/secrets/:id", "getSecret", access.Admin, s.getSecret},
+		{fiber.MethodPut, v1 + "/secrets/:id", "putSecret", access.Admin, s.putSecret},
+		{fiber.MethodDelete, v1 + "/secrets/:id", "deleteSecret", access.Admin, s.deleteSecret},
+
 		{fiber.MethodGet, "/healthz", "getHealth", access.Anyone, s.healthz},
 		{fiber.MethodGet, "/readyz", "getReadiness", access.Anyone, s.readyz},
 		{fiber.MethodGet, "/metrics", "getMetrics", access.Read, s.serveMetrics},

@@ -12,6 +12,7 @@ import (
 // JobStore keeps the jobs. A method that finds no such job answers
 // job.CodeNotFound, one that cannot reach the database job.CodeUnavailable.
 type JobStore interface {
+	SecretStore
 	// CreateJob inserts a job; job.CodeConflict when its id exists.
 	CreateJob(ctx context.Context, j *job.Job) error
 	// ChangeJob replaces a job by what change makes of it, with the job locked, as it stands at the moment that is
@@ -80,6 +81,8 @@ const (
 type ServiceOptions struct {
 	// Parser reads schedules. Nil: one of its own.
 	Parser *trigger.Parser
+	// Keys seal secrets. Nil: none can be written.
+	Keys *job.Keyring
 	// Now is the clock. Required.
 	Now func() job.Instant
 	// Logger takes what goes wrong behind an answer. Nil: nothing is logged.
@@ -94,6 +97,7 @@ type Service struct {
 	store  JobStore
 	queue  Queue
 	parser *trigger.Parser
+	keys   *job.Keyring
 	now    func() job.Instant
 	logger *slog.Logger
 	waker  *waker
@@ -114,7 +118,7 @@ func NewService(store JobStore, queue Queue, o ServiceOptions) *Service {
 	if o.Announce == nil {
 		o.Announce = func(...job.News) {}
 	}
-	s := &Service{store: store, queue: queue, parser: o.Parser, now: o.Now, logger: o.Logger, announce: o.Announce}
+	s := &Service{store: store, queue: queue, parser: o.Parser, keys: o.Keys, now: o.Now, logger: o.Logger, announce: o.Announce}
 	s.waker = &waker{wake: queue.Wake, logger: o.Logger, behind: &s.behind}
 	return s
 }

@@ -58,6 +58,7 @@ type world struct {
 type worldOptions struct {
 	basePath string
 	monitor  bool
+	noKey    bool // secrets cannot be sealed
 	// trust and cors are TrustedProxies and CORSOrigins.
 	trust, cors []string
 	// wrap puts itself between the service and its neighbours.
@@ -91,7 +92,12 @@ func newWorld(t testing.TB, o worldOptions) *world {
 		q = o.queue(q)
 	}
 	w.news = w.broker.NewAnnouncer()
-	w.service = NewService(jobs, q, ServiceOptions{Now: w.clock, Logger: logger, Announce: w.news.Announce})
+	var keys *job.Keyring
+	if !o.noKey {
+		keys, err = job.ParseKeys(strings.Repeat("0f", 32))
+		must(t, err)
+	}
+	w.service = NewService(jobs, q, ServiceOptions{Keys: keys, Now: w.clock, Logger: logger, Announce: w.news.Announce})
 	w.access = access.NewKeeper(w.store, access.Options{Now: w.clock, Open: true, Logger: logger})
 	deps := w.deps()
 	deps.Logger = logger

@@ -1,10 +1,12 @@
 package app
 
 import (
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -92,6 +94,11 @@ func (h *HTTP) Local() bool {
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
+// Secrets says what secrets are sealed with.
+type Secrets struct {
+	SecretKey string `help:"Key for secrets, the same in every process: 32 bytes in base64 or hex, or a passphrase of at least 16 characters. Several, separated by commas: the first one seals, all of them open. Better given in the environment, which other users cannot see." env:"SECRET_KEY" group:"storage"`
+}
+
 // Delivery says how calls are made.
 type Delivery struct {
 	Concurrency        int      `help:"How many calls are made at once." default:"256" env:"CONCURRENCY" group:"delivery"`
@@ -99,6 +106,9 @@ type Delivery struct {
 	PerHostConcurrency int      `help:"How many calls to one host may be under way at once, over all workers. 0: no limit. A job's policy.limits goes before." default:"0" env:"PER_HOST_CONCURRENCY" group:"delivery"`
 	PerHostRate        float64  `help:"How many calls to one host may begin in a second, over all workers. 0: no limit. A job's policy.limits goes before." default:"0" env:"PER_HOST_RATE" group:"delivery"`
 	Proxy              string   `help:"Proxy for all calls. HTTP_PROXY and its like are ignored." env:"PROXY" group:"delivery"`
+
+	WebhookSecret string `help:"Signs the calls of jobs that have no signing secret of their own (Standard Webhooks): whsec_ and base64; two, separated by a comma, while receivers go over from one to the other." env:"WEBHOOK_SECRET" group:"delivery"`
+	CAFile        string `help:"PEM file of authorities to trust for targets' certificates beside the system's." env:"CA_FILE" type:"path" group:"delivery"`
 }
 
 // Validate is called by kong.
@@ -113,6 +123,25 @@ func (d *Delivery) Validate() error {
 		return fmt.Errorf("--per-host-rate: %v is less than 0", d.PerHostRate)
 	}
 	return nil
+}
+
+// Authorities are the system's and those of --ca-file; nil for the system's alone. The error names the file.
+func (d *Delivery) Authorities() (*x509.CertPool, error) {
+	if d.CAFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(d.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-file: %w", err)
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool() // a machine without any: those of the file are all there are
+	}
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--ca-file: %s holds no certificate in PEM", d.CAFile)
+	}
+	return pool, nil
 }
 
 // OpsFlags says where health and metrics of a role without an API are served.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"schedule-server/pkg/job"
@@ -116,3 +117,32 @@ func TestKeyRotation(t *testing.T) {
 }
 
 func second(_ string, err error) error { return err }
+
+// A change may be made twice over the same input, when the database undid it the first time.
+func TestSealLeavesTheInputAlone(t *testing.T) {
+	keys := mustKeys(t, hexKey)
+	in := job.Request{SigningSecret: "a", Auth: &job.Auth{Type: job.AuthBearer, Token: "b"}, TLS: &job.TLS{ClientCert: "c", ClientKey: "d"}}
+	first, again := in, in
+	for _, r := range []*job.Request{&first, &again} {
+		if err := r.Seal(keys, "id", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if in.Auth.Token != "b" || in.TLS.ClientKey != "d" || in.SigningSecret != "a" || in.Sealed != nil {
+		t.Errorf("the input is %+v %+v %+v", in, in.Auth, in.TLS)
+	}
+	if diff := cmp.Diff(first, again); diff != "" || len(first.Sealed) != 3 || first.Auth.Token != job.Redacted {
+		t.Errorf("%+v\n%s", first, diff)
+	}
+	task := job.TaskOf(&job.Run{JobID: "id"}, &first, &job.Policy{})
+	if got, err := task.Open(keys, "auth.token"); err != nil || got != "b" {
+		t.Errorf("%q, %v", got, err)
+	}
+	task.JobID = "other"
+	if _, err := task.Open(keys, "auth.token"); err == nil {
+		t.Error("another job opens the credential")
+	}
+	if _, err := task.Open(keys, "auth.password"); job.CodeOf(err) != job.CodeNotFound {
+		t.Errorf("what does not exist: %v", err)
+	}
+}

@@ -130,10 +130,18 @@ func (r *Request) Credentials() []Credential {
 
 // Seal takes the credentials that are written out in a job's request away into
 // Sealed, and leaves Redacted in their places. Where Redacted stands already the
-// one of the stored request, old, is kept; old is nil for a new job. The request
-// must own its Auth and TLS. The error is an *Error: CodeInvalid with Fields where there is nothing
-// to be kept, CodeUnavailable where there is no key.
+// one of the stored request, old, is kept; old is nil for a new job. What else holds
+// the request's Auth and TLS keeps them as they were. The error is an *Error: CodeInvalid with
+// Fields where there is nothing to be kept, CodeUnavailable where there is no key.
 func (r *Request) Seal(keys *Keyring, jobID string, old *Request) error {
+	if r.Auth != nil {
+		own := *r.Auth
+		r.Auth = &own
+	}
+	if r.TLS != nil {
+		own := *r.TLS
+		r.TLS = &own
+	}
 	sealed := map[string]string{}
 	var faults []FieldError
 	for _, c := range r.Credentials() {

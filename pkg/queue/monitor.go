@@ -83,7 +83,7 @@ func showPayload(_ string, payload []byte) string {
 	}
 	if sealed, ok := task["sealed"].(map[string]any); ok {
 		for name := range sealed {
-			sealed[name] = redacted
+			sealed[name] = job.Redacted
 		}
 	}
 	var shown bytes.Buffer

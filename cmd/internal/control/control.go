@@ -82,7 +82,7 @@ func AddBeat(
 // others can reach is refused as long as no key was made.
 func AddAPI(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer,
-	h app.HTTP, timeout time.Duration, metrics *prometheus.Registry,
+	h app.HTTP, keys *job.Keyring, timeout time.Duration, metrics *prometheus.Registry,
 ) error {
 	known, stop := context.WithTimeout(context.Background(), timeout)
 	defer stop()
@@ -96,7 +96,8 @@ func AddAPI(
 	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Open: h.Local() || h.InsecureNoAuth, Retention: h.AuditRetention, Logger: p.Logger})
 	parser := &trigger.Parser{}
 	server, err := api.New(api.Deps{
-		Service:  api.NewService(s, broker, api.ServiceOptions{Parser: parser, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
+		Service: api.NewService(s, broker, api.ServiceOptions{
+			Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
 		Runs:     s,
 		Pickles:  store.ReadPickles,
 		Health:   health{s, broker},

@@ -2,6 +2,7 @@
 package deliver
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,11 +21,25 @@ func Broker(p *app.Process, url string) (*queue.Broker, error) {
 	return queue.Open(queue.Options{URL: url, Logger: p.Logger, Now: Now, Name: p.ID})
 }
 
+// Keys reads what secrets are sealed with; nil when nothing is given.
+func Keys(s app.Secrets) (*job.Keyring, error) {
+	keys, err := job.ParseKeys(s.SecretKey)
+	if err != nil {
+		return nil, fmt.Errorf("--secret-key: %w", err)
+	}
+	return keys, nil
+}
+
 // Add adds a worker to the group. The error names the faulty flag.
-func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, timeout time.Duration, metrics prometheus.Registerer) error {
+func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, keys *job.Keyring, timeout time.Duration, metrics prometheus.Registerer) error {
+	authorities, err := d.Authorities()
+	if err != nil {
+		return err
+	}
 	w, err := worker.New(broker, worker.Options{
 		Now: Now, Logger: p.Logger, Name: p.ID, Version: p.Version,
 		Allow: d.AllowTargets, Proxy: d.Proxy, MaxIdlePerHost: d.Concurrency,
+		RootCAs: authorities, Keys: keys, WebhookSecret: d.WebhookSecret,
 		Concurrency: d.Concurrency, Shared: broker, Metrics: metrics,
 		Limits: job.HostLimits{PerHostConcurrency: d.PerHostConcurrency, PerHostRate: d.PerHostRate},
 	})

@@ -65,6 +65,7 @@ func (h *Handler) define(f *form, p plan) *job.Input {
 		rand.Read(id[:]) // never fails: crypto/rand aborts the program instead
 		in.ID = hex.EncodeToString(id[:])
 	}
+	in.Request.Literal = job.HasTemplate(in.Request.URL) // the original knew no templates
 	in.Policy.MisfireGraceTime = p.grace
 	in.Policy.Coalesce = job.CoalesceLatest
 	in.Policy.ConcurrencyPolicy = job.ConcurrencyForbid
