@@ -113,6 +113,10 @@ func (w *world) fixtures(r *randomInput, path string) string {
 			w.call("POST", "/api/v1/runs/"+id+"/cancel", "")
 		}
 	}
+	if strings.HasPrefix(path, "/api/v1/secrets/") {
+		id = "API_TOKEN"
+		w.call("PUT", "/api/v1/secrets/"+id, `{"value":"x"}`)
+	}
 	if r.chance(30) {
 		id = r.pick("none", "%00", "%FF", "a%2Fb", strings.Repeat("x", 600), "..%2F..", "定时%20任务", "%25", "0")
 	}
