@@ -40,7 +40,8 @@ func (w *Worker) authorize(ctx context.Context, t *http.Transport, r *request, f
 	if a == nil {
 		return nil
 	}
-	value, err := "", error(nil)
+	var value string
+	var err error
 	switch a.Type {
 	case job.AuthBasic:
 		value, err = f.basic(a)

@@ -148,7 +148,7 @@ func TestOAuth2Faults(t *testing.T) {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = fmt.Fprint(w, `{}`)
 		}, ""},
-		"redirected": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) }, "it answered 302"},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, "it answered 302"},
 		"broken off": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "reset"},
 	} {
 		s := newIssuer(t)
