@@ -40,6 +40,9 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		f.AllowTargets = []string{"loopback", "private"}
 		p.Logger.Info("loopback and private targets are allowed, because only this machine can reach the API; see --allow-targets")
 	}
+	if f.PublicURL == "" && f.HTTP.Local() {
+		f.PublicURL = "http://" + f.Listen + f.BasePath
+	}
 	keys, err := f.keys(p)
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func TestRandomInput(t *testing.T) {
 					t.Fatalf("the call of seed %d failed", seed)
 				}
 			}
-			if done == 0 {
+			if done == 0 && o.id != "completeRun" { // its token cannot be guessed: that is what it is for
 				t.Errorf("none of %d calls came through: they all ended at the door", calls)
 			}
 		})

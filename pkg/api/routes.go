@@ -44,6 +44,7 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, v1 + "/runs/:id", "getRun", access.Read, s.getRun},
 		{fiber.MethodPost, v1 + "/runs/:id/cancel", "cancelRun", access.Run, s.cancelRun},
 		{fiber.MethodPost, v1 + "/runs/:id/retry", "retryRun", access.Run, s.retryRun},
+		{fiber.MethodPost, v1 + "/runs/:id/complete", "completeRun", access.Anyone, s.completeRun}, // its token is the key
 
 		{fiber.MethodGet, v1 + "/timeline", "getTimeline", access.Read, s.getTimeline},
 		{fiber.MethodGet, v1 + "/stats", "getStats", access.Read, s.getStats},

@@ -77,6 +77,8 @@ type Deps struct {
 	Pickles func(ctx context.Context, data []byte) ([]apscheduler.Row, error)
 	// Metrics is what /metrics shows; the server registers its own there. Nil: a registry of its own.
 	Metrics *prometheus.Registry
+	// Completions checks the tokens of targets that complete runs. Nil: none can.
+	Completions *job.Completions
 	// Parser reads schedules. Nil: one of its own.
 	Parser *trigger.Parser
 	// Now is the clock.

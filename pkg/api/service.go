@@ -51,6 +51,8 @@ type RunActions interface {
 	GetRun(ctx context.Context, id string) (*job.Run, error)
 	// MarkCanceled marks an open run as to be canceled by hand; job.CodeConflict when it has ended.
 	MarkCanceled(ctx context.Context, id string, now job.Instant) (job.Run, error)
+	// EndRun ends an open run; job.CodeConflict when it has ended.
+	EndRun(ctx context.Context, event *job.Event) (job.Recorded, error)
 }
 
 // Queue carries tasks to the workers and news to beat.

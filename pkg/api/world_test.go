@@ -46,6 +46,7 @@ type world struct {
 	access  *access.Keeper
 	server  *Server
 	logs    *logBuffer
+	tokens  *job.Completions
 	client  *http.Client
 	// stop ends the server, at the latest when the test ends.
 	stop func()
@@ -100,7 +101,8 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	w.service = NewService(jobs, q, ServiceOptions{Keys: keys, Now: w.clock, Logger: logger, Announce: w.news.Announce})
 	w.access = access.NewKeeper(w.store, access.Options{Now: w.clock, Open: true, Logger: logger})
 	deps := w.deps()
-	deps.Logger = logger
+	deps.Logger, deps.Completions = logger, keys.Completions()
+	w.tokens = deps.Completions
 	if o.monitor {
 		deps.Monitor = w.broker.Monitor
 	}

@@ -107,6 +107,7 @@ type Delivery struct {
 	PerHostRate        float64  `help:"How many calls to one host may begin in a second, over all workers. 0: no limit. A job's policy.limits goes before." default:"0" env:"PER_HOST_RATE" group:"delivery"`
 	Proxy              string   `help:"Proxy for all calls. HTTP_PROXY and its like are ignored." env:"PROXY" group:"delivery"`
 
+	PublicURL     string `help:"Where targets reach the API, such as https://cron.example.com, with its base path. With it, and a secret key, a target may complete a run later. Standalone on a loopback address: that address." env:"PUBLIC_URL" group:"delivery"`
 	WebhookSecret string `help:"Signs the calls of jobs that have no signing secret of their own (Standard Webhooks): whsec_ and base64; two, separated by a comma, while receivers go over from one to the other." env:"WEBHOOK_SECRET" group:"delivery"`
 	CAFile        string `help:"PEM file of authorities to trust for targets' certificates beside the system's." env:"CA_FILE" type:"path" group:"delivery"`
 }

@@ -19,8 +19,10 @@ type History interface {
 	Record(ctx context.Context, events []job.Event) (job.Recorded, error)
 }
 
-// Waiting are runs that wait for another run of their job to end.
+// Waiting are runs that wait for another run of their job to end, or for their target to complete them.
 type Waiting interface {
+	// ExpireWaits ends those that their target has not completed in time.
+	ExpireWaits(ctx context.Context, now job.Instant, limit int) (job.Recorded, error)
 	// PromoteWaiting queues those that wait for nothing any more.
 	PromoteWaiting(ctx context.Context, now job.Instant) ([]job.Task, error)
 }
@@ -86,7 +88,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	// What an earlier process claimed and did not enqueue is not to wait.
 	untouched := r.now()
 	for {
-		err := errors.Join(r.cancelMarked(ctx), r.freeWaiting(ctx), r.deliverLost(ctx, untouched))
+		err := errors.Join(r.cancelMarked(ctx), r.expireWaits(ctx), r.freeWaiting(ctx), r.deliverLost(ctx, untouched))
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -185,6 +187,17 @@ func (r *Reconciler) giveUp(ctx context.Context, archived []job.Task) error {
 	if err != nil {
 		return err
 	}
+	r.announce(job.NewsOf(done.Changed)...)
+	return r.transport.Enqueue(ctx, done.Tasks)
+}
+
+// expireWaits fails runs whose targets had asked for time, and have not completed them in it.
+func (r *Reconciler) expireWaits(ctx context.Context) error {
+	done, err := r.waiting.ExpireWaits(ctx, r.now(), r.chunk)
+	if err != nil || len(done.Changed) == 0 {
+		return err
+	}
+	r.metrics.recovered.WithLabelValues("expired").Add(float64(len(done.Changed)))
 	r.announce(job.NewsOf(done.Changed)...)
 	return r.transport.Enqueue(ctx, done.Tasks)
 }

@@ -21,7 +21,12 @@ type Event struct {
 	Attempt *Attempt `json:"attempt,omitempty"`
 	// Response is the answer to that call; nil when there was none.
 	Response *Response `json:"response,omitempty"`
+	// Message goes with the end of a run that its target has completed. Empty: it said nothing.
+	Message string `json:"message,omitempty"`
 }
+
+// Starts reports whether the event is the start of a call, which a canceled run must not have.
+func (e *Event) Starts() bool { return e.State == StateRunning && e.Attempt == nil }
 
 // Apply takes an event into the account and reports whether anything changed.
 // A final state is never left; an attempt is always added to the account, once.
@@ -35,6 +40,10 @@ func (r *Run) Apply(e *Event) bool {
 	}
 	if e.State.Final() {
 		r.State, r.Reason = e.State, e.Reason
+		if e.Message != "" {
+			message := e.Message
+			r.Message = &message
+		}
 		at := e.At
 		r.FinishedAt = &at
 		r.derive()
@@ -94,12 +103,12 @@ func compareAttempts(a, b Attempt) int {
 
 // openState is where a run without an end stands, by what has begun and ended.
 func (r *Run) openState() State {
-	ended := 0
+	ended, waits := 0, false
 	if n := len(r.Attempts); n > 0 {
-		ended = r.Attempts[n-1].N
+		ended, waits = r.Attempts[n-1].N, r.Attempts[n-1].WaitUntil != nil
 	}
 	switch {
-	case r.AttemptStarted > ended:
+	case r.AttemptStarted > ended, waits:
 		return StateRunning
 	case ended > 0:
 		return StateRetrying
@@ -120,4 +129,14 @@ func (r *Run) derive() {
 		took := max(int64(*r.FinishedAt-*r.StartedAt), 0)
 		r.DurationMS = &took
 	}
+}
+
+// WaitUntil is the moment until which the run waits for its target to complete it;
+// nil when it does not: it has ended, a call is under way, or none has asked for time.
+func (r *Run) WaitUntil() *Instant {
+	n := len(r.Attempts)
+	if r.State.Final() || n == 0 || r.AttemptStarted > r.Attempts[n-1].N {
+		return nil
+	}
+	return r.Attempts[n-1].WaitUntil
 }

@@ -78,6 +78,9 @@ const (
 	ReasonAuthFailed       Reason = "auth_failed"        // failed: no token could be fetched for the call
 	ReasonSecret           Reason = "secret_unavailable" // failed: a secret of the call is gone, or the worker has no key for it
 	ReasonWorkerLost       Reason = "worker_lost"        // failed: worker after worker died while calling
+
+	ReasonCompletionFailed  Reason = "completion_failed"  // failed: the target, which had asked for time, reported so
+	ReasonCompletionTimeout Reason = "completion_timeout" // failed: it did not report in the time that it had asked for
 )
 
 // StatusReason is the reason for an answer whose status is no success.
@@ -119,6 +122,8 @@ type Run struct {
 	Request *Request `json:"request"`
 	// Response is the last answer; nil when there was none.
 	Response *Response `json:"response"`
+	// Message is what the target said when it completed the run; nil when it said nothing. Lists leave it out.
+	Message *string `json:"message,omitempty"`
 
 	// JobVersion is the version of the job whose definition the run follows.
 	JobVersion int64 `json:"-"`
@@ -148,6 +153,8 @@ type Attempt struct {
 	NextRetryAt *Instant `json:"next_retry_at"`
 	// Worker is the process that made the call, "host:pid".
 	Worker string `json:"worker"`
+	// WaitUntil is the moment until which the target, which goes on working, may complete the run; nil: it is not waited for.
+	WaitUntil *Instant `json:"wait_until,omitempty"`
 }
 
 // Phases are the parts of a call in milliseconds, zero when a part did not happen.

@@ -36,6 +36,8 @@ type sealKey struct {
 	id    string
 	aead  cipher.AEAD
 	nonce []byte
+	// completion makes the tokens of targets that complete runs.
+	completion []byte
 }
 
 // ParseKeys reads secret keys, separated by commas: the first one seals, all of
@@ -83,7 +85,7 @@ func keyOf(text string) ([]byte, error) {
 }
 
 func newSealKey(secret []byte) (sealKey, error) {
-	parts := map[string][]byte{"seal": nil, "nonce": nil, "id": nil}
+	parts := map[string][]byte{"seal": nil, "nonce": nil, "id": nil, "completion": nil}
 	for use := range parts {
 		part, err := hkdf.Key(sha256.New, secret, nil, "schedule-server "+use, keyBytes)
 		if err != nil {
@@ -96,7 +98,20 @@ func newSealKey(secret []byte) (sealKey, error) {
 		return sealKey{}, err
 	}
 	aead, err := cipher.NewGCM(block)
-	return sealKey{id: hex.EncodeToString(parts["id"][:4]), aead: aead, nonce: parts["nonce"]}, err
+	return sealKey{id: hex.EncodeToString(parts["id"][:4]), aead: aead, nonce: parts["nonce"], completion: parts["completion"]}, err
+}
+
+// Completions makes and checks the tokens of targets that complete runs: the first
+// key makes them. Without a key there are none: nil.
+func (k *Keyring) Completions() *Completions {
+	if k == nil {
+		return nil
+	}
+	c := &Completions{}
+	for i := range k.keys {
+		c.keys = append(c.keys, k.keys[i].completion)
+	}
+	return c
 }
 
 // errNoKey is what a process without a key answers where one is needed.

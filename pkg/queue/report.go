@@ -17,7 +17,7 @@ redis.call("XADD", KEYS[1], "*", ARGV[1], ARGV[2], ARGV[3], ARGV[4])
 redis.call("HSET", KEYS[3], ARGV[5], ARGV[6])
 return redis.call("EXISTS", KEYS[2])`
 
-// Report adds an event to the results. For the start of a call (StateRunning)
+// Report adds an event to the results. For the start of a call
 // canceled says that the call must not be made. After an error the event may or
 // may not have been added; reporting it again does no harm.
 func (b *Broker) Report(ctx context.Context, e *job.Event) (canceled bool, err error) {
@@ -32,7 +32,7 @@ func (b *Broker) Report(ctx context.Context, e *job.Event) (canceled bool, err e
 	if err != nil {
 		return false, err
 	}
-	if e.State == job.StateRunning {
+	if e.Starts() {
 		marks, err := b.start.Run(ctx, f.client, []string{keyResults, keyCanceled + e.RunID, keyCalls},
 			fieldFormat, format, fieldEvent, text, e.RunID, b.life).Int()
 		return marks > 0, unavailable(err)

@@ -88,16 +88,19 @@ func (s *Store) markReplaced(ctx context.Context, tx *sqlx.Tx, jobIDs []string, 
 	return int(n), err
 }
 
-// CancelPending reads open runs that are to be canceled. ID, JobID, Queue, State
+// CancelPending reads open runs that are to be canceled, but not those that the
+// target of a deleted job was given time for: what has begun may finish. ID, JobID, Queue, State
 // and, as Reason, why are filled in.
 func (s *Store) CancelPending(ctx context.Context, limit int) ([]job.Run, error) {
 	rows, err := readAll[runRow](ctx, s, "SELECT "+runColumns+` FROM runs r WHERE r.open = 1 AND r.cancel_reason IS NOT NULL
-		ORDER BY r.id LIMIT :limit`, args{"limit": max(1, limit)})
+		AND (r.wait_until IS NULL OR r.cancel_reason <> :deleted)
+		ORDER BY r.id LIMIT :limit`, args{"limit": max(1, limit), "deleted": string(job.ReasonJobDeleted)})
 	return briefRuns(rows), fail("look for runs to cancel", err)
 }
 
 // CancelMarked cancels those of the runs that are to be canceled and whose call
-// has not begun or waits for a retry, with the reason they were marked with.
+// has not begun, waits for a retry, or was followed by a wait for their target to
+// complete them, with the reason they were marked with.
 func (s *Store) CancelMarked(ctx context.Context, ids []string, now job.Instant) (job.Recorded, error) {
 	return s.cancel(ctx, ids, now, job.StateWaiting, job.StateQueued, job.StateRetrying)
 }
@@ -119,7 +122,15 @@ func (s *Store) cancel(ctx context.Context, ids []string, now job.Instant, state
 		var l ledger
 		for i := range rows {
 			r := &rows[i]
-			if r.CancelReason == nil || !slices.Contains(states, r.State) {
+			if r.CancelReason == nil {
+				continue
+			}
+			run, err := r.run()
+			if err != nil {
+				return err
+			}
+			if run.WaitUntil() != nil && *r.CancelReason == job.ReasonJobDeleted ||
+				run.WaitUntil() == nil && !slices.Contains(states, r.State) {
 				continue
 			}
 			if err := l.open(r); err != nil {

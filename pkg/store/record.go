@@ -78,6 +78,8 @@ type entry struct {
 	cancelReason *job.Reason
 	// touched is the moment before which nothing more is to be expected.
 	touched job.Instant
+	// waited: its target was given time to complete it.
+	waited bool
 	// changed: the run is to be written; answered: its response too.
 	changed, answered bool
 }
@@ -88,7 +90,7 @@ func (l *ledger) open(r *runRow) error {
 	if err != nil {
 		return err
 	}
-	e := &entry{run: run, was: run.State, touched: r.TouchedAt, cancelReason: r.CancelReason}
+	e := &entry{run: run, was: run.State, touched: r.TouchedAt, cancelReason: r.CancelReason, waited: run.WaitUntil() != nil}
 	if l.byID == nil {
 		l.byID = map[string]*entry{}
 	}
@@ -119,6 +121,9 @@ func (l *ledger) apply(event *job.Event) bool {
 	e.touched = max(e.touched, event.At)
 	if e.run.State == job.StateRetrying && last.retryAt != nil {
 		e.touched = max(e.touched, *last.retryAt)
+	}
+	if until := e.run.WaitUntil(); until != nil {
+		e.touched = max(e.touched, *until)
 	}
 	return true
 }
@@ -163,6 +168,9 @@ func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Inst
 		return done, err
 	}
 	if err := s.updateRuns(ctx, tx, &answered, true); err != nil {
+		return done, err
+	}
+	if err := s.writeWaits(ctx, tx, l); err != nil {
 		return done, err
 	}
 	if err := s.writeLastRuns(ctx, tx, ended); err != nil {

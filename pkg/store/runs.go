@@ -17,9 +17,10 @@ func (s *Store) GetRun(ctx context.Context, id string) (*job.Run, error) {
 	var row struct {
 		runRow
 		Response *string `db:"response"`
+		Message  *string `db:"message"`
 		Request  *string `db:"request"`
 	}
-	found, err := readOne(ctx, s, &row, "SELECT "+runColumns+`, r.response, d.request FROM runs r
+	found, err := readOne(ctx, s, &row, "SELECT "+runColumns+`, r.response, r.message, d.request FROM runs r
 		LEFT JOIN definitions d ON d.job_id = r.job_id AND d.version = r.job_version WHERE r.id = :id`, args{"id": id})
 	switch {
 	case err != nil:
@@ -31,6 +32,7 @@ func (s *Store) GetRun(ctx context.Context, id string) (*job.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	run.Message = row.Message
 	if row.Response != nil {
 		if err := json.Unmarshal([]byte(*row.Response), &run.Response); err != nil {
 			return nil, fail("read response", err)
@@ -128,13 +130,13 @@ func runsOf(rows []runRow) ([]job.Run, error) {
 
 // StaleRuns reads open runs of which nothing was heard, and nothing was to be
 // heard, since the given moment: neither a change nor the moment of their next
-// retry is at or after it. Runs that wait for another or are to be canceled are
-// left out. They come by id, after afterID, with the attempts made so far.
+// retry is at or after it. Runs that wait for another, or for their target to
+// complete them, or are to be canceled are left out. They come by id, after afterID, with the attempts made so far.
 func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error) {
 	// The expression keeps both databases from walking all runs in the order of their ids.
 	rows, err := readAll[taskRow](ctx, s, "SELECT "+taskColumns+` FROM (
 			SELECT o.id AS open_id FROM runs o WHERE o.open = 1 AND o.touched_at < :since AND o.cancel_reason IS NULL
-				AND o.state <> 'waiting'
+				AND o.state <> 'waiting' AND o.wait_until IS NULL
 				AND o.id || '' > :after ORDER BY o.id || '' LIMIT :limit) AS stale
 		JOIN runs r ON r.id = stale.open_id
 		JOIN definitions d ON d.job_id = r.job_id AND d.version = r.job_version

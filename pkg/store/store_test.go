@@ -69,6 +69,8 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"cancel":                                 testCancel,
 		"cancel what vanished":                   testCancelVanished,
 		"cancel by hand":                         testCancelByHand,
+		"wait for the target":                    testWait,
+		"completed early":                        testCompletedEarly,
 		"waiting":                                testWaiting,
 		"waiting: one at a time":                 testWaitingOrder,
 		"waiting against an end":                 testWaitingConcurrently,

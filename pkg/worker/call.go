@@ -17,6 +17,8 @@ type attempt struct {
 	response *job.Response
 	// retryAfter is the wait that the target asked for. Zero: none.
 	retryAfter time.Duration
+	// wait is the time that the target asked for to complete the run. Zero: none.
+	wait time.Duration
 	// aborted says that the worker's own end cut the call off: it is no attempt.
 	aborted bool
 }
@@ -39,7 +41,7 @@ func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 	c := &call{start: time.Now()}
 	w.metrics.inFlight.Inc()
 	defer w.metrics.inFlight.Dec()
-	resp, retryAfterText, fault := w.call(ctx, c, &filler{keys: w.keys, task: task, n: n, now: a.StartedAt})
+	resp, asked, fault := w.call(ctx, c, &filler{keys: w.keys, task: task, n: n, now: a.StartedAt})
 	if fault != nil && fault.reason == "" {
 		a.aborted = true
 		return a
@@ -51,24 +53,29 @@ func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 	a.Phases = c.phases()
 	if resp != nil {
 		a.response, a.StatusCode = resp, &resp.StatusCode
-		a.retryAfter = retryAfter(retryAfterText, w.now())
+		a.retryAfter = retryAfter(asked.after, w.now())
+		w.links.hide(resp, task.RunID, n)
 	}
 	if fault != nil {
 		text := fault.text()
 		a.Reason, a.Error = fault.reason, &text
 	}
 	w.metrics.ended(a.Reason, c.took)
+	a.wait = w.links.wait(&a, asked.wait)
 	return a
 }
+
+// asked is what the headers of an answer ask for, as they stand there.
+type asked struct{ after, wait string }
 
 // call sends the request, follows redirects, reads the answer and judges it.
 // The response is nil when there was no answer, the fault when it was a success.
 // Neither shows a secret that the call has used.
-func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Response, after string, broken *fault) {
+func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Response, asks asked, broken *fault) {
 	policy := &f.task.Policy
 	rule, err := w.rules.of(&policy.Success)
 	if err != nil {
-		return nil, "", &fault{job.ReasonInvalidRequest, err}
+		return nil, asks, &fault{job.ReasonInvalidRequest, err}
 	}
 	c.timeout = attemptTimeout(policy)
 	ctx, c.cancel = context.WithCancelCause(ctx)
@@ -79,7 +86,7 @@ func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Respon
 	hidden := f.hidden()
 	defer func() { broken = redactAccount(kept, broken, hidden) }()
 	if resp == nil {
-		return nil, "", broken
+		return nil, asks, broken
 	}
 	buffer := w.buffers.Get().(*[maxBody + 1]byte)
 	defer w.buffers.Put(buffer)
@@ -98,7 +105,7 @@ func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Respon
 	truncated = truncated || err != nil
 	kept = keep(resp, redact(body, hidden, truncated), truncated)
 	c.discard(resp, truncated)
-	return kept, resp.Header.Get("Retry-After"), broken
+	return kept, asked{resp.Header.Get("Retry-After"), resp.Header.Get(headerWait)}, broken
 }
 
 // exchange makes the request and sends it, with its redirects; once more with a

@@ -66,6 +66,9 @@ func (w *Worker) account(ctx context.Context, task *job.Task, a *attempt) (job.O
 	if a.Reason == job.ReasonCanceled {
 		return w.cutOff(ctx, task, a, end)
 	}
+	if a.wait > 0 {
+		return w.park(ctx, task, a, end)
+	}
 	retryAt := retryAt(&retryInput{
 		policy: &task.Policy.Retry, reason: a.Reason, n: a.N, first: firstStart(task.Made, a.StartedAt),
 		now: end, until: task.RetryUntil, after: a.retryAfter, random: w.rand,
@@ -80,6 +83,19 @@ func (w *Worker) account(ctx context.Context, task *job.Task, a *attempt) (job.O
 		return job.Outcome{}, err
 	}
 	return job.Outcome{RetryAt: retryAt, Made: append(slices.Clip(task.Made), a.Attempt)}, nil
+}
+
+// park reports that the run goes on without a call: its target works on, and
+// completes the run at the API. No worker has anything more to do with it.
+func (w *Worker) park(ctx context.Context, task *job.Task, a *attempt, end job.Instant) (job.Outcome, error) {
+	until := end.Add(a.wait)
+	a.WaitUntil = &until
+	event := job.Event{RunID: task.RunID, At: end, State: job.StateRunning, N: a.N, Attempt: &a.Attempt, Response: a.response}
+	w.logAttempt(ctx, task, a)
+	if _, err := w.report(ctx, &event); err != nil {
+		return job.Outcome{}, err
+	}
+	return job.Outcome{Made: append(slices.Clip(task.Made), a.Attempt)}, nil
 }
 
 // cutOff ends a run that was canceled in the middle of its call.
@@ -97,6 +113,9 @@ func (w *Worker) endAgain(ctx context.Context, task *job.Task, last *job.Attempt
 	event := job.Event{
 		RunID: task.RunID, At: last.StartedAt.Add(time.Duration(last.DurationMS) * time.Millisecond),
 		State: endState(last.Reason), Reason: last.Reason, N: last.N, Attempt: last,
+	}
+	if last.WaitUntil != nil {
+		event.State, event.Reason = job.StateRunning, ""
 	}
 	if _, err := w.report(ctx, &event); err != nil {
 		return job.Outcome{}, err
@@ -137,7 +156,7 @@ func (w *Worker) report(ctx context.Context, e *job.Event) (canceled bool, err e
 	for wait := minReportWait; ; wait = min(2*wait, maxReportWait) {
 		try, stop := ctx, context.CancelFunc(func() {})
 		if ctx.Err() != nil {
-			if e.State == job.StateRunning {
+			if e.Starts() {
 				return false, fmt.Errorf("run %s: not started: %w", e.RunID, context.Cause(ctx))
 			}
 			try, stop = context.WithTimeout(context.WithoutCancel(ctx), lastReport)

@@ -69,6 +69,7 @@ func (w *Worker) newRequest(f *filler) (*request, error) {
 		return nil, errors.New("the Host header is not a host")
 	}
 	f.addServiceHeaders(r.header)
+	w.links.add(r.header, f.task.RunID, f.n)
 	if u := target.User; u != nil && r.header["Authorization"] == nil {
 		password, _ := u.Password()
 		(&http.Request{Header: r.header}).SetBasicAuth(u.Username(), password)
@@ -174,7 +175,7 @@ func isCredential(name string) bool {
 		return false
 	}
 	name = strings.ToLower(name)
-	for _, part := range []string{"auth", "cookie", "token", "secret", "key", "session", "password", "credential", "signature"} {
+	for _, part := range []string{"auth", "cookie", "token", "secret", "key", "session", "password", "credential", "signature", "completion"} {
 		if strings.Contains(name, part) {
 			return true
 		}

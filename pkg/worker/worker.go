@@ -72,6 +72,9 @@ type Options struct {
 	Limits job.HostLimits
 	// Shared is what all workers know of hosts. Nil: this worker is alone, and there are no limits.
 	Shared Shared
+	// PublicURL is where targets reach the API, "https://cron.example.com/base". With
+	// it and Keys every call says where its run can be completed later. Empty: no target is waited for.
+	PublicURL string
 	// Metrics takes the worker's counters. Nil: they are counted and not shown.
 	Metrics prometheus.Registerer
 	// RootCAs are whom targets' certificates must come from. Nil: the system's.
@@ -101,6 +104,7 @@ type Worker struct {
 	pools   *pools
 	tokens  tokens
 	gate    *gate
+	links   *links
 	rules   rules
 	metrics *metrics
 	buffers sync.Pool
@@ -133,6 +137,9 @@ func New(r Reporter, o Options) (*Worker, error) {
 		keys: o.Keys, signing: signing, metrics: newMetrics(o.Metrics),
 	}
 	w.gate = newGate(&o)
+	if w.links, err = newLinks(o.PublicURL, o.Keys.Completions()); err != nil {
+		return nil, err
+	}
 	w.buffers.New = func() any { return new([maxBody + 1]byte) }
 	w.pools = &pools{make: func(s security) *http.Transport { return newTransport(&o, guard, proxy, s) }}
 	w.pools.secure = w.pools.make(security{roots: o.RootCAs})

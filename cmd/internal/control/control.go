@@ -98,10 +98,11 @@ func AddAPI(
 	server, err := api.New(api.Deps{
 		Service: api.NewService(s, broker, api.ServiceOptions{
 			Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
-		Runs:     s,
-		Pickles:  store.ReadPickles,
-		Health:   health{s, broker},
-		Overview: s, Queues: broker.Stats, Changes: broker,
+		Runs:        s,
+		Pickles:     store.ReadPickles,
+		Completions: keys.Completions(),
+		Health:      health{s, broker},
+		Overview:    s, Queues: broker.Stats, Changes: broker,
 		Access:  keeper,
 		Audit:   s,
 		Monitor: broker.Monitor,

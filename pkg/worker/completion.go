@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"schedule-server/pkg/job"
+)
+
+const (
+	// headerCompletion tells a target where to report the end of what it goes on working for.
+	headerCompletion = "X-Schedule-Completion-Url"
+	// headerWait is how long a target that answers 202 asks for.
+	headerWait = "X-Schedule-Wait"
+	minWait    = time.Second
+)
+
+// links makes the addresses at which targets complete runs. Nil: there are none,
+// and no target is waited for.
+type links struct {
+	api    string // the API's public URL, without a slash at its end
+	tokens *job.Completions
+}
+
+// newLinks needs both, a URL and tokens. The error is about the URL.
+func newLinks(publicURL string, tokens *job.Completions) (*links, error) {
+	if publicURL == "" || tokens == nil {
+		return nil, nil
+	}
+	u, err := url.Parse(publicURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("public-url: %q is not a URL such as https://cron.example.com", publicURL)
+	}
+	return &links{api: strings.TrimRight(publicURL, "/"), tokens: tokens}, nil
+}
+
+// add puts the address of the nth attempt into the headers of its call.
+func (l *links) add(h http.Header, runID string, n int) {
+	if l != nil {
+		h[headerCompletion] = []string{l.api + "/api/v1/runs/" + runID + "/complete?token=" + l.tokens.Token(runID, n)}
+	}
+}
+
+// wait is how long the target of the nth attempt is given; zero when it did not
+// ask for time, or does not know where to report. What it asks for beyond the most
+// that is given is cut.
+func (l *links) wait(a *attempt, asked string) time.Duration {
+	if l == nil || a.Reason != job.ReasonOK || a.response == nil || a.response.StatusCode != http.StatusAccepted {
+		return 0
+	}
+	var wait job.Duration
+	if wait.UnmarshalText([]byte(asked)) != nil || time.Duration(wait) < minWait {
+		return 0
+	}
+	return min(time.Duration(wait), job.MaxWait)
+}
+
+// hide keeps a token that the target repeats out of what is kept of its answer.
+func (l *links) hide(kept *job.Response, runID string, n int) {
+	if l == nil || kept == nil {
+		return
+	}
+	token := l.tokens.Token(runID, n)
+	kept.Body = strings.ReplaceAll(kept.Body, token, hidden)
+	for name, value := range kept.Headers {
+		if strings.Contains(value, token) {
+			kept.Headers[name] = strings.ReplaceAll(value, token, hidden)
+		}
+	}
+}
