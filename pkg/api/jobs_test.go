@@ -263,11 +263,10 @@ func TestHTTP(t *testing.T) {
 		{"GET", "/docs/../page/home.html", "", 404, "not_found"},
 		{"GET", "/docs/swagger-ui.js", "", 404, "not_found"},
 		{"GET", "/monitoring", "", 404, "not_found"},
-		{"DELETE", "/api/v1/jobs", "GET, HEAD, POST", 405, "method_not_allowed"},
-		{"POST", "/api/v1/jobs/a", "GET, HEAD, PUT, DELETE, PATCH", 405, "method_not_allowed"},
-		{"OPTIONS", "/api/v1/runs", "GET, HEAD", 405, "method_not_allowed"},
-		{"GET", "/api/v1/schedules/preview", "POST", 405, "method_not_allowed"},
-		{"PUT", "/healthz", "GET, HEAD", 405, "method_not_allowed"},
+		{"DELETE", "/api/v1/jobs", "GET, HEAD, POST, OPTIONS", 405, "method_not_allowed"},
+		{"POST", "/api/v1/jobs/a", "GET, HEAD, PUT, DELETE, OPTIONS, PATCH", 405, "method_not_allowed"},
+		{"GET", "/api/v1/schedules/preview", "POST, OPTIONS", 405, "method_not_allowed"},
+		{"PUT", "/healthz", "GET, HEAD, OPTIONS", 405, "method_not_allowed"},
 	} {
 		t.Run(c.method+c.path, func(t *testing.T) {
 			w.t = t
@@ -279,6 +278,9 @@ func TestHTTP(t *testing.T) {
 		})
 	}
 	w.t = t
+	if got := w.call("OPTIONS", "/api/v1/jobs/a", "").is(204).header.Get("Allow"); got != "DELETE, GET, HEAD, PATCH, PUT, OPTIONS" {
+		t.Errorf("OPTIONS allows %q", got)
+	}
 	head := w.call("HEAD", "/api/v1/jobs/a", "").is(200)
 	if head.body != "" || head.header.Get("ETag") != `"1"` || head.header.Get("Content-Length") == "0" {
 		t.Errorf("HEAD: %q %v", head.body, head.header)

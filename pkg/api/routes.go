@@ -1,6 +1,9 @@
 package api
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/gofiber/fiber/v2"
 
 	"schedule-server/pkg/access"
@@ -77,12 +80,17 @@ func (s *Server) table() []route {
 // mount puts the table, and what lies below its pages, into the router.
 func (s *Server) mount() {
 	base := s.options.BasePath
-	s.app.Use(s.observe, s.newCORS())
+	s.app.Use(s.observe, newCompression(), s.newCORS())
+	methods := map[string][]string{}
 	for _, r := range s.table() {
+		methods[r.path] = append(methods[r.path], r.method)
 		if r.method == fiber.MethodGet {
 			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), s.admit(r.scope), r.handler)
 		}
 		s.app.Add(r.method, base+r.path, labeled(r.path), s.admit(r.scope), r.handler)
+	}
+	for path, list := range methods {
+		s.app.Options(base+path, labeled(path), allow(list))
 	}
 	s.app.Get(base+"/docs/", redirect(base+"/docs"))
 	s.app.Get(base+"/docs/*", labeled("/docs/*"), s.newDocsFiles())
@@ -91,6 +99,21 @@ func (s *Server) mount() {
 	compat.New(s.deps.Service, compat.Options{Parser: s.deps.Parser, Now: s.deps.Now, Logger: s.deps.Logger}).Mount(s.app.Group(base), s.admitCompat)
 	if base != "" {
 		s.app.Get(base, redirect(base+"/"))
+	}
+}
+
+// allow answers which methods a path takes.
+func allow(methods []string) fiber.Handler {
+	all := slices.Clone(methods)
+	if slices.Contains(all, fiber.MethodGet) {
+		all = append(all, fiber.MethodHead)
+	}
+	slices.Sort(all)
+	header := strings.Join(append(all, fiber.MethodOptions), ", ")
+	return func(c *fiber.Ctx) error {
+		c.Set(fiber.HeaderAllow, header)
+		c.Status(fiber.StatusNoContent)
+		return nil
 	}
 }
 

@@ -248,7 +248,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	})
 	served := make(chan error, 1)
-	go func() { served <- s.app.Listener(s.listener) }()
+	go func() { served <- s.app.Listener(patientListener{s.listener}) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("the API server ended: %w", err)

@@ -1,0 +1,225 @@
+package api
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"schedule-server/pkg/access"
+)
+
+// TestCompression makes lists smaller, and leaves alone what holds secrets and what streams.
+func TestCompression(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	for _, id := range []string{"a", "b", "c"} {
+		w.call("PUT", v1+"/jobs/"+id, strings.Replace(cronJob, `"id":"a",`, "", 1)).is(201)
+	}
+	plain := w.call("GET", v1+"/jobs", "", "Accept-Encoding", "identity").is(200)
+	if plain.header.Get("Content-Encoding") != "" {
+		t.Errorf("an unasked encoding: %v", plain.header)
+	}
+	small := w.get("GET", v1+"/jobs", "gzip")
+	if small.header.Get("Content-Encoding") != "gzip" || !strings.Contains(small.header.Get("Vary"), "Accept-Encoding") || len(small.body) >= len(plain.body) {
+		t.Errorf("%d of %d bytes: %v", len(small.body), len(plain.body), small.header)
+	}
+	reader, err := gzip.NewReader(strings.NewReader(small.body))
+	must(t, err)
+	text, err := io.ReadAll(reader)
+	must(t, err)
+	if string(text) != plain.body {
+		t.Errorf("it unpacks to %s", text)
+	}
+	if a := w.get("GET", v1+"/jobs", "br"); a.header.Get("Content-Encoding") != "br" {
+		t.Errorf("no br: %v", a.header)
+	}
+	for _, path := range []string{v1 + "/session", v1 + "/events"} {
+		if a := w.get("HEAD", path, "gzip, br"); a.header.Get("Content-Encoding") != "" {
+			t.Errorf("%s is compressed: %v", path, a.header)
+		}
+	}
+}
+
+// get makes a call whose answer is taken as it comes.
+func (w *world) get(method, path, encoding string) answer {
+	w.t.Helper()
+	request, err := http.NewRequest(method, w.url+path, nil)
+	must(w.t, err)
+	request.Header.Set("Accept-Encoding", encoding)
+	response, err := w.client.Do(request)
+	must(w.t, err)
+	defer response.Body.Close()
+	var body bytes.Buffer
+	_, err = body.ReadFrom(response.Body)
+	must(w.t, err)
+	return answer{w.t, response.StatusCode, response.Header, body.String()}
+}
+
+// TestRebinding answers no page whose name was made to lead here, as long as no key keeps it out.
+func TestRebinding(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	as := func(host, method, path string) int {
+		t.Helper()
+		request, err := http.NewRequest(method, w.url+path, nil)
+		must(t, err)
+		request.Host = host
+		request.Header.Set("Origin", "http://"+host)
+		response, err := w.client.Do(request)
+		must(t, err)
+		must(t, response.Body.Close())
+		return response.StatusCode
+	}
+	for _, host := range []string{"localhost", "localhost:8000", "LOCALHOST.", "a.localhost:1", "127.0.0.1", "127.1.2.3:80", "[::1]:8000", "[::1]"} {
+		if got := as(host, "GET", v1+"/jobs"); got != 200 {
+			t.Errorf("%s: %d", host, got)
+		}
+	}
+	for _, host := range []string{"evil.example", "evil.example:8000", "localhost.evil.example", "192.0.2.1", "127.0.0.1.nip.io", "[2001:db8::1]:80"} {
+		for _, path := range []string{v1 + "/jobs", "/metrics", "/scheduler/get_jobs"} {
+			if got := as(host, "GET", path); got != 403 {
+				t.Errorf("%s%s: %d", host, path, got)
+			}
+		}
+		if got := as(host, "POST", v1+"/jobs/a/run"); got != 403 {
+			t.Errorf("%s: %d", host, got)
+		}
+	}
+	key := w.makeKey(access.Admin).Text
+	request, err := http.NewRequest("GET", w.url+v1+"/jobs", nil)
+	must(t, err)
+	request.Host = "cron.example"
+	request.Header.Set("Authorization", "bearer "+key)
+	response, err := w.client.Do(request)
+	must(t, err)
+	must(t, response.Body.Close())
+	if response.StatusCode != 200 {
+		t.Errorf("with a key: %d", response.StatusCode)
+	}
+}
+
+// TestTrustedProxies believes proxies as far as they are trusted, and nobody else.
+func TestTrustedProxies(t *testing.T) {
+	for _, c := range []struct {
+		trust         []string
+		forwarded     string
+		want          string
+		proto, secure bool
+	}{
+		{nil, "192.0.2.1", "127.0.0.1", true, false},
+		{[]string{"10.0.0.0/8"}, "192.0.2.1", "127.0.0.1", true, false},
+		{[]string{"127.0.0.1"}, "", "127.0.0.1", true, true},
+		{[]string{"127.0.0.1"}, "192.0.2.1", "192.0.2.1", true, true},
+		{[]string{"127.0.0.1"}, "192.0.2.1", "192.0.2.1", false, false},
+		{[]string{"127.0.0.0/8"}, "6.6.6.6, 192.0.2.1", "192.0.2.1", true, true},
+		{[]string{"127.0.0.1", "10.0.0.0/8"}, "6.6.6.6, 192.0.2.1, 10.1.2.3", "192.0.2.1", true, true},
+		{[]string{"127.0.0.1"}, "6.6.6.6, nonsense", "127.0.0.1", true, true},
+		{[]string{"127.0.0.1"}, "::ffff:192.0.2.1", "192.0.2.1", true, true},
+	} {
+		w := newWorld(t, worldOptions{trust: c.trust})
+		key := w.makeKey(access.Admin).Text
+		headers := []string{}
+		if c.forwarded != "" {
+			headers = append(headers, "X-Forwarded-For", c.forwarded)
+		}
+		if c.proto {
+			headers = append(headers, "X-Forwarded-Proto", "https")
+		}
+		a := w.call("POST", v1+"/session", `{"key":"`+key+`"}`, headers...).is(201)
+		if got := a.cookieOf().Secure; got != c.secure {
+			t.Errorf("%+v: a cookie with Secure %t", c, got)
+		}
+		page, err := w.store.ListEntries(t.Context(), access.EntryQuery{Action: access.ActionLogin, Limit: 1})
+		must(t, err)
+		if got := page.Entries[0].Address; got != c.want || !strings.Contains(w.logs.String(), `"remote":"`+c.want+`"`) {
+			t.Errorf("%+v: from %s", c, got)
+		}
+	}
+}
+
+// TestLogHoldsNoSecrets looks for keys, logins and queries in the log of calls that succeed and fail.
+func TestLogHoldsNoSecrets(t *testing.T) {
+	w := newWorld(t, worldOptions{monitor: true})
+	key := w.makeKey(access.Admin).Text
+	cookie := w.call("POST", v1+"/session", `{"key":"`+key+`"}`).is(201).cookieOf()
+	w.call("GET", v1+"/jobs?q=hunter2", "", "Authorization", "Bearer "+key).is(200)
+	w.call("GET", v1+"/jobs", "", "Cookie", cookie.Name+"="+cookie.Value).is(200)
+	w.call("GET", v1+"/jobs?access_token="+key, "", "Authorization", "Bearer "+key+"x").is(401)
+	w.call("POST", v1+"/session", `{"key":"`+key+`x"}`).is(401)
+	for _, secret := range []string{key[13:], cookie.Value[13:], "hunter2", "access_token"} {
+		if strings.Contains(w.logs.String(), secret) {
+			t.Errorf("the log tells %s", secret)
+		}
+	}
+}
+
+// TestMonitorNeedsScopes shows the queues to readers without buttons, and writes down what others press.
+func TestMonitorNeedsScopes(t *testing.T) {
+	w := newWorld(t, worldOptions{monitor: true, basePath: "/cron"})
+	w.key = w.makeKey(access.Admin).Text
+	reader, writer := w.makeKey(access.Read), w.makeKey(access.Write)
+	const pause = "/monitoring/api/queues/default:pause"
+	w.call("POST", pause, "", "Authorization", "Bearer "+reader.Text).problem(403, "forbidden")
+	paused := func() bool {
+		stats, err := w.broker.Stats(t.Context())
+		must(t, err)
+		for _, q := range stats {
+			if q.Queue == "default" {
+				return q.Paused
+			}
+		}
+		return false
+	}
+	if paused() {
+		t.Error("a reader paused a queue")
+	}
+	page := func(key string) string {
+		return w.call("GET", "/monitoring", "", "Authorization", "Bearer "+key).is(200).body
+	}
+	if page(reader.Text) == page(writer.Text) {
+		t.Error("a reader sees the buttons of a writer")
+	}
+	w.call("POST", pause, "", "Authorization", "Bearer "+writer.Text)
+	if !paused() {
+		t.Error("a writer paused nothing")
+	}
+	var log entryList
+	w.call("GET", v1+"/audit?action=monitoring", "").is(200).into(&log)
+	if len(log.Entries) != 1 || log.Entries[0].Actor.ID != writer.ID || log.Entries[0].Target != "queues/default:pause" {
+		t.Errorf("the log says %+v", log.Entries)
+	}
+}
+
+// TestSlowReaderGetsADeadline sets one for each write, and leaves those of others alone.
+func TestSlowReaderGetsADeadline(t *testing.T) {
+	inner, other := net.Pipe()
+	defer other.Close()
+	watched := &watchedConn{Conn: inner}
+	conn := &patientConn{Conn: watched}
+	go func() { _, _ = io.Copy(io.Discard, other) }()
+	for range 2 {
+		_, err := conn.Write([]byte("x"))
+		must(t, err)
+	}
+	if watched.set != 2 {
+		t.Errorf("%d deadlines for 2 writes", watched.set)
+	}
+	must(t, conn.SetWriteDeadline(begin.Time().AddDate(-10, 0, 0)))
+	if _, err := conn.Write([]byte("x")); err == nil || watched.set != 3 {
+		t.Errorf("a deadline that is over was replaced: %v, %d", err, watched.set)
+	}
+	must(t, conn.Close())
+}
+
+type watchedConn struct {
+	net.Conn
+	set int
+}
+
+func (c *watchedConn) SetWriteDeadline(t time.Time) error {
+	c.set++
+	return c.Conn.SetWriteDeadline(t)
+}
