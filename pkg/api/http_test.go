@@ -59,6 +59,29 @@ func (w *world) get(method, path, encoding string) answer {
 	return answer{w.t, response.StatusCode, response.Header, body.String()}
 }
 
+// TestHeadHasNoBody asks something else on the same connection: nothing of a body may stand before that answer.
+func TestHeadHasNoBody(t *testing.T) {
+	w := newWorld(t, worldOptions{monitor: true})
+	for _, r := range w.server.table() {
+		if r.method != "GET" {
+			continue
+		}
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		must(t, err)
+		path := strings.ReplaceAll(r.path, ":id", "none")
+		_, err = conn.Write([]byte("HEAD " + path + " HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n" +
+			"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"))
+		must(t, err)
+		text, err := io.ReadAll(conn)
+		must(t, err)
+		must(t, conn.Close())
+		_, after, _ := strings.Cut(string(text), "\r\n\r\n")
+		if !strings.HasPrefix(after, "HTTP/1.1 200 OK") {
+			t.Errorf("after HEAD %s comes %.40q", path, after)
+		}
+	}
+}
+
 // TestRebinding answers no page whose name was made to lead here, as long as no key keeps it out.
 func TestRebinding(t *testing.T) {
 	w := newWorld(t, worldOptions{})

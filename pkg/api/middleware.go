@@ -64,6 +64,9 @@ func (s *Server) nameRequest(c *fiber.Ctx) string {
 func (s *Server) finish(c *fiber.Ctx, id string, took time.Duration) {
 	c.Set(fiber.HeaderXRequestID, id)
 	secureHeaders(c)
+	if c.Method() == fiber.MethodHead && c.Response().IsBodyStream() {
+		_ = c.Response().CloseBodyStream() // nobody reads it, and the end of its chunks would be taken for the next answer
+	}
 	s.account(c, id, took)
 }
 

@@ -27,7 +27,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// A stopped fasthttp server leaves its cleaner asleep for up to 10 seconds, and all of them share one clock.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"))
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		// Its compressors share workers that stay.
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"))
 }
 
 // begin is the moment at which the clock of every test stands at first.

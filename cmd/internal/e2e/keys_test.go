@@ -1,0 +1,103 @@
+package e2e
+
+import (
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"schedule-server/internal/testserver"
+)
+
+// TestFirstKey makes the first key by the command line, with servers that run and with one that only then may start.
+func TestFirstKey(t *testing.T) {
+	t.Parallel()
+	databases := map[string]func(t *testing.T) string{
+		"sqlite":   func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "jobs.db") },
+		"postgres": func(t *testing.T) string { return testserver.StartPostgres(t).CreateDatabase(t, "schedule") },
+	}
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			firstKey(t, database(t), testserver.StartRedis(t).URL())
+		})
+	}
+}
+
+func firstKey(t *testing.T, database, redis string) {
+	api := func(listen string) (*process, string) {
+		return start(t, "api", "--listen", listen, "--database-url", database, "--redis-url", redis), "http://" + listen
+	}
+	one, first := api(freeAddress(t))
+	two, second := api(freeAddress(t))
+	s := &service{t: t, url: first}
+	status := func(url, key string) int {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), "GET", url+"/api/v1/jobs", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if key != "" {
+			request.Header.Set("Authorization", "Bearer "+key)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return 0
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	for _, url := range []string{first, second} {
+		s.until(url+" is open", func() (bool, string) { return status(url, "") == 200, "" })
+	}
+	public := strings.Replace(freeAddress(t), "127.0.0.1", "0.0.0.0", 1)
+	refused, _ := api(public)
+	<-refused.Done
+	if code := refused.Cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(refused.Log.String(), "there is no API key") {
+		t.Errorf("an open server that all can reach ended with %d:\n%s", code, refused.Log)
+	}
+
+	command := func(args ...string) string {
+		t.Helper()
+		out, err := exec.CommandContext(t.Context(), one.Cmd.Path, append(args, "--database-url", database)...).Output()
+		if err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+		return string(out)
+	}
+	key := strings.TrimSuffix(command("keys", "create", "--name", "me", "--scope", "admin"), "\n")
+	if !regexp.MustCompile(`^sk_[0-9A-Za-z]{48}$`).MatchString(key) {
+		t.Fatalf("the key is printed as %q", key)
+	}
+	if list := command("keys", "list"); !strings.Contains(list, key[3:13]) || !strings.Contains(list, "admin") || strings.Contains(list, key) {
+		t.Errorf("the list is %s", list)
+	}
+	for _, url := range []string{first, second} {
+		s.until(url+" asks for a key", func() (bool, string) { return status(url, "") == 401, "" })
+		if got := status(url, key); got != 200 {
+			t.Errorf("%s with the key: %d", url, got)
+		}
+	}
+	three, _ := api(public)
+	third := "http://" + strings.Replace(public, "0.0.0.0", "127.0.0.1", 1)
+	s.until("the server that all can reach runs", func() (bool, string) { return status(third, key) == 200, "" })
+	if got := status(third, ""); got != 401 {
+		t.Errorf("it answers %d without a key", got)
+	}
+	other := strings.TrimSpace(command("keys", "create", "--name", "other", "--scope", "admin"))
+	command("keys", "delete", key[3:13])
+	for _, url := range []string{first, second, third} {
+		s.until(url+" refuses the deleted key", func() (bool, string) { return status(url, key) == 401, "" })
+		if got := status(url, other); got != 200 {
+			t.Errorf("%s with the other key: %d", url, got)
+		}
+	}
+	if err := exec.CommandContext(t.Context(), one.Cmd.Path, "keys", "delete", other[3:13], "--database-url", database).Run(); err == nil {
+		t.Error("the last key was deleted")
+	}
+	for _, p := range []*process{one, two, three} {
+		p.stop(t)
+	}
+}
