@@ -143,6 +143,21 @@ func (d dialect) oneIn(table string) string {
 	return "mod(abs(CAST(hashtext(" + table + ".id) AS BIGINT)), :one_in) = 0"
 }
 
+// probe fails where nothing can be written. SQLite writes a page, which nothing
+// else reads; PostgreSQL is asked whether it would.
+func (d dialect) probe(ctx context.Context, tx conn) error {
+	if d == sqlite {
+		_, err := execute(ctx, tx, "PRAGMA user_version = 0", args{})
+		return err
+	}
+	var readOnly string
+	_, err := selectOne(ctx, tx, &readOnly, "SHOW transaction_read_only", args{})
+	if err == nil && readOnly == "on" {
+		return &pgconn.PgError{Code: "25006"} // as a write would answer
+	}
+	return err
+}
+
 // fault is what an error of a driver means to us.
 type fault int
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
 
@@ -35,6 +34,7 @@ type Store struct {
 	logger   *slog.Logger
 	// parser reads the schedules of jobs that change with something due.
 	parser trigger.Parser
+	probe  probe
 }
 
 // Open connects to a database and brings its schema up to date, however many
@@ -51,7 +51,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{d: a.dialect, logger: o.Logger, turnWait: turnWait}
+	s := &Store{d: a.dialect, logger: o.Logger, turnWait: turnWait, probe: probe{token: make(chan struct{}, 1)}}
 	if s.w, s.r, err = a.connect(o.MaxOpen); err != nil {
 		return nil, a.unavailable(err)
 	}
@@ -72,13 +72,4 @@ func (s *Store) Close() error {
 		}
 	}
 	return fail("close", err)
-}
-
-// Ping asks the database for an answer. The error is CodeUnavailable.
-func (s *Store) Ping(ctx context.Context) error {
-	var one int
-	if err := s.r.GetContext(ctx, &one, "SELECT count(*) FROM definitions WHERE job_id = ''"); err != nil {
-		return job.Unavailable("the database", err)
-	}
-	return nil
 }

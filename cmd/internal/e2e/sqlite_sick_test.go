@@ -114,6 +114,7 @@ func TestSQLiteOnAFullDisk(t *testing.T) {
 			pass(t, brokenFor)
 			x.answersReads()
 			x.refusesToWrite("the database cannot write: its disk is full")
+			x.unready("its disk is full")
 		},
 		func() {
 			if err := os.Remove(ballast); err != nil {

@@ -1,0 +1,41 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"schedule-server/pkg/job"
+)
+
+// probeEvery is the shortest time between two writes that only ask whether the database takes them.
+const probeEvery = time.Second
+
+// probe is the latest answer to that question; whoever holds its token asks.
+type probe struct {
+	token chan struct{}
+	asked time.Time
+	err   error
+}
+
+// Ping asks the database to read, and, at most once a second, to write: one that
+// is locked, read-only or on a full disk answers every read, and is of no use. The
+// error is CodeUnavailable.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.r.GetContext(ctx, &one, "SELECT count(*) FROM definitions WHERE job_id = ''"); err != nil {
+		return job.Unavailable("the database", err)
+	}
+	select {
+	case s.probe.token <- struct{}{}:
+		defer func() { <-s.probe.token }()
+	case <-ctx.Done():
+		return job.Unavailable("the database", ctx.Err())
+	}
+	if time.Since(s.probe.asked) >= probeEvery {
+		s.probe.err = s.write(ctx, "write to ask whether that goes", func(tx *sqlx.Tx) error { return s.d.probe(ctx, tx) })
+		s.probe.asked = time.Now()
+	}
+	return s.probe.err
+}
