@@ -50,6 +50,16 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	return nil
 }
 
+// patient gives a handler that works on many jobs more time than others have.
+func patient(handler fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		ctx, stop := context.WithTimeout(context.WithoutCancel(c.UserContext()), manyTimeout)
+		defer stop()
+		c.SetUserContext(ctx)
+		return handler(c)
+	}
+}
+
 // nameRequest gives the request the caller's id, or one of its own.
 func (s *Server) nameRequest(c *fiber.Ctx) string {
 	id := c.Get(fiber.HeaderXRequestID)

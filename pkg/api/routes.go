@@ -29,9 +29,9 @@ func (s *Server) table() []route {
 	return []route{
 		{fiber.MethodGet, v1 + "/jobs", "listJobs", access.Read, s.listJobs},
 		{fiber.MethodPost, v1 + "/jobs", "createJob", access.Write, s.createJob},
-		{fiber.MethodPost, v1 + "/jobs/bulk", "bulkJobs", access.Write, s.bulkJobs},
-		{fiber.MethodPost, v1 + "/jobs/import", "importJobs", access.Write, s.importJobs},
-		{fiber.MethodGet, v1 + "/jobs/export", "exportJobs", access.Read, s.exportJobs},
+		{fiber.MethodPost, v1 + "/jobs/bulk", "bulkJobs", access.Write, patient(s.bulkJobs)},
+		{fiber.MethodPost, v1 + "/jobs/import", "importJobs", access.Write, patient(s.importJobs)},
+		{fiber.MethodGet, v1 + "/jobs/export", "exportJobs", access.Read, patient(s.exportJobs)},
 		{fiber.MethodPost, v1 + "/jobs/parse", "parseJobs", access.Read, s.parseJobs},
 		{fiber.MethodGet, v1 + "/jobs/:id", "getJob", access.Read, s.getJob},
 		{fiber.MethodPut, v1 + "/jobs/:id", "replaceJob", access.Write, s.replaceJob},

@@ -38,6 +38,7 @@ const (
 	readTimeout    = 30 * time.Second
 	idleTimeout    = 2 * time.Minute
 	requestTimeout = 30 * time.Second // what a handler may take
+	manyTimeout    = 5 * time.Minute  // what one may take that works on many jobs
 )
 
 // RunStore reads the accounts of runs.

@@ -128,7 +128,7 @@ func (w *world) serve(basePath string) {
 	w.client = &http.Client{
 		Transport:     &http.Transport{},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       10 * time.Second,
+		Timeout:       time.Minute, // an import of many jobs on a busy machine
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
