@@ -18,6 +18,8 @@ const (
 	ActionCancelRun   = "run.cancel"
 	ActionCreateKey   = "key.create"
 	ActionDeleteKey   = "key.delete"
+	ActionPutSecret   = "secret.put"
+	ActionDelSecret   = "secret.delete"
 	ActionLogin       = "session.create"
 	ActionLogout      = "session.delete"
 	ActionMonitor     = "monitoring" // a button of the queue monitor

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 
 	"schedule-server/pkg/job"
@@ -206,6 +207,9 @@ func (s *Service) imported(old *job.Job, in *job.Input, now job.Instant) (*job.J
 		j = *old
 	}
 	j.Definition, j.UpdatedAt, j.Status = in.Definition, now, job.StatusCompleted
+	if err := s.seal(&j, old); err != nil {
+		return nil, err
+	}
 	j.PauseReason, j.PausedUntil, j.PausedFrom, j.NextRunAt, j.DueAt = nil, nil, nil, nil, nil
 	return &j, nil
 }
@@ -214,7 +218,7 @@ func (s *Service) imported(old *job.Job, in *job.Input, now job.Instant) (*job.J
 func sameDocument(a, b *job.Job) bool {
 	one, err1 := json.Marshal(documentOf(a))
 	two, err2 := json.Marshal(documentOf(b))
-	return err1 == nil && err2 == nil && bytes.Equal(one, two)
+	return err1 == nil && err2 == nil && bytes.Equal(one, two) && maps.Equal(a.Request.Sealed, b.Request.Sealed)
 }
 
 // documentOf is the part of a job that a user writes.

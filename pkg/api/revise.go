@@ -24,11 +24,7 @@ func (s *Service) revise(old *job.Job, in *job.Input, now job.Instant) (*job.Job
 	if in.AnchorMade && old != nil && old.Schedule.Type == trigger.TypeInterval && old.Schedule.Every == j.Schedule.Every {
 		j.Schedule.Anchor = old.Schedule.Anchor // the same definition sent again shifts no phase
 	}
-	var stored *job.Request
-	if old != nil {
-		stored = &old.Request
-	}
-	if err := j.Request.Seal(s.keys, j.ID, stored); err != nil {
+	if err := s.seal(&j, old); err != nil {
 		return nil, err
 	}
 	schedule, err := j.Compile(s.parser)

@@ -14,7 +14,7 @@ type SecretStore interface {
 	// PutSecret keeps a sealed secret and reports whether it is new; job.CodeConflict when there are too many.
 	PutSecret(ctx context.Context, name, sealed string, now job.Instant) (info *job.SecretInfo, created bool, err error)
 	// DeleteSecret deletes a secret; job.CodeConflict as long as a job uses it.
-	DeleteSecret(ctx context.Context, name string) error
+	DeleteSecret(ctx context.Context, name string, now job.Instant) error
 	// GetSecret reads what may be known of a secret.
 	GetSecret(ctx context.Context, name string) (*job.SecretInfo, error)
 	// ListSecrets reads what may be known of all secrets, by name.
@@ -34,6 +34,15 @@ func (s *Service) PutSecret(ctx context.Context, name, value string) (info *job.
 	return s.store.PutSecret(ctx, name, sealed, s.now())
 }
 
+// seal takes the credentials that are written out in a job away; those that are to stay are the old job's, nil for none.
+func (s *Service) seal(j, old *job.Job) error {
+	var stored *job.Request
+	if old != nil {
+		stored = &old.Request
+	}
+	return j.Request.Seal(s.keys, j.ID, stored)
+}
+
 // Secret reads what may be known of a secret.
 func (s *Service) Secret(ctx context.Context, name string) (*job.SecretInfo, error) {
 	return s.store.GetSecret(ctx, name)
@@ -46,7 +55,7 @@ func (s *Service) Secrets(ctx context.Context) ([]job.SecretInfo, error) {
 
 // DeleteSecret deletes a secret; job.CodeConflict as long as a job uses it.
 func (s *Service) DeleteSecret(ctx context.Context, name string) error {
-	return s.store.DeleteSecret(ctx, name)
+	return s.store.DeleteSecret(ctx, name, s.now())
 }
 
 // secretList is all secrets, by name. Their values are never answered.

@@ -153,3 +153,26 @@ func TestTheOriginalsURLsAreLiteral(t *testing.T) {
 		t.Errorf("%+v", got.Request)
 	}
 }
+
+// An import seals too, also a job that is completed already, and sees that a credential changed.
+func TestImportSealsCredentials(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	file := func(password string) string {
+		return `{"jobs":[{"id":"a","status":"completed","schedule":{"type":"date","at":"2020-01-01T00:00:00Z"},
+			"request":{"url":"http://example.com/","auth":{"type":"basic","username":"ann","password":"` + password + `"}}}]}`
+	}
+	w.call("POST", "/api/v1/jobs/import", file("hush-hush")).is(200)
+	first := w.sealedOf("a")
+	if body := w.call("GET", "/api/v1/jobs/export", "").is(200).body; strings.Contains(body, "hush") || first["auth.password"] == "" {
+		t.Errorf("exported %s, sealed %v", body, first)
+	}
+	var done Imported
+	w.call("POST", "/api/v1/jobs/import", file("hush-hush")).is(200).into(&done)
+	if len(done.Unchanged) != 1 {
+		t.Errorf("the same again: %+v", done)
+	}
+	w.call("POST", "/api/v1/jobs/import", file("other")).is(200).into(&done)
+	if len(done.Updated) != 1 || w.sealedOf("a")["auth.password"] == first["auth.password"] {
+		t.Errorf("another password: %+v", done)
+	}
+}

@@ -173,6 +173,13 @@ func (r *Request) Seal(keys *Keyring, jobID string, old *Request) error {
 	return invalid(faults)
 }
 
+// Sealable reports whether the request holds a credential that is written out, which must not be stored.
+func (r *Request) Sealable() bool {
+	return slices.ContainsFunc(r.Credentials(), func(c Credential) bool {
+		return !c.Public && *c.Text != Redacted && !HasTemplate(*c.Text)
+	})
+}
+
 // Open gives a sealed text of the task: a credential by its field, or a secret by "secret.NAME".
 func (t *Task) Open(keys *Keyring, name string) (string, error) {
 	sealed, ok := t.Sealed[name]

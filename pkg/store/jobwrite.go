@@ -88,6 +88,9 @@ func (w *jobWriter) define(j *job.Job) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.Request.Sealable() { // whoever calls should have sealed it
+		return nil, &job.Error{Code: job.CodeInternal, Detail: "a credential that is not sealed is not stored"}
+	}
 	for _, use := range j.Request.SecretUses() {
 		w.uses = append(w.uses, secretUse{j.ID, use})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
 
@@ -24,8 +25,10 @@ func (s *Store) PutSecret(ctx context.Context, name, sealed string, now job.Inst
 		created = !found
 		if found {
 			kept.UpdatedAt = now
-			_, err = execute(ctx, tx, "UPDATE secrets SET sealed = :sealed, updated_at = :now WHERE name = :name", a)
-			return err
+			if _, err := execute(ctx, tx, "UPDATE secrets SET sealed = :sealed, updated_at = :now WHERE name = :name", a); err != nil {
+				return err
+			}
+			return s.noteSecret(ctx, tx, access.ActionPutSecret, name, now)
 		}
 		var count int
 		if _, err := selectOne(ctx, tx, &count, "SELECT count(*) FROM secrets", args{}); err != nil {
@@ -36,7 +39,10 @@ func (s *Store) PutSecret(ctx context.Context, name, sealed string, now job.Inst
 		}
 		*kept = job.SecretInfo{Name: name, CreatedAt: now, UpdatedAt: now}
 		_, err = execute(ctx, tx, "INSERT INTO secrets (name, sealed, created_at, updated_at) VALUES (:name, :sealed, :now, :now)", a)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.noteSecret(ctx, tx, access.ActionPutSecret, name, now)
 	})
 	if err != nil {
 		return nil, false, err
@@ -54,7 +60,7 @@ func (s *Store) lockSecret(ctx context.Context, tx *sqlx.Tx, name string, dst *j
 }
 
 // DeleteSecret deletes a secret. The error is CodeNotFound, or CodeConflict as long as a job uses it.
-func (s *Store) DeleteSecret(ctx context.Context, name string) error {
+func (s *Store) DeleteSecret(ctx context.Context, name string, now job.Instant) error {
 	return s.write(ctx, "delete secret", func(tx *sqlx.Tx) error {
 		found, err := s.lockSecret(ctx, tx, name, &job.SecretInfo{})
 		if err != nil {
@@ -72,8 +78,10 @@ func (s *Store) DeleteSecret(ctx context.Context, name string) error {
 		if used {
 			return callerError{job.Errorf(job.CodeConflict, "the job %q uses the secret", user)}
 		}
-		_, err = execute(ctx, tx, "DELETE FROM secrets WHERE name = :name", args{"name": name})
-		return err
+		if _, err := execute(ctx, tx, "DELETE FROM secrets WHERE name = :name", args{"name": name}); err != nil {
+			return err
+		}
+		return s.noteSecret(ctx, tx, access.ActionDelSecret, name, now)
 	})
 }
 
@@ -97,6 +105,11 @@ func (s *Store) GetSecret(ctx context.Context, name string) (*job.SecretInfo, er
 func (s *Store) ListSecrets(ctx context.Context) ([]job.SecretInfo, error) {
 	all, err := readAll[job.SecretInfo](ctx, s, "SELECT name, created_at, updated_at FROM secrets ORDER BY name", args{})
 	return all, fail("list secrets", err)
+}
+
+// noteSecret tells the audit log which secret was touched, never what is in it.
+func (s *Store) noteSecret(ctx context.Context, tx *sqlx.Tx, action, name string, now job.Instant) error {
+	return s.note(ctx, tx, access.NewEntry(now, access.ActorOf(ctx), action, name, access.Diff{}))
 }
 
 func noSecret(name string) *job.Error {

@@ -40,24 +40,24 @@ func testSecrets(t *testing.T, b *bundle) {
 	for _, name := range []string{"C", "a", "\x00", "\xff"} {
 		_, err := b.GetSecret(ctx, name)
 		wantCode(t, err, job.CodeNotFound)
-		wantCode(t, b.DeleteSecret(ctx, name), job.CodeNotFound)
+		wantCode(t, b.DeleteSecret(ctx, name, t0), job.CodeNotFound)
 	}
 
 	err = b.CreateJob(ctx, newJob("x", usesSecret("C")))
 	wantCode(t, err, job.CodeInvalid)
 	wantContains(t, err.Error(), "request.headers.X-Key")
 	b.create(newJob("x", usesSecret("A")))
-	wantCode(t, b.DeleteSecret(ctx, "A"), job.CodeConflict)
+	wantCode(t, b.DeleteSecret(ctx, "A", t0), job.CodeConflict)
 	b.change("x", func(j *job.Job) { j.Request.Headers = map[string]string{} })
-	if err := b.DeleteSecret(ctx, "A"); err != nil {
+	if err := b.DeleteSecret(ctx, "A", t0); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, b.DeleteSecret(ctx, "A"), job.CodeNotFound)
+	wantCode(t, b.DeleteSecret(ctx, "A", t0), job.CodeNotFound)
 	b.create(newJob("y", usesSecret("B")))
 	if _, err := b.DeleteJob(ctx, "y", 0, t0); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.DeleteSecret(ctx, "B"); err != nil {
+	if err := b.DeleteSecret(ctx, "B", t0); err != nil {
 		t.Fatalf("only a deleted job used it: %v", err)
 	}
 }
