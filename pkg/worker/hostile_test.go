@@ -66,6 +66,16 @@ func slowAndEndless() []hostile {
 			write(c, head+"Content-Length: 10\r\n\r\n12345")
 			stall(c)
 		}, job.ReasonTimeout, 200},
+		{"slow body, a byte at a time", func(_ *rawServer, c net.Conn, _ *bufio.Reader) {
+			write(c, head+"Content-Length: 100000\r\n\r\n")
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			for range tick.C {
+				if _, err := c.Write([]byte("x")); err != nil {
+					return
+				}
+			}
+		}, job.ReasonTimeout, 200},
 		{"slow body of a failure", func(_ *rawServer, c net.Conn, _ *bufio.Reader) {
 			write(c, "HTTP/1.1 404 Gone Fishing\r\nContent-Length: 10\r\n\r\n12345")
 			stall(c)

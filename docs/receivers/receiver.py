@@ -1,0 +1,43 @@
+"""A target as it should be, with nothing but the standard library. SIGNING_SECRET=whsec_… python3 receiver.py [port]"""
+import base64, hashlib, hmac, os, sys, time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock
+
+KEY = base64.b64decode(os.environ["SIGNING_SECRET"].removeprefix("whsec_"))
+DONE, LOCK = set(), Lock()  # in a real service a table with a unique key
+
+
+def verified(headers, body):
+    call, moment = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    if not moment.isdigit() or abs(time.time() - int(moment)) > 300:
+        return False
+    digest = hmac.new(KEY, f"{call}.{moment}.".encode() + body, hashlib.sha256).digest()
+    want = "v1," + base64.b64encode(digest).decode()
+    return any(hmac.compare_digest(want, given) for given in headers.get("webhook-signature", "").split(" "))
+
+
+class Receiver(BaseHTTPRequestHandler):
+    def do_POST(self):
+        length = int(self.headers.get("content-length", 0))
+        if length > 1 << 20:
+            return self.answer(413)
+        body = self.rfile.read(length)
+        if not verified(self.headers, body):
+            return self.answer(401)
+        with LOCK:  # one at a time, so that two calls of one run cannot both begin
+            run = self.headers["idempotency-key"]
+            if run not in DONE:
+                print("working on", body, flush=True)
+                DONE.add(run)
+        self.answer(200)
+
+    do_GET = do_POST
+
+    def answer(self, status):
+        self.send_response(status)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("127.0.0.1", int((sys.argv + ["9000"])[1])), Receiver).serve_forever()
