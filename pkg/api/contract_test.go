@@ -174,7 +174,7 @@ func (c *contract) compile(t testing.TB, node any) *jsonschema.Schema {
 
 // TestDocument holds the document against the rules of OpenAPI 3.1, and its schemas against those of JSON Schema.
 func TestDocument(t *testing.T) {
-	text, err := openapiJSON("/base", "9.9")
+	text, err := OpenAPI("/base", "9.9")
 	must(t, err)
 	rules, err := os.ReadFile("testdata/oas31.json")
 	must(t, err)
@@ -218,7 +218,7 @@ func (c *contract) walkRefs(node any) {
 
 // TestRoutesAreDocumented compares the table of contents with the document, both ways.
 func TestRoutesAreDocumented(t *testing.T) {
-	text, err := openapiJSON("", "1")
+	text, err := OpenAPI("", "1")
 	must(t, err)
 	operations := map[string]string{}
 	for _, o := range newContract(t, text).operations() {
@@ -238,7 +238,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 
 // TestWordsAreDocumented holds the document's lists of words against those of the product.
 func TestWordsAreDocumented(t *testing.T) {
-	text, err := openapiJSON("", "1")
+	text, err := OpenAPI("", "1")
 	must(t, err)
 	c := newContract(t, text)
 	for name, words := range map[string][]string{

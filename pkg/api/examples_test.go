@@ -13,7 +13,7 @@ import (
 
 // TestExamples sends every example of the document as a request, and holds it against its schema.
 func TestExamples(t *testing.T) {
-	text, err := openapiJSON("", "1")
+	text, err := OpenAPI("", "1")
 	must(t, err)
 	c := newContract(t, text)
 	sent := 0

@@ -260,7 +260,7 @@ func TestHTTP(t *testing.T) {
 		{"GET", "/nothing", "", 404, "not_found"},
 		{"GET", "/api/v1/jobs/", "", 404, "not_found"},
 		{"GET", "/API/v1/jobs", "", 404, "not_found"},
-		{"GET", "/docs/../page/home.html", "", 404, "not_found"},
+		{"GET", "/docs/../page/docs.html", "", 404, "not_found"},
 		{"GET", "/docs/swagger-ui.js", "", 404, "not_found"},
 		{"GET", "/monitoring", "", 404, "not_found"},
 		{"DELETE", "/api/v1/jobs", "GET, HEAD, POST, OPTIONS", 405, "method_not_allowed"},

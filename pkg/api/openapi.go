@@ -18,10 +18,10 @@ var openapiYAML embed.FS
 // openapiParts are its files, in the order in which they are joined.
 var openapiParts = [...]string{"common", "jobs", "overview", "transfer", "runs", "runactions", "access", "schedules", "secrets", "service"}
 
-// openapiJSON is the document as it is served: in JSON, in the order in which
+// OpenAPI is the document as it is served: in JSON, in the order in which
 // it was written, for this version and this base path, with what the table of
 // contents knows better.
-func openapiJSON(basePath, version string) ([]byte, error) {
+func OpenAPI(basePath, version string) ([]byte, error) {
 	var document yaml.MapSlice
 	for _, part := range openapiParts {
 		text, err := openapiYAML.ReadFile("openapi/" + part + ".yaml")
@@ -58,17 +58,21 @@ func openapiJSON(basePath, version string) ([]byte, error) {
 	return json.Marshal(ordered{document})
 }
 
-// joined adds the members of one object to another; where both have an object, these are joined too.
+// joined adds the members of one object to another; where both have an object or a list, these are joined too.
 func joined(document, more yaml.MapSlice) yaml.MapSlice {
 	for _, member := range more {
-		added, isObject := member.Value.(yaml.MapSlice)
 		at := indexOf(document, member.Key)
-		if at < 0 || !isObject {
+		if at < 0 {
 			document = append(document, member)
 			continue
 		}
-		if known, ok := document[at].Value.(yaml.MapSlice); ok {
+		switch known := document[at].Value.(type) {
+		case yaml.MapSlice:
+			added, _ := member.Value.(yaml.MapSlice)
 			document[at].Value = joined(known, added)
+		case []any:
+			added, _ := member.Value.([]any)
+			document[at].Value = append(known, added...)
 		}
 	}
 	return document

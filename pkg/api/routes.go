@@ -73,14 +73,14 @@ func (s *Server) table() []route {
 		{fiber.MethodGet, "/openapi.json", "getOpenAPI", access.Anyone, s.serveOpenAPI},
 		{fiber.MethodGet, "/docs", "getDocs", access.Anyone, s.serveDocs},
 		{fiber.MethodGet, "/monitoring", "getMonitoring", access.Read, s.serveMonitor},
-		{fiber.MethodGet, "/", "getHome", access.Anyone, s.serveHome},
+		{fiber.MethodGet, "/", "getPage", access.Anyone, s.servePage},
 	}
 }
 
 // mount puts the table, and what lies below its pages, into the router.
 func (s *Server) mount() {
 	base := s.options.BasePath
-	s.app.Use(s.observe, newCompression(), s.newCORS())
+	s.app.Use(s.observe, newCompression(), s.newCORS(), s.servePages)
 	methods := map[string][]string{}
 	for _, r := range s.table() {
 		methods[r.path] = append(methods[r.path], r.method)

@@ -9,7 +9,7 @@ import (
 
 // TestRoutesHaveAScope wants every route to say who may use it, and the list of what anyone may do to be this one.
 func TestRoutesHaveAScope(t *testing.T) {
-	public := []string{"getSession", "createSession", "deleteSession", "getHealth", "getReadiness", "getOpenAPI", "getDocs", "getHome",
+	public := []string{"getSession", "createSession", "deleteSession", "getHealth", "getReadiness", "getOpenAPI", "getDocs", "getPage",
 		"completeRun"}
 	for _, r := range new(Server).table() {
 		open := slices.Contains(public, r.operation)

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -76,6 +77,8 @@ type Deps struct {
 	Monitor func(root string, readOnly bool) http.Handler
 	// Pickles reads the rows of the original's SQLite file.
 	Pickles func(ctx context.Context, data []byte) ([]apscheduler.Row, error)
+	// Page holds the files of the web page, index.html at its root. Nil: there is none.
+	Page fs.FS
 	// Metrics is what /metrics shows; the server registers its own there. Nil: a registry of its own.
 	Metrics *prometheus.Registry
 	// Completions checks the tokens of targets that complete runs. Nil: none can.
@@ -117,6 +120,7 @@ type Server struct {
 	listener net.Listener
 	metrics  *metrics
 	openapi  []byte
+	page     *page
 	feed     *live.Feed
 	// streams counts the readers of events.
 	streams atomic.Int64
@@ -125,7 +129,7 @@ type Server struct {
 	proxies []netip.Prefix
 	monitor monitors
 	// Handlers that are made once.
-	home, exposition fiber.Handler
+	exposition fiber.Handler
 }
 
 // New makes a server; it listens only when Listen or Run is called. The error
@@ -137,7 +141,7 @@ func New(d Deps, o Options) (*Server, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	document, err := openapiJSON(o.BasePath, o.Version)
+	document, err := OpenAPI(o.BasePath, o.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +171,7 @@ func New(d Deps, o Options) (*Server, error) {
 	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)
 	s.stats = newStatsReader(d, s.options.Version)
 	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
-	if s.home, err = s.newHome(); err != nil {
+	if s.page, err = newPage(d.Page, o.BasePath); err != nil {
 		return nil, err
 	}
 	s.mount()

@@ -21,6 +21,7 @@ import (
 	"schedule-server/pkg/recorder"
 	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
+	"schedule-server/web"
 )
 
 // Store opens the database. A server that is away is waited for, with one line
@@ -106,6 +107,7 @@ func AddAPI(
 		Access:  keeper,
 		Audit:   s,
 		Monitor: broker.Monitor,
+		Page:    web.Dist(),
 		Metrics: metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
 	}, api.Options{
 		Listen: h.Listen, BasePath: h.BasePath, LocalOnly: h.Local() && !h.InsecureNoAuth, CORSOrigins: h.CORSOrigins,

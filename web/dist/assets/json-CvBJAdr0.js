@@ -1,0 +1,2 @@
+var e=(e,t)=>{let n=e+t;return n===`//`?1:n===`/*`?2:0},t=(e,t)=>t===`
+`?1:e+t===`*/`?2:0,n=new Set([`true`,`false`,`null`]),r=!0;export{n as keywords,t as onCommentEnd,e as onCommentStart,r as quotedKeys};

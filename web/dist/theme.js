@@ -1,0 +1,13 @@
+// Before the first paint: the theme that was chosen, or the system's.
+(function () {
+  var theme = 'system';
+  try {
+    theme = JSON.parse(localStorage.getItem('schedule-server:settings') || '{}').theme || theme;
+  } catch (_) {
+    // Without storage the system decides.
+  }
+  if (theme !== 'light' && theme !== 'dark') {
+    theme = matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light';
+  }
+  document.documentElement.dataset.theme = theme;
+})();

@@ -1,0 +1,21 @@
+import { useQuery } from '@tanstack/react-query';
+import type { Schedule } from '../api/client';
+import { wordsQuery } from '../api/queries';
+import { useI18n } from '../i18n';
+
+/** A schedule in words, which only the server knows to say; until then as it was written. */
+export function Words({ schedule }: { schedule: Schedule }) {
+  const { language } = useI18n();
+  const { data } = useQuery(wordsQuery(schedule));
+  const text = data?.[language === 'en' ? 'en' : 'zh'];
+  return text ? <span title={text}>{text}</span> : <span className="mono soft">{written(schedule)}</span>;
+}
+
+/** A schedule as its author wrote it. */
+export function written(schedule: Schedule): string {
+  if (schedule.expression) return schedule.expression;
+  if (schedule.every) return schedule.every;
+  if (schedule.at) return schedule.at;
+  const fields = Object.entries(schedule.fields ?? {}).filter(([, value]) => value !== null);
+  return fields.map(([name, value]) => `${name}=${value}`).join(' ');
+}

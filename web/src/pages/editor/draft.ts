@@ -1,0 +1,169 @@
+import type { Job, JobInput, Schedule } from '../../api/client';
+import { fromLocalInput, toLocalInput } from '../../lib/time';
+import type { components } from '../../api/schema';
+
+export type PolicyInput = components['schemas']['PolicyInput'];
+export type RequestInput = components['schemas']['RequestInput'];
+
+export interface Header {
+  key: number;
+  name: string;
+  value: string;
+}
+
+export const cronFields = ['second', 'minute', 'hour', 'day', 'week', 'day_of_week', 'month', 'year'] as const;
+
+/** A schedule as it is being written; every kind keeps its text while another is looked at. */
+export interface ScheduleDraft {
+  type: Schedule['type'];
+  form: 'expression' | 'fields';
+  expression: string;
+  fields: Record<(typeof cronFields)[number], string>;
+  every: string;
+  /** Moments are in the draft's own zone, as inputs have them: `2026-11-18T09:00:00`. */
+  at: string;
+  timeZone: string;
+  startAt: string;
+  endAt: string;
+  exclude: string;
+}
+
+/** A job as it is being written. What the editor has no control for stays in `base`. */
+export interface Draft {
+  base: Partial<JobInput>;
+  id: string;
+  name: string;
+  description: string;
+  tags: string;
+  request: RequestInput;
+  headers: Header[];
+  schedule: ScheduleDraft;
+  policy: PolicyInput;
+}
+
+const noFields = Object.fromEntries(cronFields.map((name) => [name, ''])) as ScheduleDraft['fields'];
+
+let lastKey = 0;
+
+export function newHeader(name = '', value = ''): Header {
+  return { key: ++lastKey, name, value };
+}
+
+/** A draft to begin with. */
+export function emptyDraft(timeZone: string, now: number): Draft {
+  return {
+    base: {},
+    id: '',
+    name: '',
+    description: '',
+    tags: '',
+    request: { method: 'GET', url: '', body: '' },
+    headers: [],
+    schedule: {
+      type: 'cron',
+      form: 'expression',
+      expression: '0 9 * * *',
+      fields: noFields,
+      every: '10m',
+      at: toLocalInput(Math.ceil(now / 3_600_000) * 3_600_000, timeZone),
+      timeZone,
+      startAt: '',
+      endAt: '',
+      exclude: '',
+    },
+    policy: {},
+  };
+}
+
+/** A draft of what exists, or of what was pasted: of a command the schedule is null. */
+export function draftOf(job: Pick<Job, 'id' | 'name' | 'description' | 'tags' | 'request' | 'policy'> & { schedule: Schedule | null }, empty: Draft): Draft {
+  const { id, name, description, tags, request, policy, schedule } = job;
+  return {
+    base: { schedule: schedule ?? undefined },
+    id,
+    name,
+    description,
+    tags: tags.join(', '),
+    request,
+    headers: Object.entries(request.headers).map(([key, value]) => newHeader(key, value)),
+    schedule: schedule ? scheduleDraft(schedule, empty.schedule) : empty.schedule,
+    policy,
+  };
+}
+
+function scheduleDraft(s: Schedule, empty: ScheduleDraft): ScheduleDraft {
+  const timeZone = s.time_zone ?? 'UTC';
+  const local = (at: string | null | undefined): string => (at ? toLocalInput(Date.parse(at), timeZone) : '');
+  const fields = { ...noFields };
+  for (const name of cronFields) fields[name] = String(s.fields?.[name] ?? '');
+  return {
+    type: s.type,
+    form: s.fields ? 'fields' : 'expression',
+    expression: s.expression ?? empty.expression,
+    fields,
+    every: s.every ?? empty.every,
+    at: local(s.at) || empty.at,
+    timeZone,
+    startAt: local(s.start_at),
+    endAt: local(s.end_at),
+    exclude: (s.exclude ?? []).map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry))).join('\n'),
+  };
+}
+
+/** The schedule as the API takes it. */
+export function toSchedule(s: ScheduleDraft, base?: Schedule): Schedule {
+  const moment = (local: string): string | undefined => (local === '' ? undefined : (fromLocalInput(local, s.timeZone) ?? local));
+  const common = {
+    time_zone: s.timeZone,
+    start_at: moment(s.startAt),
+    end_at: moment(s.endAt),
+    exclude: excludes(s.exclude),
+  };
+  switch (s.type) {
+    case 'cron':
+      return s.form === 'fields' ? { type: 'cron', fields: givenFields(s), ...common } : { type: 'cron', expression: s.expression.trim(), ...common };
+    case 'interval':
+      return { type: 'interval', every: s.every.trim(), anchor: base?.anchor, ...common };
+    case 'date':
+      return { type: 'date', at: moment(s.at) ?? '', time_zone: s.timeZone };
+  }
+}
+
+function givenFields(s: ScheduleDraft): Schedule['fields'] {
+  return Object.fromEntries(Object.entries(s.fields).filter(([, value]) => value.trim() !== ''));
+}
+
+function excludes(text: string): Schedule['exclude'] {
+  const lines = text.split('\n').map((line) => line.trim());
+  const entries = lines.filter(Boolean).map((line) => {
+    if (!line.startsWith('{')) return line;
+    try {
+      return JSON.parse(line) as Record<string, never>;
+    } catch {
+      return line;
+    }
+  });
+  return entries.length > 0 ? entries : undefined;
+}
+
+export function toRequest(draft: Draft): RequestInput {
+  const headers = Object.fromEntries(draft.headers.filter((h) => h.name.trim() !== '').map((h) => [h.name.trim(), h.value]));
+  return { ...draft.request, url: draft.request.url.trim(), headers };
+}
+
+/** The job as the API takes it. An empty id is left to the server. */
+export function toInput(draft: Draft): JobInput {
+  return {
+    id: draft.id.trim() || undefined,
+    name: draft.name.trim(),
+    description: draft.description,
+    tags: splitTags(draft.tags),
+    schedule: toSchedule(draft.schedule, draft.base.schedule),
+    request: toRequest(draft),
+    policy: draft.policy,
+  };
+}
+
+export function splitTags(text: string): string[] {
+  return [...new Set(text.split(/[,，\s]+/).filter(Boolean))];
+}

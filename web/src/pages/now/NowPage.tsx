@@ -1,0 +1,80 @@
+import { useQuery } from '@tanstack/react-query';
+import { Link, useLocation } from 'wouter';
+import { statsQuery } from '../../api/queries';
+import { Button } from '../../components/Button';
+import { LiveHorizon } from '../../components/LiveHorizon';
+import { Failure } from '../../components/Notice';
+import { Page } from '../../components/Page';
+import { useI18n } from '../../i18n';
+import { count } from '../../lib/number';
+import { FirstStart } from '../jobs/FirstStart';
+import { Attention } from './Attention';
+import { JustRan } from './JustRan';
+import { NextUp } from './NextUp';
+
+/** The service at a glance, for a screen that stays on. */
+export function NowPage() {
+  const { t } = useI18n();
+  const [, navigate] = useLocation();
+  const stats = useQuery(statsQuery);
+  const numbers = stats.data;
+  return (
+    <Page
+      title={t('nav.now')}
+      name={t('nav.now')}
+      actions={
+        <Button kind="primary" icon="plus" hint="n" onClick={() => navigate('/jobs/new')}>
+          {t('jobs.new')}
+        </Button>
+      }
+    >
+      {numbers?.jobs.total === 0 ? (
+        <FirstStart onMade={() => void stats.refetch()} />
+      ) : (
+        <>
+          <LiveHorizon height={132} onPickFuture={() => navigate('/jobs?sort=next_run_at&status=active')} />
+          {stats.error && !numbers ? (
+            <Failure error={stats.error} onRetry={() => void stats.refetch()} />
+          ) : (
+            <div className="tiles card">
+              <Tile to="/jobs?status=failing" tone={numbers && numbers.failing > 0 ? 'fail' : ''} label={t('now.failing')} n={numbers?.failing} note={t('now.failingNote')} />
+              <Tile
+                to="/runs?state=running"
+                tone={numbers && numbers.runs.running > 0 ? 'run' : ''}
+                label={t('now.running')}
+                n={numbers && numbers.runs.running + numbers.runs.retrying}
+                note={numbers && t('now.runningNote', { n: numbers.runs.queued + numbers.runs.waiting })}
+              />
+              <Tile to="/jobs?sort=next_run_at&status=active" label={t('now.due')} n={numbers?.due_next_hour} note={numbers && t('now.dueNote', { n: numbers.jobs.active })} />
+              <Tile to="/jobs?status=paused" label={t('now.paused')} n={numbers?.jobs.paused} note={numbers && t('now.pausedNote', { n: numbers.jobs.total })} />
+            </div>
+          )}
+          <div className="now-lists">
+            <Attention />
+            <NextUp />
+            <JustRan />
+          </div>
+        </>
+      )}
+    </Page>
+  );
+}
+
+interface TileProps {
+  to: string;
+  label: string;
+  n: number | undefined;
+  note?: string;
+  tone?: 'fail' | 'run' | '';
+}
+
+function Tile({ to, label, n, note, tone = '' }: TileProps) {
+  const { language } = useI18n();
+  return (
+    <Link to={to} className={`tile ${tone && `tone-${tone}`}`}>
+      <span className="tile-label">{label}</span>
+      <strong className="num">{n === undefined ? '–' : count(n, language)}</strong>
+      <span className="tile-note">{note ?? '\u00a0'}</span>
+    </Link>
+  );
+}

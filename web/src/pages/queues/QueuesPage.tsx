@@ -1,0 +1,115 @@
+import { useQuery } from '@tanstack/react-query';
+import { basePath } from '../../api/client';
+import { statsQuery } from '../../api/queries';
+import type { components } from '../../api/schema';
+import { Glyph } from '../../components/icons';
+import { Blank, Failure, Skeleton } from '../../components/Notice';
+import { Page } from '../../components/Page';
+import { useI18n } from '../../i18n';
+import { took } from '../../lib/duration';
+import { count } from '../../lib/number';
+
+type Stats = components['schemas']['Stats'];
+type Queue = NonNullable<Stats['queues']>[number];
+
+/** How much waits in the queues, and who works on it. */
+export default function QueuesPage() {
+  const { t } = useI18n();
+  const { data, error, refetch } = useQuery({ ...statsQuery, refetchInterval: 2000 });
+  return (
+    <Page
+      title={t('nav.queues')}
+      name={t('nav.queues')}
+      actions={
+        <a className="button plain" href={`${basePath}/monitoring`} target="_blank" rel="noreferrer">
+          <Glyph name="external" />
+          <span>{t('queues.monitor')}</span>
+        </a>
+      }
+    >
+      {data ? <Shown stats={data} /> : error ? <Failure error={error} onRetry={() => void refetch()} /> : <Skeleton lines={6} />}
+    </Page>
+  );
+}
+
+function Shown({ stats }: { stats: Stats }) {
+  const { t, language } = useI18n();
+  const { queues, lag } = stats;
+  const ms = (n: number | null): string => (n === null ? '–' : took(n));
+  return (
+    <>
+      <dl className="tiles card">
+        <Figure label={t('queues.workers')} value={stats.workers === null ? '–' : count(stats.workers, language)} alarm={stats.workers === 0} note={stats.workers === 0 ? t('queues.noWorker') : ''} />
+        <Figure label={t('queues.beats')} value={stats.beats === null ? '–' : count(stats.beats, language)} alarm={stats.beats === 0} note={stats.beats === 0 ? t('queues.noBeat') : ''} />
+        <Figure label={t('queues.lag50')} value={ms(lag.p50_ms)} note={t('queues.lagNote')} />
+        <Figure label={t('queues.lag95')} value={ms(lag.p95_ms)} note={t('job.runs', { n: lag.runs })} />
+      </dl>
+      {queues === null ? (
+        <Blank icon="warn" title={t('queues.noRedis')} />
+      ) : (
+        <div className="card table-scroll">
+          <table className="plain-table">
+            <caption className="hidden">{t('nav.queues')}</caption>
+            <thead>
+              <tr>
+                <th scope="col">{t('queues.queue')}</th>
+                <th scope="col">{t('queues.pending')}</th>
+                <th scope="col" className="bar-cell">
+                  <span className="hidden">{t('queues.share')}</span>
+                </th>
+                <th scope="col">{t('queues.active')}</th>
+                <th scope="col">{t('queues.retry')}</th>
+                <th scope="col">{t('queues.scheduled')}</th>
+                <th scope="col">{t('queues.archived')}</th>
+                <th scope="col">{t('queues.latency')}</th>
+              </tr>
+            </thead>
+            <tbody>
+              {queues.map((queue) => (
+                <Row key={queue.queue} queue={queue} most={Math.max(1, ...queues.map((q) => q.pending + q.active))} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      <p className="soft">{t('queues.text')}</p>
+    </>
+  );
+}
+
+function Figure({ label, value, note = '', alarm = false }: { label: string; value: string; note?: string; alarm?: boolean }) {
+  return (
+    <div className={alarm ? 'tile tone-fail' : 'tile'}>
+      <dt className="tile-label">{label}</dt>
+      <dd>
+        <strong className="num">{value}</strong>
+        <span className="tile-note">{note || '\u00a0'}</span>
+      </dd>
+    </div>
+  );
+}
+
+function Row({ queue, most }: { queue: Queue; most: number }) {
+  const { t, language } = useI18n();
+  const n = (value: number): string => count(value, language);
+  return (
+    <tr>
+      <th scope="row">
+        {t(`queue.${queue.queue}`)}
+        {queue.paused && <span className="badge tone-warn">{t('job.paused')}</span>}
+      </th>
+      <td className="num">{n(queue.pending)}</td>
+      <td className="bar-cell" aria-hidden="true">
+        <span className="depth">
+          <span className="depth-active" style={{ width: `${(queue.active / most) * 100}%` }} />
+          <span className="depth-pending" style={{ width: `${(queue.pending / most) * 100}%` }} />
+        </span>
+      </td>
+      <td className="num">{n(queue.active)}</td>
+      <td className="num">{n(queue.retry)}</td>
+      <td className="num">{n(queue.scheduled)}</td>
+      <td className={queue.archived > 0 ? 'num tone-fail' : 'num'}>{n(queue.archived)}</td>
+      <td className="num">{took(queue.latency_ms)}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,123 @@
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, unwrap } from '../../api/client';
+import { queries } from '../../api/queries';
+import { Button, IconButton } from '../../components/Button';
+import { Confirm } from '../../components/Confirm';
+import { CopyText } from '../../components/Copy';
+import { Field } from '../../components/Field';
+import { Blank, Failure, Skeleton } from '../../components/Notice';
+import { Moment } from '../../components/Time';
+import { useI18n } from '../../i18n';
+
+const secretsQuery = { queryKey: ['secrets'], queryFn: () => unwrap(api.GET('/api/v1/secrets')) };
+const refresh = () => queries.invalidateQueries({ queryKey: ['secrets'] });
+
+/** Values that jobs use by name and nobody reads again. */
+export function Secrets() {
+  const { t } = useI18n();
+  const { data, error, refetch } = useQuery(secretsQuery);
+  const [writing, setWriting] = useState<string | null>(null);
+  const [removing, setRemoving] = useState<string | null>(null);
+  return (
+    <>
+      <div className="section-head">
+        <p className="soft">{t('secrets.text', { secret: '{{ secret.NAME }}' })}</p>
+        <Button kind="primary" icon="plus" onClick={() => setWriting('')}>
+          {t('secrets.make')}
+        </Button>
+      </div>
+      {error ? (
+        <Failure error={error} onRetry={() => void refetch()} />
+      ) : !data ? (
+        <Skeleton />
+      ) : data.secrets.length === 0 ? (
+        <Blank icon="key" title={t('secrets.none')} />
+      ) : (
+        <div className="card table-scroll">
+          <table className="plain-table">
+            <caption className="hidden">{t('settings.secrets')}</caption>
+            <thead>
+              <tr>
+                <th scope="col">{t('jobs.name')}</th>
+                <th scope="col">{t('secrets.use')}</th>
+                <th scope="col">{t('secrets.changed')}</th>
+                <th scope="col">
+                  <span className="hidden">{t('jobs.actions')}</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {data.secrets.map((secret) => (
+                <tr key={secret.name}>
+                  <th scope="row" className="mono">
+                    {secret.name}
+                  </th>
+                  <td>
+                    <CopyText text={`{{ secret.${secret.name} }}`}>
+                      <code className="mono">{`{{ secret.${secret.name} }}`}</code>
+                    </CopyText>
+                  </td>
+                  <td>
+                    <Moment at={secret.updated_at} />
+                  </td>
+                  <td className="cell-buttons">
+                    <IconButton icon="edit" label={t('secrets.replace', { name: secret.name })} onClick={() => setWriting(secret.name)} />
+                    <IconButton icon="trash" label={t('keys.delete', { name: secret.name })} onClick={() => setRemoving(secret.name)} />
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {writing !== null && <Write name={writing} onClose={() => setWriting(null)} />}
+      {removing !== null && (
+        <Confirm
+          title={t('secrets.deleteTitle', { name: removing })}
+          action={t('action.delete')}
+          danger
+          onClose={() => setRemoving(null)}
+          onConfirm={async () => {
+            await unwrap(api.DELETE('/api/v1/secrets/{id}', { params: { path: { id: removing } } }));
+            await refresh();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+/** Asks for a secret's value, and for its name when it is new. */
+function Write({ name: known, onClose }: { name: string; onClose: () => void }) {
+  const { t } = useI18n();
+  const [name, setName] = useState(known);
+  const [value, setValue] = useState('');
+  return (
+    <Confirm
+      title={known ? t('secrets.replace', { name: known }) : t('secrets.make')}
+      action={t('action.save')}
+      onClose={onClose}
+      onConfirm={async () => {
+        await unwrap(api.PUT('/api/v1/secrets/{id}', { params: { path: { id: name } }, body: { value } }));
+        await refresh();
+      }}
+    >
+      <Field label={t('jobs.name')} hint={t('secrets.nameHint')}>
+        <input
+          type="text"
+          className="mono"
+          required
+          pattern="[A-Za-z0-9_\-]{1,64}"
+          readOnly={known !== ''}
+          autoFocus={known === ''}
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+      </Field>
+      <Field label={t('secrets.value')} hint={t('secrets.valueHint')}>
+        <input type="password" className="mono" autoComplete="off" required autoFocus={known !== ''} value={value} onChange={(event) => setValue(event.target.value)} />
+      </Field>
+    </Confirm>
+  );
+}
