@@ -70,7 +70,7 @@ func (s *Server) streamEvents(c *fiber.Ctx) error {
 		return nil
 	}
 	st := &stream{
-		feed: s.feed, watcher: s.feed.Watch(c.Get("Last-Event-ID")), filter: f, conn: c.Context().Conn(),
+		wait: s.writeWait, feed: s.feed, watcher: s.feed.Watch(c.Get("Last-Event-ID")), filter: f, conn: c.Context().Conn(),
 	}
 	c.Context().SetConnectionClose() // its deadline is spent
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
@@ -86,7 +86,9 @@ type stream struct {
 	watcher *live.Watcher
 	filter  filter
 	conn    net.Conn
-	text    []byte
+	// wait is how long the reader may take to make room.
+	wait time.Duration
+	text []byte
 }
 
 // run writes until the reader is gone, or too slow, or the server stops.
@@ -124,7 +126,7 @@ func (st *stream) run(w *bufio.Writer) {
 
 // flush sends what was gathered.
 func (st *stream) flush(w *bufio.Writer) error {
-	if err := st.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+	if err := st.conn.SetWriteDeadline(time.Now().Add(st.wait)); err != nil {
 		return err
 	}
 	_, err := w.Write(st.text)

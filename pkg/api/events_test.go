@@ -2,11 +2,17 @@ package api
 
 import (
 	"bufio"
+	"context"
+	"fmt"
+	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"schedule-server/pkg/api/live"
+	"schedule-server/pkg/job"
 )
 
 // watch opens a stream of events; headers come in pairs. It is closed when the test ends.
@@ -141,12 +147,98 @@ func TestEventsRefuse(t *testing.T) {
 	}
 }
 
-// TestEventsEndWithTheServer has streams open when the server stops, one of whose reader has stopped reading.
-func TestEventsEndWithTheServer(t *testing.T) {
-	w := newWorld(t, worldOptions{})
-	s := w.watch("")
-	w.stop()
-	if s.lines.Scan() {
-		t.Errorf("after the end came %q", s.lines.Text())
+// newsroom is a source of news that a test writes.
+type newsroom struct {
+	take  func(id string, news []job.News)
+	ready chan struct{}
+	n     int
+}
+
+func (n *newsroom) Changes(ctx context.Context, take func(string, []job.News), _ func()) error {
+	n.take = take
+	close(n.ready)
+	<-ctx.Done()
+	return nil
+}
+
+// tell has runs of a job change.
+func (n *newsroom) tell(jobID string, runs int) {
+	n.n++
+	news := make([]job.News, runs)
+	for i := range news {
+		news[i] = job.News{Run: &job.RunChange{
+			ID: fmt.Sprint(n.n), JobID: jobID, Trigger: job.TriggerSchedule, State: job.StateQueued}}
 	}
+	n.take(fmt.Sprintf("%d-0", n.n), news)
+}
+
+// stuckReader asks for all events and reads none of them.
+func (w *world) stuckReader() {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	must(w.t, err)
+	w.t.Cleanup(func() { _ = conn.Close() })
+	must(w.t, conn.(*net.TCPConn).SetReadBuffer(4096))
+	_, err = fmt.Fprint(conn, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+	must(w.t, err)
+}
+
+// TestManyReadersAndASlowOne: the one that does not read is cut off, and the others miss nothing meanwhile.
+func TestManyReadersAndASlowOne(t *testing.T) {
+	const readers, rounds = 200, 100
+	room := &newsroom{ready: make(chan struct{})}
+	w := newWorld(t, worldOptions{changes: room, writeWait: 300 * time.Millisecond})
+	<-room.ready
+	var streams []*eventStream
+	for range readers {
+		streams = append(streams, w.watch("?job=quiet"))
+	}
+	w.stuckReader()
+	eventually(t, "all are there", func() bool { return w.server.streams.Load() == readers+1 })
+	before := liveHeap()
+	loud := strings.Repeat("loud", 100)
+	for range rounds {
+		room.tell("quiet", 1)
+		room.tell(loud, 200)
+		for _, s := range streams {
+			s.wants(live.KindRun, `"job_id":"quiet"`)
+		}
+	}
+	eventually(t, "the slow one is cut off", func() bool {
+		room.tell(loud, 200)
+		return w.server.streams.Load() == readers
+	})
+	if grown := liveHeap() - before; grown > 32<<20 {
+		t.Errorf("the memory has grown by %d MiB", grown>>20)
+	}
+	room.tell("quiet", 1)
+	for _, s := range streams {
+		s.wants(live.KindRun, `"job_id":"quiet"`)
+	}
+}
+
+// liveHeap is the memory in use, in bytes.
+func liveHeap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestEventsEndWithTheServer stops a server with open streams, the reader of one of which is stuck.
+func TestEventsEndWithTheServer(t *testing.T) {
+	room := &newsroom{ready: make(chan struct{})}
+	w := newWorld(t, worldOptions{changes: room, writeWait: time.Hour})
+	<-room.ready
+	s := w.watch("?job=quiet")
+	w.stuckReader()
+	eventually(t, "both are there", func() bool { return w.server.streams.Load() == 2 })
+	for range 100 {
+		room.tell(strings.Repeat("loud", 100), 200)
+	}
+	w.stop() // fails when that is not in order
+	for s.lines.Scan() { // what was under way
+	}
+	must(t, s.lines.Err())
+	eventually(t, "no stream goes on", func() bool { return w.server.streams.Load() == 0 })
 }

@@ -124,10 +124,12 @@ type Server struct {
 	feed     *live.Feed
 	// streams counts the readers of events.
 	streams atomic.Int64
-	planner *planner
-	stats   *statsReader
-	proxies []netip.Prefix
-	monitor monitors
+	// writeWait is how long one of them may take to make room.
+	writeWait time.Duration
+	planner   *planner
+	stats     *statsReader
+	proxies   []netip.Prefix
+	monitor   monitors
 	// Handlers that are made once.
 	exposition fiber.Handler
 }
@@ -169,6 +171,7 @@ func New(d Deps, o Options) (*Server, error) {
 		ErrorHandler:                 s.refuse,
 	})
 	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)
+	s.writeWait = writeWait
 	s.stats = newStatsReader(d, s.options.Version)
 	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
 	if s.page, err = newPage(d.Page, o.BasePath); err != nil {

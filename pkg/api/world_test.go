@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"schedule-server/pkg/access"
+	"schedule-server/pkg/api/live"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/store"
@@ -67,6 +68,10 @@ type worldOptions struct {
 	// wrap puts itself between the service and its neighbours.
 	jobs  func(JobStore) JobStore
 	queue func(Queue) Queue
+	// changes is where news comes from instead of Redis.
+	changes live.Source
+	// writeWait is how long a reader of events may take to make room.
+	writeWait time.Duration
 }
 
 func newWorld(t testing.TB, o worldOptions) *world {
@@ -105,11 +110,18 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	deps := w.deps()
 	deps.Logger, deps.Completions = logger, keys.Completions()
 	w.tokens = deps.Completions
+	deps.Logger = logger
+	if o.changes != nil {
+		deps.Changes = o.changes
+	}
 	if o.monitor {
 		deps.Monitor = w.broker.Monitor
 	}
 	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, LocalOnly: true, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: "1.2.3", ShutdownTimeout: 5 * time.Second})
 	must(t, err)
+	if o.writeWait > 0 {
+		w.server.writeWait = o.writeWait
+	}
 	w.serve(o.basePath)
 	return w
 }
