@@ -179,7 +179,7 @@ func (w *world) stuckReader() {
 	must(w.t, err)
 	w.t.Cleanup(func() { _ = conn.Close() })
 	must(w.t, conn.(*net.TCPConn).SetReadBuffer(4096))
-	_, err = fmt.Fprint(conn, "GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, err = fmt.Fprint(conn, "GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
 	must(w.t, err)
 }
 
@@ -236,7 +236,7 @@ func TestEventsEndWithTheServer(t *testing.T) {
 	for range 100 {
 		room.tell(strings.Repeat("loud", 100), 200)
 	}
-	w.stop() // fails when that is not in order
+	w.stop()             // fails when that is not in order
 	for s.lines.Scan() { // what was under way
 	}
 	must(t, s.lines.Err())

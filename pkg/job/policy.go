@@ -95,6 +95,8 @@ type Policy struct {
 	AutoPauseAfter int `json:"auto_pause_after"`
 	// Limits bound the calls to the job's host, beside those of other jobs. Zero value: the server's limits.
 	Limits HostLimits `json:"limits,omitzero"`
+	// Keep is how much history the job keeps.
+	Keep Keep `json:"keep"`
 }
 
 // Retry says how often and when a failed call is made again.
@@ -135,6 +137,7 @@ func DefaultPolicy() Policy {
 		},
 		Success: Success{Status: []string{"2xx"}},
 		Queue:   QueueDefault,
+		Keep:    DefaultKeep(),
 	}
 }
 

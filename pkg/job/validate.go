@@ -223,6 +223,10 @@ func (v *validator) policy(p *Policy) {
 	v.check(p.Limits.PerHostRate == 0 || p.Limits.PerHostRate >= MinHostRate && p.Limits.PerHostRate <= MaxHostLimit,
 		"policy.limits.per_host_rate", "0 (the server's), or %v to %d calls a second", MinHostRate, MaxHostLimit)
 
+	v.check(p.Keep.Successes >= 0 && p.Keep.Successes <= MaxKept, "policy.keep.successes", "0 to %d", MaxKept)
+	v.check(p.Keep.Failures >= 0 && p.Keep.Failures <= MaxKept, "policy.keep.failures", "0 to %d", MaxKept)
+	v.between("policy.keep.max_age", p.Keep.MaxAge, time.Hour, 3650*24*time.Hour)
+
 	r := &p.Retry
 	v.check(r.MaxAttempts >= 1 && r.MaxAttempts <= MaxAttempts, "policy.retry.max_attempts", "1 to %d", MaxAttempts)
 	v.between("policy.retry.min_backoff", r.MinBackoff, 0, 24*time.Hour)

@@ -135,6 +135,15 @@ func (d dialect) skipLocked(table string) string {
 	return " FOR UPDATE OF " + table + " SKIP LOCKED"
 }
 
+// by has SQLite read a table by an index, where it would rather look up each row;
+// PostgreSQL weighs that for itself.
+func (d dialect) by(index string) string {
+	if d == sqlite {
+		return " INDEXED BY " + index
+	}
+	return ""
+}
+
 // oneIn is a condition that about one in :one_in rows of jobs fulfils, whatever is in them.
 func (d dialect) oneIn(table string) string {
 	if d == sqlite {

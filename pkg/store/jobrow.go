@@ -79,6 +79,7 @@ func (r *definitionRow) decode() (schedule trigger.Spec, request job.Request, po
 	if err = json.Unmarshal([]byte(r.Request), &request); err != nil {
 		return
 	}
+	policy.Keep = job.DefaultKeep() // earlier versions wrote none
 	if err = json.Unmarshal([]byte(r.Policy), &policy); err != nil {
 		return
 	}

@@ -73,6 +73,9 @@ func AddBeat(
 	if err != nil {
 		return err
 	}
+	if err := addUpkeep(g, p, s, metrics); err != nil {
+		return err
+	}
 	g.Add("reconciler", b.NewReconciler(s, s, s, broker).Run)
 	g.Add("watch", broker.WatchWorkers)
 	g.Add("beat", b.Run)

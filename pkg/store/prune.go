@@ -1,0 +1,264 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"schedule-server/pkg/job"
+)
+
+const (
+	// pruneTime is how long one transaction that prunes may hold up another: its
+	// batches are made as small as that takes.
+	pruneTime = 20 * time.Millisecond
+	// firstBatch, minBatch and maxBatch are how many rows it removes.
+	firstBatch = 200
+	minBatch   = 20
+	maxBatch   = 2000
+	// newRuns and oldJobs are how many are looked at in one step.
+	newRuns = 2000
+	oldJobs = 200
+)
+
+// Pruner keeps the history as small as the jobs' policies want it. Each of its
+// methods is one step of a chore, and does little, so that a claim never waits
+// for it. It is used by one goroutine.
+type Pruner struct {
+	s *Store
+	// batch is how many rows the next transaction removes.
+	batch int
+}
+
+// NewPruner makes a pruner.
+func (s *Store) NewPruner() *Pruner { return &Pruner{s: s, batch: firstBatch} }
+
+// Recent prunes the jobs that had runs since the place.
+func (p *Pruner) Recent(ctx context.Context, now job.Instant, place string) (job.ChoreStep, error) {
+	step := job.ChoreStep{Place: place}
+	rows, err := readAll[struct {
+		ID    string `db:"id"`
+		JobID string `db:"job_id"`
+	}](ctx, p.s, "SELECT r.id, r.job_id FROM runs r WHERE r.id > :after AND r.id < :now ORDER BY r.id LIMIT :limit",
+		args{"after": cleanText(place), "now": boundaryID(now, 0), "limit": newRuns})
+	if err != nil || len(rows) == 0 {
+		step.Done = true
+		return step, fail("look for new runs", err)
+	}
+	jobs := make(map[string]bool, len(rows))
+	for _, r := range rows {
+		jobs[r.JobID] = true
+	}
+	var more bool
+	if step.Removed, more, err = p.jobs(ctx, now, sortedKeys(jobs)); err != nil || more {
+		return step, err
+	}
+	step.Place, step.Done = rows[len(rows)-1].ID, len(rows) < newRuns
+	return step, nil
+}
+
+// All prunes every job that has a history, those that are no more included.
+func (p *Pruner) All(ctx context.Context, now job.Instant, place string) (job.ChoreStep, error) {
+	step := job.ChoreStep{Place: place}
+	ids, err := readAll[string](ctx, p.s, "SELECT DISTINCT r.job_id FROM runs r WHERE r.job_id > :after ORDER BY r.job_id LIMIT :limit",
+		args{"after": cleanText(place), "limit": oldJobs})
+	if err != nil {
+		return step, fail("look for jobs with a history", err)
+	}
+	var more bool
+	if step.Removed, more, err = p.jobs(ctx, now, ids); err != nil || more {
+		return step, err
+	}
+	if len(ids) < oldJobs {
+		step.Place, step.Done = "", true
+		return step, nil
+	}
+	step.Place = ids[len(ids)-1]
+	return step, nil
+}
+
+// jobs prunes some jobs by one batch. More says that there is more to remove.
+func (p *Pruner) jobs(ctx context.Context, now job.Instant, ids []string) (removed int, more bool, err error) {
+	limits, err := p.limits(ctx, now, ids)
+	if err != nil || len(limits) == 0 {
+		return 0, false, fail("look for what is to be pruned", err)
+	}
+	var rows rowset
+	for i := range limits {
+		limits[i].addRows(&rows)
+	}
+	if rows.n > 0 {
+		if removed, more, err = p.removeBatch(ctx, "prune runs", deleteRuns(p.s.d), rows.text()); err != nil || more {
+			return removed, more, err
+		}
+	}
+	var answers rowset
+	for i := range limits {
+		limits[i].addAnswers(&answers)
+	}
+	if answers.n > 0 {
+		var n int
+		n, more, err = p.removeBatch(ctx, "prune answers", dropAnswers(p.s.d), answers.text())
+		removed += n
+	}
+	return removed, more, err
+}
+
+// removeBatch removes some of the rows that a statement names and sizes the next batch by how long that took.
+func (p *Pruner) removeBatch(ctx context.Context, doing, statement, rows string) (removed int, more bool, err error) {
+	limit := p.batch
+	var took time.Duration
+	err = p.s.write(ctx, doing, func(tx *sqlx.Tx) error {
+		start := time.Now() // a distance; the wait for the turn is not counted
+		n, err := execute(ctx, tx, statement, args{"rows": rows, "limit": limit})
+		removed, took = int(n), time.Since(start)
+		return err
+	})
+	switch {
+	case took > pruneTime:
+		p.batch = max(minBatch, p.batch/2)
+	case took < pruneTime/4 && removed == limit:
+		p.batch = min(maxBatch, p.batch*3/2)
+	}
+	return removed, err == nil && removed == limit, err
+}
+
+// deleteRuns removes runs of the states, up to an id of each job, at most :limit of them.
+func deleteRuns(d dialect) string {
+	return `DELETE FROM runs WHERE id IN (SELECT r.id FROM ` + d.rows("job_id TEXT", "state TEXT", "upto TEXT") + ` AS v
+		JOIN runs r ON r.job_id = v.job_id AND r.id <= v.upto AND r.open = 0 AND r.state = v.state LIMIT :limit)`
+}
+
+// dropAnswers empties the responses of such runs.
+func dropAnswers(d dialect) string {
+	return `UPDATE runs SET response = NULL WHERE id IN (SELECT r.id FROM ` + d.rows("job_id TEXT", "state TEXT", "upto TEXT") + ` AS v
+		JOIN runs r ON r.job_id = v.job_id AND r.id <= v.upto AND r.open = 0 AND r.state = v.state AND r.response IS NOT NULL LIMIT :limit)`
+}
+
+// historyLimits are the newest ids of a job's runs that are beyond what it keeps,
+// and of those whose answers are; empty where there is none.
+type historyLimits struct {
+	JobID            string  `db:"job_id"`
+	Successes        *string `db:"successes"`
+	SuccessesAnswers *string `db:"successes_answers"`
+	Failures         *string `db:"failures"`
+	FailuresAnswers  *string `db:"failures_answers"`
+	Others           *string `db:"others"`
+	// age and ageAnswers are the ids that are too old, whatever became of them.
+	age, ageAnswers string
+}
+
+// otherEnds are the states other than succeeded and failed that a run ends in.
+func otherEnds() []job.State {
+	return []job.State{job.StateSkipped, job.StateMissed, job.StateCanceled}
+}
+
+func (l *historyLimits) addRows(rows *rowset) {
+	add := func(state job.State, upto *string) {
+		rows.add(l.JobID, string(state), later(upto, l.age))
+	}
+	add(job.StateSucceeded, l.Successes)
+	add(job.StateFailed, l.Failures)
+	for _, state := range otherEnds() {
+		add(state, l.Others)
+	}
+}
+
+func (l *historyLimits) addAnswers(rows *rowset) {
+	rows.add(l.JobID, string(job.StateSucceeded), later(l.SuccessesAnswers, l.ageAnswers))
+	rows.add(l.JobID, string(job.StateFailed), later(l.FailuresAnswers, l.ageAnswers))
+}
+
+func later(id *string, other string) string {
+	if id == nil {
+		return other
+	}
+	return max(*id, other)
+}
+
+// limits finds what is beyond the policies of the jobs. The indexes alone tell.
+func (p *Pruner) limits(ctx context.Context, now job.Instant, ids []string) ([]historyLimits, error) {
+	groups, err := p.policies(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var all []historyLimits
+	for keep, jobs := range groups {
+		found, err := p.limitsOf(ctx, now, keep, jobs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// policies groups jobs by what they keep. Of those that are no more the age decides.
+func (p *Pruner) policies(ctx context.Context, ids []string) (map[job.Keep][]string, error) {
+	rows, err := readAll[struct {
+		ID     string `db:"id"`
+		Policy string `db:"policy"`
+	}](ctx, p.s, "SELECT j.id, d.policy"+jobTables+"WHERE "+p.s.d.in("j.id", ":ids"), args{"ids": p.s.d.list(ids)})
+	if err != nil {
+		return nil, err
+	}
+	keeps, left := map[string]job.Keep{}, make(map[string]bool, len(ids))
+	for _, id := range ids {
+		left[id] = true
+	}
+	groups := map[job.Keep][]string{}
+	for _, r := range rows {
+		keep, known := keeps[r.Policy]
+		if !known {
+			keep = keepOf(r.Policy)
+			keeps[r.Policy] = keep
+		}
+		groups[keep] = append(groups[keep], r.ID)
+		delete(left, r.ID)
+	}
+	if len(left) > 0 {
+		keep := job.DefaultKeep()
+		keep.Successes, keep.Failures = job.MaxKept, job.MaxKept
+		groups[keep] = append(groups[keep], sortedKeys(left)...)
+	}
+	return groups, nil
+}
+
+// keepOf reads what a stored policy keeps: the default where that is not readable.
+func keepOf(policy string) job.Keep {
+	p := job.Policy{Keep: job.DefaultKeep()}
+	if json.Unmarshal([]byte(policy), &p) != nil {
+		return job.DefaultKeep()
+	}
+	return p.Keep
+}
+
+func (p *Pruner) limitsOf(ctx context.Context, now job.Instant, keep job.Keep, jobs []string) ([]historyLimits, error) {
+	d := p.s.d
+	notOK := " FROM runs n" + d.by("runs_not_ok") + " WHERE n.job_id = v.job_id AND n.open = 0 AND n.state <> 'succeeded'"
+	success := `(SELECT r.id FROM runs r` + d.by("runs_of_job") + ` WHERE r.job_id = v.job_id
+		AND NOT EXISTS (SELECT 1` + notOK + ` AND n.id = r.id)
+		AND r.id < v.first_open ORDER BY r.id DESC LIMIT 1 OFFSET `
+	failure := "(SELECT n.id" + notOK + " AND n.state = 'failed' ORDER BY n.id DESC LIMIT 1 OFFSET "
+	var rows rowset
+	for _, id := range jobs {
+		rows.add(id)
+	}
+	// What is newer than an open run is not counted: more is kept until that ends. The
+	// expression keeps both databases from walking all runs in the order of their ids.
+	found, err := readAll[historyLimits](ctx, p.s, `WITH v AS MATERIALIZED (SELECT i.job_id, COALESCE((SELECT min(o.id || '') FROM runs o
+			WHERE o.job_id = i.job_id AND o.open = 1), '~') AS first_open FROM `+d.rows("job_id TEXT")+` AS i)
+		SELECT v.job_id, `+
+		success+":successes) AS successes, "+success+":half_successes) AS successes_answers, "+
+		failure+":failures) AS failures, "+failure+":half_failures) AS failures_answers, "+
+		"(SELECT n.id"+notOK+" AND n.state <> 'failed' ORDER BY n.id DESC LIMIT 1 OFFSET :failures) AS others FROM v",
+		args{"rows": rows.text(), "successes": keep.Successes, "half_successes": (keep.Successes + 1) / 2,
+			"failures": keep.Failures, "half_failures": (keep.Failures + 1) / 2})
+	for i := range found {
+		found[i].age = boundaryID(now.Add(-time.Duration(keep.MaxAge)), 0)
+		found[i].ageAnswers = boundaryID(now.Add(-time.Duration(keep.MaxAge)/2), 0)
+	}
+	return found, err
+}
