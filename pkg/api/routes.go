@@ -87,7 +87,11 @@ func (s *Server) mount() {
 		if r.method == fiber.MethodGet {
 			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), s.admit(r.scope), r.handler)
 		}
-		s.app.Add(r.method, base+r.path, labeled(r.path), s.admit(r.scope), r.handler)
+		handlers := []fiber.Handler{labeled(r.path), s.admit(r.scope)}
+		if r.method == fiber.MethodPost && r.scope != access.Anyone && r.scope != access.Admin { // a secret that is shown once is not kept
+			handlers = append(handlers, s.once)
+		}
+		s.app.Add(r.method, base+r.path, append(handlers, r.handler)...)
 	}
 	for path, list := range methods {
 		s.app.Options(base+path, labeled(path), allow(list))

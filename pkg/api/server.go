@@ -75,6 +75,8 @@ type Deps struct {
 	Audit AuditStore
 	// Monitor makes the queue monitor that serves the given path and all below it. Nil: there is none.
 	Monitor func(root string, readOnly bool) http.Handler
+	// Replays remembers the answers to calls with an Idempotency-Key.
+	Replays ReplayStore
 	// Pickles reads the rows of the original's SQLite file.
 	Pickles func(ctx context.Context, data []byte) ([]apscheduler.Row, error)
 	// Page holds the files of the web page, index.html at its root. Nil: there is none.
@@ -185,7 +187,7 @@ func New(d Deps, o Options) (*Server, error) {
 
 func (d *Deps) complete() error {
 	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Access == nil || d.Audit == nil || d.Now == nil ||
-		d.Overview == nil || d.Pickles == nil || d.Queues == nil || d.Changes == nil {
+		d.Overview == nil || d.Pickles == nil || d.Replays == nil || d.Queues == nil || d.Changes == nil {
 		return errors.New("api: Deps lacks a required neighbour")
 	}
 	if d.Metrics == nil {

@@ -42,6 +42,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"edit jobs: many":                        testEditManyJobs,
 		"start each":                             testStartEach,
 		"lists: pages under stirring":            testChangeUnderPages,
+		"replays":                                testReplays,
 		"lists: recent runs":                     testRecent,
 		"runs: pages and bounds":                 testListRuns,
 		"runs follow their definition":           testRunDefinition,

@@ -104,6 +104,7 @@ func AddAPI(
 			Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
 		Runs:        s,
 		Pickles:     store.ReadPickles,
+		Replays:     s,
 		Completions: keys.Completions(),
 		Health:      health{s, broker},
 		Overview:    s, Queues: broker.Stats, Changes: broker,

@@ -1,0 +1,120 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"schedule-server/pkg/client"
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/trigger"
+)
+
+// TestClient does with the Go client what a program would do.
+func TestClient(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	c, err := client.New(w.url, client.Options{HTTP: w.client})
+	must(t, err)
+	ctx := t.Context()
+	d := job.Definition{ID: "定时 任务/1?&%", Tags: []string{"b", "a"},
+		Schedule: trigger.Spec{Type: trigger.TypeInterval, Every: job.Duration(time.Minute)}, Request: job.Request{URL: "https://example.com/"}}
+	j, err := c.Create(ctx, d)
+	must(t, err)
+	if j.ID != d.ID || j.Version != 1 || j.Policy.Retry.MaxAttempts != 3 {
+		t.Errorf("%+v", j)
+	}
+	if _, err = c.Create(ctx, d); !client.IsConflict(err) {
+		t.Errorf("created twice: %v", err)
+	}
+	d.Name, d.Policy = "named", j.Policy
+	if j, err = c.Put(ctx, d, 1); err != nil || j.Version != 2 || j.Name != "named" {
+		t.Errorf("%+v, %v", j, err)
+	}
+	if _, err = c.Patch(ctx, d.ID, map[string]any{"name": nil}, 1); !client.IsConflict(err) {
+		t.Errorf("patched an old version: %v", err)
+	}
+	if _, err = c.Patch(ctx, d.ID, map[string]any{"schedule": map[string]any{"every": "1ms"}}, 0); err == nil || !strings.Contains(err.Error(), "schedule.every") {
+		t.Errorf("%v", err)
+	}
+	if j, err = c.Pause(ctx, d.ID, nil, "why"); err != nil || *j.PauseReason != "why" {
+		t.Errorf("%+v, %v", j, err)
+	}
+	if j, err = c.Resume(ctx, d.ID); err != nil || j.Status != job.StatusActive {
+		t.Errorf("%+v, %v", j, err)
+	}
+	run, err := c.Run(ctx, d.ID, false)
+	must(t, err)
+	if got, err := c.GetRun(ctx, run.ID); err != nil || got.Request.URL != d.Request.URL {
+		t.Errorf("%+v, %v", got, err)
+	}
+	must(t, c.CancelRun(ctx, run.ID))
+	for r, err := range c.Runs(ctx, job.RunQuery{JobID: d.ID}) {
+		if must(t, err); r.State != job.StateCanceled {
+			t.Errorf("%+v", r)
+		}
+	}
+	if done, err := c.Import(ctx, "application/json", []byte(fileOf(25)), false, false); err != nil || len(done.Created) != 25 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	data, err := c.Export(ctx, "application/yaml")
+	must(t, err)
+	if done, err := c.Import(ctx, "application/yaml", data, true, true); err != nil || len(done.Unchanged) != 26 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	var ids []string
+	for j, err := range c.Jobs(ctx, job.JobQuery{Limit: 10, Type: "interval", Descending: true, Sort: "id"}) {
+		must(t, err)
+		ids = append(ids, j.ID)
+	}
+	if len(ids) != 9 || ids[0] != d.ID {
+		t.Errorf("%q", ids)
+	}
+	must(t, c.Delete(ctx, d.ID, 0))
+	if _, err := c.Get(ctx, d.ID); !client.IsNotFound(err) {
+		t.Errorf("%v", err)
+	}
+	if _, err := client.New("localhost:8000", client.Options{}); err == nil {
+		t.Error("a URL without a scheme is taken")
+	}
+}
+
+// TestClientRetries wants a busy server to be asked again under the same key, and a refusal not to be.
+func TestClientRetries(t *testing.T) {
+	var calls atomic.Int64
+	keys := map[string]bool{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keys[r.Header.Get("Idempotency-Key")] = true
+		if r.Header.Get("Authorization") != "Bearer sk_x" {
+			t.Errorf("authorization %q", r.Header.Get("Authorization"))
+		}
+		switch calls.Add(1) {
+		case 1:
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case 2:
+			panic(http.ErrAbortHandler)
+		case 3:
+			_, _ = fmt.Fprint(w, `{"id":"r"}`)
+		default:
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	defer server.Close()
+	h := &http.Client{Transport: &http.Transport{}}
+	defer h.CloseIdleConnections()
+	c, err := client.New(server.URL, client.Options{Key: "sk_x", HTTP: h, MaxWait: time.Millisecond})
+	must(t, err)
+	if run, err := c.Run(t.Context(), "a", false); err != nil || run.ID != "r" || calls.Load() != 3 || len(keys) != 1 {
+		t.Errorf("%+v, %v after %d calls with %d keys", run, err, calls.Load(), len(keys))
+	}
+	_, err = c.Get(t.Context(), "a")
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Status != http.StatusForbidden || calls.Load() != 4 {
+		t.Errorf("%v after %d calls", err, calls.Load())
+	}
+}
