@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +28,8 @@ type Check func(context.Context) error
 // checkTimeout bounds one answer of /readyz.
 const checkTimeout = 2 * time.Second
 
-// ServeOps serves /healthz, /readyz and /metrics until the context ends. An
+// ServeOps serves /healthz, /readyz, /metrics and the profiles of the runtime
+// under /debug/pprof/ until the context ends. An
 // empty address serves nothing. The error names the address.
 func ServeOps(ctx context.Context, address string, checks map[string]Check, metrics prometheus.Gatherer) error {
 	if address == "" {
@@ -44,6 +46,8 @@ func ServeOps(ctx context.Context, address string, checks map[string]Check, metr
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { serveReady(w, r, checks) })
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })

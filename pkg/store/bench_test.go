@@ -99,9 +99,10 @@ func fill(tb testing.TB, s *Store, n, spread int, from job.Instant) {
 			INSERT INTO definitions SELECT 'job-' || substr('%07d' || n, -7), version, description, schedule, request, policy, secrets
 			FROM c, definitions WHERE job_id = 'template'`, n-1, 0),
 		fmt.Sprintf(`WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < %d)
-			INSERT INTO jobs SELECT 'job-' || substr('%07d' || n, -7), status, %d + n %% %d, %d + n %% %d, last_run_at, last_state,
-				failures, version, ran_version, created_at, updated_at, pause_reason, paused_until, type, host,
-				name || n, tags, search || n, last_run FROM c, jobs WHERE id = 'template'`, n-1, 0, from, spread, from, spread),
+			INSERT INTO jobs (id, status, next_run_at, due_at, failures, version, ran_version, created_at, updated_at,
+				type, host, name, tags, search)
+			SELECT 'job-' || substr('%07d' || n, -7), status, %d + n %% %d, %d + n %% %d, failures, version, ran_version,
+				created_at, updated_at, type, host, name || n, tags, search || n FROM c, jobs WHERE id = 'template'`, n-1, 0, from, spread, from, spread),
 		"DELETE FROM jobs WHERE id = 'template'",
 	} {
 		if _, err := s.w.ExecContext(tb.Context(), text); err != nil {
