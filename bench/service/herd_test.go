@@ -35,6 +35,7 @@ func herdInto(b *testing.B, title, row string, l layout, n int) {
 	s := newService(b, l)
 	due := s.dueTogether(t, n, time.Now().Add(herdNotice+time.Duration(n/10_000)*time.Second))
 	time.Sleep(time.Until(due.Add(-200 * time.Millisecond)))
+	defer s.profile(1 + n/4000)()
 	used := meter(b, s.pids)
 	ended, took := s.db.awaitEnded(b, n, due, time.Minute)
 	arrivals := t.await(b, n, time.Minute)

@@ -26,6 +26,7 @@ var (
 	jobCount  = flag.Int("jobs", 1_000_000, "how many jobs there are in the big table")
 	runCount  = flag.Int("runs", 10_000_000, "how many runs there are in the long history")
 	tricklage = flag.Duration("trickle", 60*time.Second, "how long the quiet system is watched")
+	profiles  = flag.String("profiles", "", "folder into which processor profiles of the beat and the worker under a herd are written")
 	rounds    = flag.Int("rounds", 1, "how often a herd is let loose on each subject; the best counts, and is said to be that")
 )
 

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,13 +44,15 @@ type service struct {
 	redis    *testserver.Redis
 	postgres *testserver.Postgres
 	pids     map[string]int
-	stops    []func()
+	// listeners are where roles serve their profiles.
+	listeners map[string]string
+	stops     []func()
 }
 
 // neighbours starts what the layout needs, and makes the schema.
 func neighbours(b *testing.B, l layout) *service {
 	b.Helper()
-	s := &service{b: b, layout: l, pids: map[string]int{}}
+	s := &service{b: b, layout: l, pids: map[string]int{}, listeners: map[string]string{}}
 	if l.redis {
 		// As a user would run it: everything is on disk within a second.
 		s.redis = testserver.StartRedis(b, "--appendfsync", "everysec")
@@ -79,7 +84,7 @@ func (s *service) start() {
 	} else {
 		s.startAPI()
 		for range s.layout.beats {
-			s.run("beat", s.storage()...)
+			s.run("beat", append(s.storage(), s.ops("beat")...)...)
 		}
 		for range s.layout.workers {
 			s.startWorker()
@@ -97,7 +102,7 @@ func (s *service) startWorker() {
 	if n := s.layout.concurrencyOfWorker; n > 0 {
 		args = append(args, "--concurrency", fmt.Sprint(n))
 	}
-	s.run("worker", args...)
+	s.run("worker", append(args, s.ops("worker")...)...)
 }
 
 // storage are the flags that say where data lies.
@@ -107,6 +112,40 @@ func (s *service) storage() []string {
 		args = append(args, "--redis-url", s.redis.URL())
 	}
 	return args
+}
+
+// ops gives a role a listener for its profile, where one is asked for.
+func (s *service) ops(role string) []string {
+	if *profiles == "" {
+		return nil
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", testserver.FreePort(s.b))
+	s.listeners[role] = address
+	return []string{"--ops-listen", address}
+}
+
+// profile writes profiles of the next seconds, and returns a wait for their end.
+func (s *service) profile(seconds int) (wait func()) {
+	var group sync.WaitGroup
+	for role, address := range s.listeners {
+		group.Go(func() {
+			response, err := client.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", address, seconds))
+			if err != nil {
+				s.b.Error(err)
+				return
+			}
+			defer response.Body.Close()
+			profile, err := io.ReadAll(response.Body)
+			if err != nil {
+				s.b.Error(err)
+				return
+			}
+			if err := os.WriteFile(filepath.Join(*profiles, role+".pprof"), profile, 0o600); err != nil {
+				s.b.Error(err)
+			}
+		})
+	}
+	return group.Wait
 }
 
 // run starts one program until the benchmark ends.

@@ -42,11 +42,7 @@ func (b *Broker) Alive(ctx context.Context) (beats, workers int, err error) {
 	if err != nil {
 		return 0, 0, unavailable(err)
 	}
-	f, err := b.fast()
-	if err != nil {
-		return 0, 0, err
-	}
-	servers, err := f.inspector.Servers()
+	servers, err := b.inspector.Servers()
 	if err != nil {
 		return 0, 0, unavailable(err)
 	}

@@ -79,45 +79,39 @@ func (x *bench) memory() float64 {
 
 // BenchmarkDeliver lets workers that call nothing empty a full queue.
 func BenchmarkDeliver(b *testing.B) {
-	for _, lanes := range []int{1, 2, 4} {
-		b.Run(fmt.Sprint(lanes, " lanes"), func(b *testing.B) {
-			x := newBench(b)
-			x.deliver(b, lanes, func(context.Context, *job.Task) error { return nil })
-		})
-	}
+	b.Run("redis-server", func(b *testing.B) {
+		x := newBench(b)
+		x.deliver(b, func(context.Context, *job.Task) error { return nil })
+	})
 	b.Run("embedded", func(b *testing.B) {
 		e, err := NewEmbedded()
 		noError(b, err)
 		b.Cleanup(e.Close)
 		x := &bench{t: b, ctx: context.Background(), log: &logBook{}}
 		x.b = openBroker(b, e.URL(), "host:1", x.log)
-		x.deliver(b, 2, func(context.Context, *job.Task) error { return nil })
+		x.deliver(b, func(context.Context, *job.Task) error { return nil })
 	})
 }
 
 // BenchmarkDeliverAndReport does the same with the two events of a call, and records them.
 func BenchmarkDeliverAndReport(b *testing.B) {
-	for _, lanes := range []int{1, 2, 4} {
-		b.Run(fmt.Sprint(lanes, " lanes"), func(b *testing.B) {
-			x := newBench(b)
-			stop := run(b, func(ctx context.Context) error {
-				return x.b.Results(ctx, "host:1", func(context.Context, []job.Event) error { return nil })
-			})
-			defer stop()
-			x.deliver(b, lanes, func(ctx context.Context, task *job.Task) error {
-				if _, err := x.b.Report(ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateRunning, N: 1}); err != nil {
-					return err
-				}
-				a := attempt(1)
-				_, err := x.b.Report(ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateSucceeded, N: 1, Attempt: &a,
-					Response: &job.Response{StatusCode: 200, Headers: map[string]string{"Content-Type": "text/plain"}, Body: "ok"}})
-				return err
-			})
-		})
-	}
+	x := newBench(b)
+	stop := run(b, func(ctx context.Context) error {
+		return x.b.Results(ctx, "host:1", func(context.Context, []job.Event) error { return nil })
+	})
+	defer stop()
+	x.deliver(b, func(ctx context.Context, task *job.Task) error {
+		if _, err := x.b.Report(ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateRunning, N: 1}); err != nil {
+			return err
+		}
+		a := attempt(1)
+		_, err := x.b.Report(ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateSucceeded, N: 1, Attempt: &a,
+			Response: &job.Response{StatusCode: 200, Headers: map[string]string{"Content-Type": "text/plain"}, Body: "ok"}})
+		return err
+	})
 }
 
-func (x *bench) deliver(b *testing.B, lanes int, call func(context.Context, *job.Task) error) {
+func (x *bench) deliver(b *testing.B, call func(context.Context, *job.Task) error) {
 	b.StopTimer()
 	for left := b.N; left > 0; left -= min(left, 10_000) {
 		tasks := make([]job.Task, min(left, 10_000))
@@ -134,7 +128,7 @@ func (x *bench) deliver(b *testing.B, lanes int, call func(context.Context, *job
 			close(all)
 		}
 		return job.Outcome{}, err
-	}), WorkerOptions{Concurrency: 128, Lanes: lanes, ShutdownTimeout: time.Second})
+	}), WorkerOptions{Concurrency: 128, ShutdownTimeout: time.Second})
 	m := x.meter()
 	b.StartTimer()
 	stop := run(b, w.Run)
@@ -166,7 +160,7 @@ func BenchmarkReport(b *testing.B) {
 // BenchmarkResults reads a full stream of events.
 func BenchmarkResults(b *testing.B) {
 	x := newBench(b)
-	noError(b, each(x.ctx, b.N, func(ctx context.Context, i int) error {
+	noError(b, each(x.ctx, b.N, 64, func(ctx context.Context, i int) error {
 		a := attempt(1)
 		_, err := x.b.Report(ctx, &job.Event{RunID: fmt.Sprint("run-", i), At: now(), State: job.StateSucceeded, N: 1, Attempt: &a})
 		return err

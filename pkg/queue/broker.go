@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -37,22 +36,17 @@ type Broker struct {
 	// life is name with what tells this process from those before it.
 	life   string
 	outage *outage
-	fast   func() (*fast, error)
-	start  *redis.Script
-	beat   *redis.Script
-	beats  *redis.Script
-	place  *redis.Script
-	holdOn *redis.Script
-	// For the dead among the workers.
-	release, workers, bringBackScript *redis.Script
-}
-
-// fast is the connection on which commands of many goroutines travel together.
-// Blocking reads, subscriptions, transactions and pipelines take the plain one.
-type fast struct {
-	client    redis.UniversalClient
+	// tasks and inspector are asynq's ways to its queues.
 	tasks     *asynq.Client
 	inspector *asynq.Inspector
+	reports   gatherer[*reported]
+	scripts   *scripts
+	beat      *redis.Script
+	beats     *redis.Script
+	place     *redis.Script
+	holdOn    *redis.Script
+	// For the dead among the workers.
+	release, workers, bringBackScript *redis.Script
 }
 
 // Open makes a Broker. Redis need not be up: the first call finds out. The
@@ -71,37 +65,19 @@ func Open(o Options) (*Broker, error) {
 	}
 	b := &Broker{
 		client: client, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
-		outage:  &outage{log: o.Logger},
-		start:   redis.NewScript(startScript),
-		beat:    redis.NewScript(beatScript),
-		beats:   redis.NewScript(beatsScript),
-		place:   redis.NewScript(placeScript),
-		holdOn:  redis.NewScript(holdScript),
-		release: redis.NewScript(releaseScript), workers: redis.NewScript(workersScript), bringBackScript: redis.NewScript(bringBackScript),
-	}
-	redis.SetLogger(redisLog{newLibraryLog(o.Logger, b.outage, "redis client")})
-	b.fast = sync.OnceValues(b.openFast)
-	return b, nil
-}
-
-// openFast starts the goroutine that gathers commands: on first use, since a
-// constructor starts none.
-func (b *Broker) openFast() (*fast, error) {
-	gathering, ok := b.client.(interface {
-		AutoPipeline() (*redis.AutoPipeliner, error)
-	})
-	if !ok {
-		return nil, job.Errorf(job.CodeInternal, "this client of redis cannot gather commands")
-	}
-	client, err := gathering.AutoPipeline()
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	return &fast{
-		client:    client,
-		tasks:     asynq.NewClientFromRedisClient(client),
+		outage:    &outage{log: o.Logger},
+		tasks:     asynq.NewClientFromRedisClient(&holder{client}),
 		inspector: asynq.NewInspectorFromRedisClient(client),
-	}, nil
+		scripts:   newScripts(),
+		beat:      redis.NewScript(beatScript),
+		beats:     redis.NewScript(beatsScript),
+		place:     redis.NewScript(placeScript),
+		holdOn:    redis.NewScript(holdScript),
+		release:   redis.NewScript(releaseScript), workers: redis.NewScript(workersScript), bringBackScript: redis.NewScript(bringBackScript),
+	}
+	b.reports.do = b.report
+	redis.SetLogger(redisLog{newLibraryLog(o.Logger, b.outage, "redis client")})
+	return b, nil
 }
 
 // Close ends all connections. Everything that uses the Broker has ended before.

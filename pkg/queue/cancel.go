@@ -9,6 +9,9 @@ import (
 	"schedule-server/pkg/job"
 )
 
+// deleters is how many tasks are deleted at once.
+const deleters = 32
+
 // Cancel marks runs as not to be called: from its return on, a call that has
 // not been reported as started is not made. Tasks that still wait are deleted
 // as far as that goes; one that is left ends at its mark.
@@ -69,15 +72,11 @@ func (b *Broker) deleteWaiting(ctx context.Context, runs []job.Run) error {
 	if err != nil {
 		return err
 	}
-	f, err := b.fast()
-	if err != nil {
-		return err
-	}
-	return each(ctx, len(refs), func(_ context.Context, i int) error {
+	return each(ctx, len(refs), min(len(refs), deleters), func(_ context.Context, i int) error {
 		switch states[i] {
 		case asynq.TaskStatePending.String(), asynq.TaskStateScheduled.String(), asynq.TaskStateRetry.String():
 			// An error means that it has just been taken, which the mark sees to.
-			_ = f.inspector.DeleteTask(string(refs[i].queue), refs[i].runID)
+			_ = b.inspector.DeleteTask(string(refs[i].queue), refs[i].runID)
 		}
 		return nil
 	})

@@ -12,10 +12,11 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// deliveries is the handler that the lanes of one worker process share.
+// deliveries is the handler of one worker process.
 type deliveries struct {
-	b *Broker
-	d Deliverer
+	b     *Broker
+	d     Deliverer
+	taker *taker
 	// calls lives until running calls must stop. It is not asynq's context: that
 	// one ends as soon as Redis has been away for a lease of 30 s, and a call that
 	// was cut off for it would have to be made a second time.
@@ -30,6 +31,7 @@ type deliveries struct {
 
 // ProcessTask delivers one task. Its error tells asynq when to bring the task back.
 func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
+	h.taker.began()
 	task, err := decodeTask(t)
 	if err != nil {
 		h.b.log.Warn("a task cannot be read by this version", "error", err)
@@ -155,6 +157,13 @@ func (h *deliveries) delivers(runID string) bool {
 	defer h.mu.Unlock()
 	_, ok := h.running[runID]
 	return ok
+}
+
+// count is how many runs are being delivered.
+func (h *deliveries) count() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.running)
 }
 
 // drain waits, for a while at most, until the deliveries have ended that asynq no longer waits for.

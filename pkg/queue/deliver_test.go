@@ -41,7 +41,7 @@ func done(context.Context, *job.Task, int) (job.Outcome, error) { return job.Out
 
 func (x *bench) work(b *Broker, d Deliverer) (stop func()) {
 	x.t.Helper()
-	return run(x.t, b.NewWorkers(d, WorkerOptions{Concurrency: 20, Lanes: 2, ShutdownTimeout: time.Second}).Run)
+	return run(x.t, b.NewWorkers(d, WorkerOptions{Concurrency: 20, ShutdownTimeout: time.Second}).Run)
 }
 
 func (x *bench) enqueue(ids ...string) {
@@ -204,9 +204,7 @@ func TestShutdownDoesNotWaitForTheDeaf(t *testing.T) {
 // raw puts a task of any type and payload into the queue.
 func (x *bench) raw(id, kind, payload string) {
 	x.t.Helper()
-	f, err := x.b.fast()
-	noError(x.t, err)
-	_, err = f.tasks.Enqueue(asynq.NewTask(kind, []byte(payload)), asynq.TaskID(id), asynq.MaxRetry(1))
+	_, err := x.b.tasks.Enqueue(asynq.NewTask(kind, []byte(payload)), asynq.TaskID(id), asynq.MaxRetry(1))
 	noError(x.t, err)
 }
 
@@ -352,17 +350,5 @@ func TestRetryDelays(t *testing.T) {
 		if got := b.retryDelay(3, c.err, nil); got != c.want || isCounted(c.err) != c.counted {
 			t.Errorf("%s: after %s, counted %v; want %s, %v", name, got, isCounted(c.err), c.want, c.counted)
 		}
-	}
-}
-
-func TestLanes(t *testing.T) {
-	for concurrency, want := range map[int]int{1: 1, 16: 1, 17: 2, 64: 2, 65: 4, 1000: 4} {
-		if got := lanesFor(concurrency); got != want {
-			t.Errorf("%d at once take %d lanes, want %d", concurrency, got, want)
-		}
-	}
-	b := &Broker{}
-	if w := b.NewWorkers(nil, WorkerOptions{Concurrency: 2, Lanes: 5}); w.o.Lanes != 2 {
-		t.Errorf("%d lanes for 2 calls at once", w.o.Lanes)
 	}
 }

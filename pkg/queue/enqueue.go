@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// enqueuers is how many tasks are on their way at once: enough for the
-	// gathering connection to fill its batches.
-	enqueuers = 128
+	// enqueueAtOnce is how many tasks go to Redis in one script, enqueuers how many of these are made ready at once.
+	enqueueAtOnce = 100
+	enqueuers     = 4
 	// askAtOnce bounds how many questions go into one pipeline.
 	askAtOnce = 1000
 )
@@ -27,23 +27,20 @@ const (
 // than that, go by Missing instead: a run may have ended before it. At the first
 // failure the rest is attempted no further.
 func (b *Broker) Enqueue(ctx context.Context, tasks []job.Task) error {
-	f, err := b.fast()
-	if err != nil {
-		return err
+	if len(tasks) == 0 {
+		return nil
 	}
-	if len(tasks) == 1 {
-		return f.enqueue(ctx, &tasks[0])
-	}
-	return each(ctx, len(tasks), func(ctx context.Context, i int) error {
-		return f.enqueue(ctx, &tasks[i])
+	chunks := (len(tasks) + enqueueAtOnce - 1) / enqueueAtOnce
+	return each(ctx, chunks, min(chunks, enqueuers), func(ctx context.Context, i int) error {
+		return b.enqueueChunk(ctx, tasks[i*enqueueAtOnce:min(len(tasks), (i+1)*enqueueAtOnce)])
 	})
 }
 
-// each calls do for 0 to n-1 from many goroutines, until one fails.
-func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
+// each calls do for 0 to n-1 from some goroutines, until one fails.
+func each(ctx context.Context, n, goroutines int, do func(ctx context.Context, i int) error) error {
 	var next atomic.Int64
 	group, ctx := errgroup.WithContext(ctx)
-	for range min(n, enqueuers) {
+	for range goroutines {
 		group.Go(func() error {
 			for {
 				i := int(next.Add(1)) - 1
@@ -62,12 +59,31 @@ func each(ctx context.Context, n int, do func(ctx context.Context, i int) error)
 	return group.Wait()
 }
 
-func (f *fast) enqueue(ctx context.Context, task *job.Task) error {
+// enqueueChunk has asynq enqueue tasks one by one, but holds back what it sends,
+// and sends that together; then it rings the workers' bell.
+func (b *Broker) enqueueChunk(ctx context.Context, tasks []job.Task) error {
+	h := &parcel{}
+	holding := context.WithValue(ctx, parcelKey{}, h)
+	for i := range tasks {
+		if err := b.hand(holding, &tasks[i]); err != nil {
+			return err
+		}
+	}
+	for _, batch := range h.batches {
+		if err := b.scripts.enqueue.Run(ctx, b.client, batch.keys, batch.args...).Err(); err != nil {
+			return unavailable(err)
+		}
+	}
+	return unavailable(b.client.Publish(ctx, channelBell, "").Err())
+}
+
+// hand enqueues one task by asynq's client.
+func (b *Broker) hand(ctx context.Context, task *job.Task) error {
 	payload, err := encodeTask(task)
 	if err != nil {
 		return &job.Error{Code: job.CodeInternal, Detail: "a task cannot be encoded", Err: err}
 	}
-	_, err = f.tasks.EnqueueContext(ctx, asynq.NewTask(taskDeliver, payload),
+	_, err = b.tasks.EnqueueContext(ctx, asynq.NewTask(taskDeliver, payload),
 		asynq.TaskID(task.RunID),
 		asynq.Queue(string(served(task.Queue))),
 		asynq.MaxRetry(max(task.Policy.Retry.MaxAttempts, 1)+lostWorkers),
@@ -77,6 +93,47 @@ func (f *fast) enqueue(ctx context.Context, task *job.Task) error {
 		return nil
 	}
 	return unavailable(err)
+}
+
+// holder is the connection of asynq's client. What the client sends to enqueue a
+// task is held back, where the context asks for it.
+type holder struct{ redis.UniversalClient }
+
+type parcelKey struct{}
+
+// parcel is what was held back, queue by queue.
+type parcel struct{ batches []*enqueueBatch }
+
+// enqueueBatch are the keys and arguments of enqueueScript.
+type enqueueBatch struct {
+	keys []string
+	args []any
+}
+
+// EvalSha answers that the task is new: one that is not stays as it is, and is no error either.
+func (h *holder) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	held, ok := ctx.Value(parcelKey{}).(*parcel)
+	if !ok || sha != asynqEnqueue || len(keys) != 2 || len(args) != 3 {
+		return h.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	}
+	batch := held.of(keys[1], args[2])
+	batch.keys = append(batch.keys, keys[0])
+	batch.args = append(batch.args, args[1], args[0])
+	cmd := redis.NewCmd(ctx)
+	cmd.SetVal(int64(1))
+	return cmd
+}
+
+// of is the batch for the pending tasks of one queue.
+func (h *parcel) of(pending string, now any) *enqueueBatch {
+	for _, batch := range h.batches {
+		if batch.keys[0] == pending {
+			return batch
+		}
+	}
+	batch := &enqueueBatch{keys: []string{pending}, args: []any{now}}
+	h.batches = append(h.batches, batch)
+	return batch
 }
 
 // Missing tells which of the runs Redis knows no task of, and which task it has

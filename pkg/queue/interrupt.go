@@ -17,15 +17,20 @@ func (b *Broker) Interrupt(ctx context.Context, ids []string) error {
 	return unavailable(b.client.Publish(ctx, channelCut, strings.Join(ids, " ")).Err())
 }
 
-// listen cuts off calls as Interrupt asks, until the context ends. That it listens
-// to its own channel too shows that this process is there.
+// listen rings the bell, and cuts off calls as Interrupt asks, until the context
+// ends. That it listens to its own channel too shows that this process is there.
 func (h *deliveries) listen(ctx context.Context) {
-	subscription := h.b.client.Subscribe(ctx, channelCut, channelWorker+h.b.life)
+	subscription := h.b.client.Subscribe(ctx, channelCut, channelBell, channelWorker+h.b.life)
 	news := subscription.Channel()
 	stop := context.AfterFunc(ctx, func() { _ = subscription.Close() })
 	defer stop()
 	for message := range news {
-		h.cut(strings.Fields(message.Payload))
+		switch message.Channel {
+		case channelBell:
+			h.taker.ring()
+		case channelCut:
+			h.cut(strings.Fields(message.Payload))
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 	keyProbe     = "{schedule}:probe"           // written to see whether Redis takes anything
 	channelWake  = "schedule:wake"              // pub/sub: some job changed
 	channelHost  = "schedule:hosts"             // pub/sub: what is held back changed
+	channelBell  = "schedule:bell"              // pub/sub: tasks were enqueued
 	channelCut   = "schedule:cut"               // pub/sub: run ids, spaced, whose calls are to be cut off
 	groupRecord  = "recorder"                   // consumer group of the results
 	taskDeliver  = "run:deliver"                // asynq task type: deliver one run

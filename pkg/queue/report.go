@@ -2,20 +2,19 @@ package queue
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 
 	"schedule-server/pkg/job"
 )
 
-// startScript adds the start of a call to the results, and then looks whether
-// the run is canceled. In this order: whoever set the mark and then read the
-// results to their end has seen every call that was made in spite of it. Who makes the
-// call is noted beside it.
-const startScript = `
-redis.call("XADD", KEYS[1], "*", ARGV[1], ARGV[2], ARGV[3], ARGV[4])
-redis.call("HSET", KEYS[3], ARGV[5], ARGV[6])
-return redis.call("EXISTS", KEYS[2])`
+// reported is an event on its way to the results.
+type reported struct {
+	runID, text string
+	// starts says that it is the start of a call, canceled that the call must not be made.
+	starts, canceled bool
+}
 
 // Report adds an event to the results. For the start of a call
 // canceled says that the call must not be made. After an error the event may or
@@ -28,17 +27,53 @@ func (b *Broker) Report(ctx context.Context, e *job.Event) (canceled bool, err e
 	if err := ctx.Err(); err != nil {
 		return false, unavailable(err)
 	}
-	f, err := b.fast()
-	if err != nil {
-		return false, err
+	r := &reported{runID: e.RunID, text: text, starts: e.Starts()}
+	if err := b.reports.one(ctx, r); err != nil {
+		return false, unavailable(err)
 	}
-	if e.Starts() {
-		marks, err := b.start.Run(ctx, f.client, []string{keyResults, keyCanceled + e.RunID, keyCalls},
-			fieldFormat, format, fieldEvent, text, e.RunID, b.life).Int()
-		return marks > 0, unavailable(err)
+	return r.canceled, nil
+}
+
+// report adds events to the results, and then looks which runs are canceled. In
+// this order: whoever set the mark and then read the results to their end has
+// seen every call that was made in spite of it. Who makes the calls is noted beside them.
+func (b *Broker) report(events []*reported) []error {
+	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+	defer cancel()
+	added := make([]*redis.StringCmd, len(events))
+	var marks []string
+	var makers []any
+	for _, e := range events {
+		if e.starts {
+			marks = append(marks, keyCanceled+e.runID)
+			makers = append(makers, e.runID, b.life)
+		}
 	}
-	err = f.client.XAdd(ctx, &redis.XAddArgs{
-		Stream: keyResults, Values: []any{fieldFormat, format, fieldEvent, text},
-	}).Err()
-	return false, unavailable(err)
+	var noted *redis.IntCmd
+	var marked *redis.SliceCmd
+	_, _ = b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, e := range events {
+			added[i] = p.XAdd(ctx, &redis.XAddArgs{Stream: keyResults, Values: []any{fieldFormat, format, fieldEvent, e.text}})
+		}
+		if len(marks) > 0 {
+			noted = p.HSet(ctx, keyCalls, makers...)
+			marked = p.MGet(ctx, marks...)
+		}
+		return nil
+	}) // each command tells its own error
+	errs := make([]error, len(events))
+	start := 0
+	for i, e := range events {
+		errs[i] = added[i].Err()
+		if !e.starts {
+			continue
+		}
+		if err := errors.Join(noted.Err(), marked.Err()); err != nil {
+			errs[i] = err
+		} else {
+			e.canceled = marked.Val()[start] != nil
+		}
+		start++
+	}
+	return errs
 }

@@ -24,9 +24,6 @@ type Deliverer interface {
 type WorkerOptions struct {
 	// Concurrency is how many calls are made at once. Zero: 64.
 	Concurrency int
-	// Lanes is how many asynq servers share them: each takes tasks with one
-	// goroutine. Zero: chosen by Concurrency.
-	Lanes int
 	// ShutdownTimeout is how long running calls may go on when the process is to
 	// end; those that have not ended are cut off and handed back. Zero: 30s.
 	ShutdownTimeout time.Duration
@@ -52,38 +49,16 @@ func (b *Broker) NewWorkers(d Deliverer, o WorkerOptions) *Workers {
 	if o.Concurrency <= 0 {
 		o.Concurrency = 64
 	}
-	if o.Lanes <= 0 {
-		o.Lanes = lanesFor(o.Concurrency)
-	}
-	o.Lanes = min(o.Lanes, o.Concurrency)
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = 30 * time.Second
 	}
 	return &Workers{b: b, d: d, o: o}
 }
 
-// lanesFor weighs what a lane can take against what it costs when idle.
-func lanesFor(concurrency int) int {
-	switch {
-	case concurrency <= 16:
-		return 1
-	case concurrency <= 64:
-		return 2
-	}
-	return 4
-}
-
-// taskCheck is the pause of an idle lane between two looks at the queues, on
-// average. Lanes look each at its own time, so that many may look less often:
-// a task waits 14 to 16 ms at most, 99 times of 100, whatever their number.
-func taskCheck(lanes int) time.Duration {
-	return time.Duration(min(5+5*lanes, 20)) * time.Millisecond
-}
-
 // Run delivers tasks until the context ends; then it takes no more, lets running
 // calls end within the shutdown timeout and hands the others back. It waits for
-// a Redis that is away, at the start too. The error is that of a lane that could
-// not be started.
+// a Redis that is away, at the start too. The error is that of an asynq server that
+// could not be started.
 func (w *Workers) Run(ctx context.Context) error {
 	if !w.b.await(ctx) {
 		return nil
@@ -91,6 +66,7 @@ func (w *Workers) Run(ctx context.Context) error {
 	calls, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]context.CancelCauseFunc{}}
 	h.alive = &presence{b: w.b, running: h.delivers}
+	h.taker = w.b.newTaker(w.o.Concurrency, h.count)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { h.listen(calls) })
@@ -99,64 +75,42 @@ func (w *Workers) Run(ctx context.Context) error {
 	defer cut(nil)
 	defer leave()
 	h.alive.begin(ctx)
-	lanes, err := w.startLanes(h)
-	if err == nil {
-		<-ctx.Done()
+	server := w.server(h.taker)
+	if err := server.Start(h); err != nil {
+		return fmt.Errorf("start the workers: %w", err)
 	}
+	beside.Go(func() { h.taker.watch(ctx) })
+	<-ctx.Done()
 	timer := time.AfterFunc(w.o.ShutdownTimeout, func() { cut(errShutdown) })
 	defer timer.Stop()
-	var ending sync.WaitGroup
-	for _, lane := range lanes {
-		lane.Stop()
-		ending.Go(lane.Shutdown)
-	}
-	ending.Wait()
+	server.Shutdown()
 	h.drain(w.o.ShutdownTimeout + handBack)
-	return err
+	return nil
 }
 
 var errShutdown = errors.New("the worker is shutting down")
 
-func (w *Workers) startLanes(h *deliveries) ([]*asynq.Server, error) {
-	var started []*asynq.Server
-	for i := range w.o.Lanes {
-		lane := w.lane(i)
-		if err := lane.Start(h); err != nil {
-			return started, fmt.Errorf("start lane %d of the workers: %w", i, err)
-		}
-		started = append(started, lane)
-	}
-	return started, nil
-}
-
-// lane makes the i-th asynq server with its share of the concurrency.
-func (w *Workers) lane(i int) *asynq.Server {
-	share := w.o.Concurrency / w.o.Lanes
-	if i < w.o.Concurrency%w.o.Lanes {
-		share++
-	}
+// server makes the asynq server.
+func (w *Workers) server(t *taker) *asynq.Server {
 	weights := map[string]int{}
 	for queue, weight := range job.QueueWeights() {
 		weights[string(queue)] = weight
 	}
-	config := asynq.Config{
-		Concurrency:              share,
-		Queues:                   weights,
-		TaskCheckInterval:        taskCheck(w.o.Lanes),
+	return asynq.NewServerFromRedisClient(t, asynq.Config{
+		Concurrency: w.o.Concurrency,
+		Queues:      weights,
+		// The taker waits for tasks: asynq need not.
+		TaskCheckInterval:        time.Millisecond,
 		DelayedTaskCheckInterval: delayedCheck,
 		// The calls are cut off by ShutdownTimeout; asynq gives up on those that do not heed that.
-		ShutdownTimeout: w.o.ShutdownTimeout + handBack,
-		RetryDelayFunc:  w.b.retryDelay,
-		IsFailure:       isCounted,
-		Logger:          asynqLog{newLibraryLog(w.b.log, w.b.outage, "queue library")},
-		LogLevel:        asynq.InfoLevel,
-	}
-	if i == 0 {
-		config.HealthCheckInterval = healthCheck
-		config.HealthCheckFunc = w.b.noteHealth
-	}
-	// The plain connections: measured, gathering makes each take wait for others' batches.
-	return asynq.NewServerFromRedisClient(w.b.client, config)
+		ShutdownTimeout:     w.o.ShutdownTimeout + handBack,
+		RetryDelayFunc:      w.b.retryDelay,
+		IsFailure:           isCounted,
+		Logger:              asynqLog{newLibraryLog(w.b.log, w.b.outage, "queue library")},
+		LogLevel:            asynq.InfoLevel,
+		HealthCheckInterval: healthCheck,
+		HealthCheckFunc:     w.b.noteHealth,
+	})
 }
 
 func (b *Broker) noteHealth(err error) {

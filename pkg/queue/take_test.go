@@ -1,0 +1,165 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hibiken/asynq"
+
+	"schedule-server/pkg/job"
+)
+
+// known asks a server which of asynq's scripts it has been given.
+func (x *bench) known() []bool {
+	x.t.Helper()
+	known, err := x.b.client.ScriptExists(x.ctx, asynqEnqueue, asynqTake, asynqComplete).Result()
+	noError(x.t, err)
+	return known
+}
+
+// dump tells what lies in Redis for one task and its queue. Moments, and the message they are part of, are left out.
+func (x *bench) dump(runID string) map[string]any {
+	x.t.Helper()
+	all := map[string]any{}
+	c := x.b.client
+	for _, name := range []string{"pending", "active"} {
+		all[name] = c.LRange(x.ctx, asynqKey("default", name), 0, -1).Val()
+	}
+	for _, name := range []string{"lease", "completed"} {
+		all[name] = c.ZRange(x.ctx, asynqKey("default", name), 0, -1).Val()
+	}
+	task := c.HGetAll(x.ctx, asynqTask("default", runID)).Val()
+	all["fields"] = slices.Sorted(maps.Keys(task))
+	all["state"] = task["state"]
+	all["processed"] = c.Get(x.ctx, asynqKey("default", "processed")).Val()
+	day := asynqKey("default", "processed:"+time.Now().UTC().Format(time.DateOnly))
+	all["processed today"], all["kept for a while"] = c.Get(x.ctx, day).Val(), c.TTL(x.ctx, day).Val() > 24*time.Hour
+	return all
+}
+
+// A task must lie in Redis as asynq's own scripts would have it, wherever it stands: asynq's
+// recoverer, forwarder and monitor, and workers of an older version, go by that. And the
+// scripts that are replaced must be those of this asynq: it would work on without, and be slow.
+func TestBatchesLeaveWhatAsynqLeaves(t *testing.T) {
+	ours, plain := newBench(t), newBench(t)
+	options := []asynq.Option{asynq.TaskID("run"), asynq.Retention(retention), asynq.Timeout(time.Minute)}
+	payload, err := encodeTask(new(taskOf("run")))
+	noError(t, err)
+	_, err = asynq.NewClientFromRedisClient(plain.b.client).Enqueue(asynq.NewTask(taskDeliver, payload), options...)
+	noError(t, err)
+	noError(t, ours.b.Enqueue(ours.ctx, []job.Task{taskOf("run")}))
+	compare := func(when string) {
+		t.Helper()
+		if diff := cmp.Diff(plain.dump("run"), ours.dump("run")); diff != "" {
+			t.Errorf("%s (-asynq +ours):\n%s", when, diff)
+		}
+	}
+	compare("pending")
+
+	entered, release := make(chan bool, 2), make(chan bool)
+	server := asynq.NewServerFromRedisClient(plain.b.client, asynq.Config{Concurrency: 1, LogLevel: asynq.FatalLevel, TaskCheckInterval: time.Millisecond})
+	noError(t, server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { entered <- true; <-release; return nil })))
+	defer server.Shutdown()
+	ours.work(ours.b, deliverer(func(context.Context, *job.Task) (job.Outcome, error) {
+		entered <- true
+		<-release
+		return job.Outcome{}, nil
+	}))
+	<-entered
+	<-entered
+	compare("active")
+	close(release)
+	for _, x := range []*bench{ours, plain} {
+		eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+	}
+	compare("completed")
+
+	if got := plain.known(); slices.Contains(got, false) {
+		t.Errorf("asynq has other scripts than those that are replaced: %v", got)
+	}
+	if got := ours.known(); slices.Contains(got, true) {
+		t.Errorf("asynq's own scripts were used: %v", got)
+	}
+}
+
+// What cannot be begun at once is left to others, at the end of a worker too.
+func TestTasksThatWaitForASlotAreGivenBack(t *testing.T) {
+	x := newBench(t)
+	taker := x.b.newTaker(8, func() int { return 0 })
+	noError(t, x.b.Enqueue(x.ctx, tasksOf(20)))
+	keys := []string{asynqKey("default", "pending"), asynqKey("default", "paused"), asynqKey("default", "active"), asynqKey("default", "lease")}
+	end := time.Now().Add(time.Minute).Unix()
+	message, err := taker.EvalSha(x.ctx, asynqTake, keys, end, asynqKey("default", "t:")).Text()
+	noError(t, err)
+	if !strings.Contains(message, "run-00000") {
+		t.Errorf("the first task was not the oldest: %q", message)
+	}
+	if n := x.b.client.LLen(x.ctx, keys[2]).Val(); n != 8 {
+		t.Errorf("%d tasks were taken for 8 slots", n)
+	}
+	taker.giveBack(x.ctx, time.Now())
+	if active := x.b.client.LRange(x.ctx, keys[2], 0, -1).Val(); !slices.Equal(active, []string{"run-00000"}) {
+		t.Errorf("still taken: %v", active)
+	}
+	var next []string
+	for _, id := range slices.Backward(x.b.client.LRange(x.ctx, keys[0], 0, -1).Val()) {
+		next = append(next, id)
+	}
+	for i, id := range next {
+		if want := fmt.Sprintf("run-%05d", i+1); id != want {
+			t.Fatalf("place %d holds %s, want %s: the order changed", i, id, want)
+		}
+	}
+	if len(next) != 19 || x.state("run-00001") != "pending" {
+		t.Errorf("%d tasks wait, the first of them %s", len(next), x.state("run-00001"))
+	}
+	stop := run(t, func(ctx context.Context) error { taker.watch(ctx); return nil })
+	stop()
+	if err := taker.EvalSha(x.ctx, asynqTake, keys, end, asynqKey("default", "t:")).Err(); err == nil {
+		t.Error("a worker that is to end takes more")
+	}
+}
+
+// A task that is already being delivered fills a slot: no other is taken for it.
+func TestNoMoreIsTakenThanCanBegin(t *testing.T) {
+	x := newBench(t)
+	release := make(chan bool)
+	c := &calls{answer: func(context.Context, *job.Task, int) (job.Outcome, error) { <-release; return job.Outcome{}, nil }}
+	noError(t, x.b.Enqueue(x.ctx, tasksOf(60)))
+	x.work(x.b, c)
+	eventually(t, "all slots are busy", func() bool { return c.count() == 20 })
+	if n := x.b.client.LLen(x.ctx, asynqKey("default", "pending")).Val(); n != 40 {
+		t.Errorf("%d of 60 tasks wait in Redis while 20 are delivered", n)
+	}
+	close(release)
+	eventually(t, "all delivered", func() bool { return c.count() == 60 })
+}
+
+// What one task is refused is no matter of the others.
+func TestOneOfABatchMayFail(t *testing.T) {
+	x := newBench(t)
+	taker := x.b.newTaker(8, func() int { return 0 })
+	noError(t, x.b.Enqueue(x.ctx, tasksOf(2)))
+	noError(t, taker.EvalSha(x.ctx, asynqTake, []string{asynqKey("default", "pending"), asynqKey("default", "paused"),
+		asynqKey("default", "active"), asynqKey("default", "lease")}, time.Now().Unix(), asynqKey("default", "t:")).Err())
+	complete := func(id string) *completion {
+		return &completion{
+			keys: []string{asynqKey("default", "active"), asynqKey("default", "lease"), asynqKey("default", "completed"),
+				asynqTask("default", id), asynqKey("default", "processed:2000-01-01"), asynqKey("default", "processed")},
+			args: []any{id, time.Now().Add(time.Hour).Unix(), time.Now().Add(time.Hour).Unix(), "message of " + id, "9223372036854775807"},
+		}
+	}
+	errs := taker.complete([]*completion{complete("run-00000"), complete("unknown"), complete("run-00001")})
+	if errs[0] != nil || errs[1] == nil || errs[1].Error() != "NOT FOUND" || errs[2] != nil {
+		t.Errorf("completed with %v", errs)
+	}
+	if n := x.b.client.Get(x.ctx, asynqKey("default", "processed")).Val(); n != "2" {
+		t.Errorf("%s were counted", n)
+	}
+}
