@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { hashOfSources } from './sources';
+import { hashOfSources } from './sources.ts';
 
 // The page is served below any base path: all addresses are relative, and the
 // server writes <base href>.

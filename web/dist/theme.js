@@ -1,9 +1,9 @@
 // Before the first paint: the theme that was chosen, or the system's.
 (function () {
-  var theme = 'system';
+  let theme = 'system';
   try {
     theme = JSON.parse(localStorage.getItem('schedule-server:settings') || '{}').theme || theme;
-  } catch (_) {
+  } catch {
     // Without storage the system decides.
   }
   if (theme !== 'light' && theme !== 'dark') {

@@ -517,6 +517,31 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
+                id: components["parameters"]["RunId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Complete a run whose target goes on working
+         * @description For targets. One that answers a call with `202` and `X-Schedule-Wait: 30m` is given that long, at most 24h, to post
+         *     here: the whole address, with its token, was in the call's `X-Schedule-Completion-Url`. No key is needed. The token
+         *     is good for one run, until that has ended; of whichever of its attempts it is.
+         */
+        post: operations["completeRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -722,6 +747,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /**
+         * Make a job's call once
+         * @description A worker makes the call, from where workers run and by the rules that hold there. Nothing is kept: no job, no run.
+         *     Of `policy` only `attempt_timeout`, at most 20s here, `connect_timeout` and `success` matter.
+         */
         post: operations["testRequest"];
         delete?: never;
         options?: never;
@@ -1351,7 +1381,7 @@ export interface components {
              *     (missed); `job_deleted`, `paused`, `rescheduled` (canceled, with the job or because a change of it came between the
              *     moment and the claim), `replaced`, `by_hand`, `canceled` (canceled); failed: `status_NNN`, `dns`, `connect_refused`, `connect_timeout`,
              *     `connect`, `tls`, `timeout`, `reset`, `protocol`, `body_mismatch`, `blocked_target`, `too_many_redirects`,
-             *     `invalid_request`, `worker_lost`.
+             *     `invalid_request`, `worker_lost`, `completion_failed`, `completion_timeout`.
              */
             reason: string;
             scheduled_at: components["schemas"]["Time"];
@@ -1376,6 +1406,8 @@ export interface components {
             request: components["schemas"]["Request"] | null;
             /** @description The target's last answer. Null in lists, and when there was none. */
             response: components["schemas"]["Response"] | null;
+            /** @description What the target said when it completed the run. Absent when it said nothing. */
+            message?: string;
         };
         /** @description One call. */
         Attempt: {
@@ -1395,6 +1427,11 @@ export interface components {
             /** Format: date-time */
             next_retry_at: string | null;
             worker: string;
+            /**
+             * Format: date-time
+             * @description Until when the target, which goes on working, may complete the run. Absent when it is not waited for.
+             */
+            wait_until?: string;
         };
         Response: {
             status_code: number;
@@ -1490,7 +1527,7 @@ export interface components {
             request_id: string;
             /**
              * @description `job.create`, `job.update`, `job.pause`, `job.resume`, `job.delete`, `job.run`, `job.backfill`, `run.cancel`,
-             *     `key.create`, `key.delete`, `session.create`, `session.delete`, `monitoring`.
+             *     `key.create`, `key.delete`, `secret.put`, `secret.delete`, `session.create`, `session.delete`, `monitoring`.
              */
             action: string;
             /** @description The id of what was changed. */
@@ -1673,9 +1710,12 @@ export interface components {
             /** @description Its private key; sealed. */
             client_key?: string | null;
         } | null;
-        TestResult: {
+        Trial: {
+            /** @enum {string} */
+            trigger: "test";
             attempt: components["schemas"]["Attempt"];
-            response: components["schemas"]["Response"];
+            /** @description The target's answer; null when there was none. */
+            response: components["schemas"]["Response"] | null;
         };
         Readiness: {
             /** @enum {string} */
@@ -2830,6 +2870,53 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    completeRun: {
+        parameters: {
+            query: {
+                token: string;
+            };
+            header?: never;
+            path: {
+                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
+                id: components["parameters"]["RunId"];
+            };
+            cookie?: never;
+        };
+        /** @description May be left out by one that has succeeded. */
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @default succeeded
+                     * @enum {string|null}
+                     */
+                    state?: "succeeded" | "failed" | null;
+                    /** @description Kept with the run. */
+                    message?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The run, which has ended. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     getSession: {
         parameters: {
             query?: never;
@@ -3308,20 +3395,27 @@ export interface operations {
             content: {
                 "application/json": {
                     request: components["schemas"]["RequestInput"];
-                    policy?: components["schemas"]["PolicyInput"];
+                    policy?: components["schemas"]["PolicyInput"] | null;
                 };
             };
         };
         responses: {
-            /** @description x */
+            /** @description What came of the call, whether it succeeded or not. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TestResult"];
+                    "application/json": components["schemas"]["Trial"];
                 };
             };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
         };
     };
     getHealth: {

@@ -22,7 +22,7 @@ function set(next: readonly Toast[]): void {
 }
 
 function dismiss(id: number): void {
-  set(toasts.filter((toast) => toast.id !== id));
+  set(toasts.filter((shown) => shown.id !== id));
 }
 
 /** Says what became of an action. A failure stays until it is put away. */

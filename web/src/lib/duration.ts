@@ -32,6 +32,11 @@ export function took(ms: number): string {
   return countdown(ms);
 }
 
+/** How long something took; a dash when it is not known. */
+export function tookOr(ms: number | null): string {
+  return ms === null ? '–' : took(ms);
+}
+
 const units: Record<string, number> = { ms: 1, s: second, m: minute, h: hour, d: day };
 
 /** Reads a duration as the API writes it (`1h30m`, `250ms`, `2d`) into ms; null when it is none. */

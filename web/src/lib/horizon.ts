@@ -39,15 +39,15 @@ export function mergeBuckets(buckets: readonly Bucket[], width: number, minWidth
 }
 
 function sum(buckets: readonly Bucket[]): Bucket {
-  const total: Bucket = { at: buckets[0]?.at ?? 0, succeeded: 0, failed: 0, skipped: 0, missed: 0, planned: 0 };
+  const all: Bucket = { at: buckets[0]?.at ?? 0, succeeded: 0, failed: 0, skipped: 0, missed: 0, planned: 0 };
   for (const b of buckets) {
-    total.succeeded += b.succeeded;
-    total.failed += b.failed;
-    total.skipped += b.skipped;
-    total.missed += b.missed;
-    total.planned += b.planned;
+    all.succeeded += b.succeeded;
+    all.failed += b.failed;
+    all.skipped += b.skipped;
+    all.missed += b.missed;
+    all.planned += b.planned;
   }
-  return total;
+  return all;
 }
 
 /** All occurrences of a bucket. */

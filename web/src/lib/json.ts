@@ -3,7 +3,7 @@
  * order of members, duplicates and escapes.
  */
 
-const token = /"(?:[^"\\\u0000-\u001f]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/y;
+const token = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|[{}[\],:]/y;
 
 /** The tokens of a JSON text; null when something in it is no token. */
 function tokens(text: string): string[] | null {

@@ -22,18 +22,18 @@ export function preferredLanguage(languages: readonly string[]): Language {
 
 /** Reads stored settings; what is missing or wrong takes its default. */
 export function parseSettings(text: string | null, languages: readonly string[]): Settings {
-  let stored: Partial<Record<keyof Settings, unknown>> = {};
+  let kept: Partial<Record<keyof Settings, unknown>> = {};
   try {
     const value: unknown = JSON.parse(text ?? '{}');
-    if (typeof value === 'object' && value !== null) stored = value;
+    if (typeof value === 'object' && value !== null) kept = value;
   } catch {
     // A spoilt entry is no reason not to start.
   }
   return {
-    theme: stored.theme === 'light' || stored.theme === 'dark' ? stored.theme : 'system',
-    density: stored.density === 'compact' ? 'compact' : 'normal',
-    language: stored.language === 'en' || stored.language === 'zh-CN' ? stored.language : preferredLanguage(languages),
-    timeZone: typeof stored.timeZone === 'string' && isTimeZone(stored.timeZone) ? stored.timeZone : 'local',
+    theme: kept.theme === 'light' || kept.theme === 'dark' ? kept.theme : 'system',
+    density: kept.density === 'compact' ? 'compact' : 'normal',
+    language: kept.language === 'en' || kept.language === 'zh-CN' ? kept.language : preferredLanguage(languages),
+    timeZone: typeof kept.timeZone === 'string' && isTimeZone(kept.timeZone) ? kept.timeZone : 'local',
   };
 }
 

@@ -10,7 +10,7 @@ import { errorText, reasonText } from '../../i18n/words';
 import { took } from '../../lib/duration';
 import { type Draft, toRequest } from './draft';
 
-type Result = components['schemas']['TestResult'];
+type Result = components['schemas']['Trial'];
 
 /** Makes the call once, as it stands, without saving anything. */
 export function TestRequest({ draft }: { draft: Draft }) {

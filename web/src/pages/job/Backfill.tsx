@@ -1,4 +1,5 @@
-import { useEffect, useState } from 'react';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, type Job, unwrap } from '../../api/client';
 import { ApiError } from '../../api/errors';
 import { queries } from '../../api/queries';
@@ -8,10 +9,18 @@ import { toast } from '../../components/Toasts';
 import { useI18n } from '../../i18n';
 import { errorText } from '../../i18n/words';
 import { now } from '../../lib/clock';
-import { count } from '../../lib/number';
+import { count as number } from '../../lib/number';
 import { fromLocalInput, toLocalInput } from '../../lib/time';
+import { useDebounced } from '../../lib/useDebounced';
 
 const day = 86_400_000;
+const pause = 200;
+
+/** Starts the runs of a stretch, "from to", or only counts them. */
+function backfill(id: string, span: string, dry_run: boolean) {
+  const [start = '', end = ''] = span.split(' ');
+  return unwrap(api.POST('/api/v1/jobs/{id}/backfill', { params: { path: { id } }, body: { start, end, dry_run } }));
+}
 
 /** Runs what a job's schedule names for a stretch of the past. Says how many that are before it does. */
 export function Backfill({ job, onClose }: { job: Job; onClose: () => void }) {
@@ -19,44 +28,19 @@ export function Backfill({ job, onClose }: { job: Job; onClose: () => void }) {
   const zone = locale.timeZone;
   const [start, setStart] = useState(() => toLocalInput(now() - day, zone));
   const [end, setEnd] = useState(() => toLocalInput(now() - 60_000, zone));
-  const [runs, setRuns] = useState<number | null>(null);
-  const [fault, setFault] = useState<unknown>(null);
-
-  const call = (dryRun: boolean) =>
-    unwrap(
-      api.POST('/api/v1/jobs/{id}/backfill', {
-        params: { path: { id: job.id } },
-        body: { start: fromLocalInput(start, zone) ?? start, end: fromLocalInput(end, zone) ?? end, dry_run: dryRun },
-      }),
-    );
-  useEffect(() => {
-    let current = true;
-    setRuns(null);
-    const timer = setTimeout(() => {
-      call(true).then(
-        (answer) => {
-          if (!current) return;
-          setRuns(answer.runs);
-          setFault(null);
-        },
-        (error: unknown) => current && setFault(error),
-      );
-    }, 200);
-    return () => {
-      current = false;
-      clearTimeout(timer);
-    };
-    // The call is made of nothing else that changes.
-  }, [start, end]);
+  const span = useDebounced(`${fromLocalInput(start, zone) ?? start} ${fromLocalInput(end, zone) ?? end}`, pause);
+  const count = useQuery({ queryKey: ['backfill', job.id, span], retry: false, queryFn: () => backfill(job.id, span, true) });
+  const runs = count.data?.runs ?? null;
+  const fault = count.error;
   const faultOf = (field: string): string | undefined => (fault instanceof ApiError ? fault.faults.find((f) => f.field === field)?.message : undefined);
   return (
     <Confirm
       title={t('backfill.title', { name: job.name || job.id })}
-      action={runs === null ? t('action.backfill') : t('backfill.do', { n: runs, count: count(runs, language) })}
+      action={runs === null ? t('action.backfill') : t('backfill.do', { n: runs, count: number(runs, language) })}
       onClose={onClose}
       onConfirm={async () => {
-        const answer = await call(false);
-        toast('ok', t('backfill.done', { n: answer.runs, count: count(answer.runs, language) }));
+        const answer = await backfill(job.id, span, false);
+        toast('ok', t('backfill.done', { n: answer.runs, count: number(answer.runs, language) }));
         void queries.invalidateQueries({ queryKey: ['runs'] });
       }}
     >

@@ -1,4 +1,4 @@
-import { useCallback, useRef, useState } from 'react';
+import { useCallback, useLayoutEffect, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
 import type { Job } from '../../api/client';
 import { Button } from '../../components/Button';
@@ -117,7 +117,9 @@ function isRow(target: EventTarget | null): boolean {
 /** Functions that stay the same while what they do is always the latest, so that rows need not be made again. */
 function useStableHandlers<T extends Record<string, (argument: never) => void>>(handlers: T): T {
   const latest = useRef(handlers);
-  latest.current = handlers;
+  useLayoutEffect(() => {
+    latest.current = handlers;
+  });
   const [stable] = useState(() => {
     const entries = Object.keys(handlers).map((name) => [name, (argument: never) => latest.current[name]?.(argument)]);
     return Object.fromEntries(entries) as T;

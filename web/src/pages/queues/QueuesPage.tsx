@@ -6,7 +6,7 @@ import { Glyph } from '../../components/icons';
 import { Blank, Failure, Skeleton } from '../../components/Notice';
 import { Page } from '../../components/Page';
 import { useI18n } from '../../i18n';
-import { took } from '../../lib/duration';
+import { took, tookOr } from '../../lib/duration';
 import { count } from '../../lib/number';
 
 type Stats = components['schemas']['Stats'];
@@ -35,14 +35,13 @@ export default function QueuesPage() {
 function Shown({ stats }: { stats: Stats }) {
   const { t, language } = useI18n();
   const { queues, lag } = stats;
-  const ms = (n: number | null): string => (n === null ? '–' : took(n));
   return (
     <>
       <dl className="tiles card">
         <Figure label={t('queues.workers')} value={stats.workers === null ? '–' : count(stats.workers, language)} alarm={stats.workers === 0} note={stats.workers === 0 ? t('queues.noWorker') : ''} />
         <Figure label={t('queues.beats')} value={stats.beats === null ? '–' : count(stats.beats, language)} alarm={stats.beats === 0} note={stats.beats === 0 ? t('queues.noBeat') : ''} />
-        <Figure label={t('queues.lag50')} value={ms(lag.p50_ms)} note={t('queues.lagNote')} />
-        <Figure label={t('queues.lag95')} value={ms(lag.p95_ms)} note={t('job.runs', { n: lag.runs })} />
+        <Figure label={t('queues.lag50')} value={tookOr(lag.p50_ms)} note={t('queues.lagNote')} />
+        <Figure label={t('queues.lag95')} value={tookOr(lag.p95_ms)} note={t('job.runs', { n: lag.runs })} />
       </dl>
       {queues === null ? (
         <Blank icon="warn" title={t('queues.noRedis')} />

@@ -15,7 +15,7 @@ import { toast } from '../../components/Toasts';
 import { useI18n } from '../../i18n';
 import { errorText } from '../../i18n/words';
 import { toCurl } from '../../lib/curl';
-import { took } from '../../lib/duration';
+import { tookOr } from '../../lib/duration';
 import { jobPath, runPath, useIdInPath } from '../../lib/navigate';
 import { isOpen } from '../../lib/states';
 import { useKeys } from '../../lib/useKeys';
@@ -117,11 +117,11 @@ function Shown({ run }: { run: Run }) {
         </div>
         <div className="fact">
           <dt>{t('runs.lag')}</dt>
-          <dd className="num">{run.lag_ms === null ? '–' : took(run.lag_ms)}</dd>
+          <dd className="num">{tookOr(run.lag_ms)}</dd>
         </div>
         <div className="fact">
           <dt>{t('runs.duration')}</dt>
-          <dd className="num">{run.duration_ms === null ? '–' : took(run.duration_ms)}</dd>
+          <dd className="num">{tookOr(run.duration_ms)}</dd>
         </div>
         <div className="fact">
           <dt>{t('runs.trigger')}</dt>

@@ -6,7 +6,7 @@ import { RunStatus } from '../../components/Status';
 import { Moment } from '../../components/Time';
 import { useI18n } from '../../i18n';
 import { reasonText } from '../../i18n/words';
-import { took } from '../../lib/duration';
+import { tookOr } from '../../lib/duration';
 import { runPath } from '../../lib/navigate';
 import { useRowHeight } from '../../lib/rowHeight';
 import { useKeys } from '../../lib/useKeys';
@@ -60,7 +60,6 @@ export function RunTable({ runs, withJob = false }: Props) {
 
 function Cells({ run, withJob }: { run: Run; withJob: boolean }) {
   const { t } = useI18n();
-  const ms = (n: number | null): string => (n === null ? '–' : took(n));
   return (
     <>
       <div role="cell" className="cell-state">
@@ -87,10 +86,10 @@ function Cells({ run, withJob }: { run: Run; withJob: boolean }) {
         {run.attempts.length || '–'}
       </div>
       <div role="cell" className="cell-number num soft">
-        {ms(run.lag_ms)}
+        {tookOr(run.lag_ms)}
       </div>
       <div role="cell" className="cell-number num">
-        {ms(run.duration_ms)}
+        {tookOr(run.duration_ms)}
       </div>
     </>
   );

@@ -1,16 +1,16 @@
-import type { ReactNode } from 'react';
+import { type ReactNode, useState } from 'react';
 import { Segmented } from '../../components/Segmented';
 import { useI18n } from '../../i18n';
 import { useNow } from '../../lib/clock';
 import { changeSettings, useSettings } from '../../lib/settings';
-import { dateTime, offsetOf } from '../../lib/time';
+import { dateTime, offsetOf, resolveZone } from '../../lib/time';
 
 /** What this browser keeps for itself. */
 export function Appearance() {
   const { t, locale } = useI18n();
   const settings = useSettings();
   const now = useNow();
-  const zones = ['UTC', ...Intl.supportedValuesOf('timeZone')];
+  const [zones] = useState(() => ['UTC', ...Intl.supportedValuesOf('timeZone')]);
   return (
     <div className="card rows">
       <Row label={t('settings.language')}>
@@ -49,7 +49,7 @@ export function Appearance() {
       </Row>
       <Row label={t('settings.timeZone')} note={<span className="num">{`${dateTime(now, locale)} ${offsetOf(now, locale)}`}</span>}>
         <select aria-label={t('settings.timeZone')} value={settings.timeZone} onChange={(event) => changeSettings({ timeZone: event.target.value })}>
-          <option value="local">{t('settings.local', { zone: Intl.DateTimeFormat().resolvedOptions().timeZone })}</option>
+          <option value="local">{t('settings.local', { zone: resolveZone('local') })}</option>
           {zones.map((zone) => (
             <option key={zone} value={zone}>
               {zone}

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { fill, isKey } from '.';
+import { en } from './en';
+import { reasonText } from './words';
+import { zh } from './zh';
+
+const holes = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g))].toSorted();
+
+describe('the dictionaries', () => {
+  it('have the same keys, none empty', () => {
+    expect(Object.keys(zh).toSorted()).toEqual(Object.keys(en).toSorted());
+    for (const [key, text] of [...Object.entries(en), ...Object.entries(zh)]) expect(text, key).not.toBe('');
+  });
+  it('fill in the same', () => {
+    for (const [key, text] of Object.entries(zh)) {
+      if (!isKey(key)) throw new Error(key);
+      // Chinese needs no number where English has it for its plural only.
+      for (const hole of holes(text)) expect(holes(en[key]), key).toContain(hole);
+    }
+  });
+  it('are in their language', () => {
+    const latin = Object.entries(zh).filter(([, text]) => !/[\u4e00-\u9fff]/.test(text));
+    expect(latin.map(([key]) => key).toSorted()).toEqual(['auth.basic', 'list.comma', 'phase.dns', 'phase.tls', 'queues.beats', 'queues.workers', 'type.cron']);
+  });
+});
+
+describe('fill', () => {
+  it('chooses the form by n', () => {
+    expect(fill('{count} job|{count} jobs', { n: 1, count: '1' })).toBe('1 job');
+    expect(fill('{count} job|{count} jobs', { n: 0, count: '0' })).toBe('0 jobs');
+    expect(fill('{n} 个', { n: 3 })).toBe('3 个');
+  });
+  it('leaves what it was not given', () => expect(fill('{a} {b}', { a: 'x' })).toBe('x {b}'));
+});
+
+describe('a reason', () => {
+  const t = (key: keyof typeof en, params = {}): string => fill(en[key], params);
+  it('is in words, and the server’s own where it is a new one', () => {
+    expect(reasonText('status_503', t)).toBe('status 503');
+    expect(reasonText('dns', t)).toBe(en['reason.dns']);
+    expect(reasonText('brand_new', t)).toBe('brand new');
+    expect(reasonText('', t)).toBe('');
+  });
+});
