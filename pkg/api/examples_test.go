@@ -25,6 +25,7 @@ func TestExamples(t *testing.T) {
 			sent++
 			t.Run(o.id+" "+name, func(t *testing.T) {
 				w := newWorld(t, worldOptions{monitor: true})
+				w.try()
 				path := w.prepare(o)
 				if o.id == "completeRun" {
 					path += "?token=" + w.tokens.Token(strings.Split(path, "/")[4], 1)

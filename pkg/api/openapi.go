@@ -16,7 +16,7 @@ import (
 var openapiYAML embed.FS
 
 // openapiParts are its files, in the order in which they are joined.
-var openapiParts = [...]string{"common", "jobs", "overview", "transfer", "runs", "runactions", "access", "schedules", "secrets", "service"}
+var openapiParts = [...]string{"common", "jobs", "overview", "transfer", "runs", "runactions", "trial", "access", "schedules", "secrets", "service"}
 
 // OpenAPI is the document as it is served: in JSON, in the order in which
 // it was written, for this version and this base path, with what the table of

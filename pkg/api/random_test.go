@@ -28,6 +28,7 @@ func TestRandomInput(t *testing.T) {
 		calls = n
 	}
 	w := newWorld(t, worldOptions{monitor: true})
+	w.try()
 	w.key = w.makeKey(access.Admin).Text
 	for _, o := range w.contract.operations() {
 		if w.contract.streams(o) {

@@ -37,6 +37,7 @@ func (s *Server) table() []route {
 		{fiber.MethodPut, v1 + "/jobs/:id", "replaceJob", access.Write, s.replaceJob},
 		{fiber.MethodPatch, v1 + "/jobs/:id", "patchJob", access.Write, s.patchJob},
 		{fiber.MethodDelete, v1 + "/jobs/:id", "deleteJob", access.Write, s.deleteJob},
+		{fiber.MethodPost, v1 + "/jobs/test", "testRequest", access.Run, s.testRequest},
 		{fiber.MethodPost, v1 + "/jobs/:id/pause", "pauseJob", access.Write, s.pauseJob},
 		{fiber.MethodPost, v1 + "/jobs/:id/resume", "resumeJob", access.Write, s.resumeJob},
 		{fiber.MethodPost, v1 + "/jobs/:id/run", "runJob", access.Run, s.runJob},

@@ -19,6 +19,8 @@ type SecretStore interface {
 	GetSecret(ctx context.Context, name string) (*job.SecretInfo, error)
 	// ListSecrets reads what may be known of all secrets, by name.
 	ListSecrets(ctx context.Context) ([]job.SecretInfo, error)
+	// Complete adds the sealed secrets that a task of no job uses; job.CodeInvalid names one that does not exist.
+	Complete(ctx context.Context, task *job.Task) error
 }
 
 // PutSecret keeps a secret, in the place of any other of its name. Calls that are

@@ -67,6 +67,8 @@ type Deps struct {
 	Overview OverviewStore
 	// Queues tells the state of the queues.
 	Queues func(ctx context.Context) ([]job.QueueStat, error)
+	// HeldHosts tells the hosts whose calls are held back.
+	HeldHosts func(ctx context.Context) ([]job.HeldHost, error)
 	// Changes is the news that pages watch.
 	Changes live.Source
 	// Access knows who may do what.
@@ -187,7 +189,7 @@ func New(d Deps, o Options) (*Server, error) {
 
 func (d *Deps) complete() error {
 	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Access == nil || d.Audit == nil || d.Now == nil ||
-		d.Overview == nil || d.Pickles == nil || d.Replays == nil || d.Queues == nil || d.Changes == nil {
+		d.Overview == nil || d.Pickles == nil || d.Replays == nil || d.Queues == nil || d.HeldHosts == nil || d.Changes == nil {
 		return errors.New("api: Deps lacks a required neighbour")
 	}
 	if d.Metrics == nil {

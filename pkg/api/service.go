@@ -63,6 +63,7 @@ type Queue interface {
 	Enqueue(ctx context.Context, tasks []job.Task) error
 	// Cancel keeps runs that have not started from starting.
 	Cancel(ctx context.Context, runs []job.Run) error
+	Trials
 	// Interrupt asks the workers to cut off the calls of runs.
 	Interrupt(ctx context.Context, runIDs []string) error
 	// Settle waits until every result reported so far is recorded.

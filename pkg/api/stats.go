@@ -30,7 +30,9 @@ type stats struct {
 	Beats   *int            `json:"beats"`
 	Workers *int            `json:"workers"`
 	Lag     lagStats        `json:"lag"`
-	Version string          `json:"version"`
+	// Hosts are those whose calls are held back, at most 100; null when Redis does not answer.
+	Hosts   []job.HeldHost `json:"hosts"`
+	Version string         `json:"version"`
 }
 
 type jobStats struct {
@@ -74,7 +76,11 @@ type statsReader struct {
 type fleetStats struct {
 	queues         []job.QueueStat
 	beats, workers int
+	hosts          []job.HeldHost
 }
+
+// statsHosts is how many held hosts are shown.
+const statsHosts = 100
 
 func newStatsReader(d Deps, version string) *statsReader {
 	r := &statsReader{deps: d, version: version}
@@ -88,8 +94,13 @@ func newStatsReader(d Deps, version string) *statsReader {
 		if err != nil {
 			return fleetStats{}, err
 		}
+		hosts, err := d.HeldHosts(ctx)
+		if err != nil {
+			return fleetStats{}, err
+		}
+		hosts = append([]job.HeldHost{}, hosts[:min(len(hosts), statsHosts)]...)
 		beats, workers, err := d.Health.Alive(ctx)
-		return fleetStats{queues, beats, workers}, err
+		return fleetStats{queues, beats, workers, hosts}, err
 	})
 	return r
 }
@@ -129,6 +140,7 @@ func (r *statsReader) read(ctx context.Context) (*stats, error) {
 		Lag: lagOf(stored.Lags),
 	}
 	if fleet, err := r.queues.get(ctx); err == nil {
+		answer.Hosts = fleet.hosts
 		answer.Queues, answer.Beats, answer.Workers = fleet.queues, &fleet.beats, &fleet.workers
 	}
 	return answer, nil

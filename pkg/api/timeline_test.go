@@ -120,6 +120,7 @@ func TestStats(t *testing.T) {
 	_, err := w.store.Record(t.Context(), []job.Event{{RunID: failed.ID, At: begin, State: job.StateFailed, Reason: job.ReasonDNS}})
 	must(t, err)
 	w.run("/api/v1/jobs/soon/run", "")
+	must(t, w.broker.HoldHost(t.Context(), &job.HeldHost{Host: "example.com", Cause: job.HoldThrottled, Until: begin + 5000, Times: 2}))
 
 	var got stats
 	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
@@ -132,6 +133,9 @@ func TestStats(t *testing.T) {
 	if len(got.Queues) != 3 || got.Queues[1].Queue != job.QueueDefault || got.Queues[1].Pending != 2 {
 		t.Errorf("queues %+v", got.Queues)
 	}
+	if len(got.Hosts) != 1 || got.Hosts[0].Host != "example.com" || got.Hosts[0].Times != 2 {
+		t.Errorf("hosts %+v", got.Hosts)
+	}
 }
 
 func TestStatsWithoutRedis(t *testing.T) {
@@ -139,7 +143,7 @@ func TestStatsWithoutRedis(t *testing.T) {
 	w.redis.Close()
 	var got stats
 	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
-	if got.Queues != nil || got.Beats != nil || got.Workers != nil {
+	if got.Hosts != nil || got.Queues != nil || got.Beats != nil || got.Workers != nil {
 		t.Errorf("got %+v", got)
 	}
 }

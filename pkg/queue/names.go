@@ -21,6 +21,9 @@ const (
 	keyKnock     = "{schedule}:host:probe:"     // + host: somebody is trying whether it is well again
 	keyPlaces    = "{schedule}:host:places:"    // + host with a limit, zset: run id → when its place expires, in microseconds
 	keyPace      = "{schedule}:host:pace:"      // + host with a limit, hash: "next" and "booked", in microseconds
+	keyTrials    = "{schedule}:trials"          // list: ids of requests to be tried
+	keyTrial     = "{schedule}:trial:"          // + id: such a request, until a worker takes it
+	keyTried     = "{schedule}:tried:"          // + id, list: what came of it
 	keyProbe     = "{schedule}:probe"           // written to see whether Redis takes anything
 	channelWake  = "schedule:wake"              // pub/sub: some job changed
 	channelHost  = "schedule:hosts"             // pub/sub: what is held back changed

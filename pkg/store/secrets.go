@@ -194,6 +194,23 @@ func (s *Store) addSecrets(ctx context.Context, q conn, tasks []job.Task) error 
 	return nil
 }
 
+// Complete gives a task that belongs to no job the sealed secrets that it uses. The
+// error is CodeInvalid with Fields for one that does not exist.
+func (s *Store) Complete(ctx context.Context, task *job.Task) error {
+	tasks := []job.Task{*task}
+	if err := s.addSecrets(ctx, s.r, tasks); err != nil {
+		return fail("read secrets", err)
+	}
+	for _, use := range task.Request.SecretUses() {
+		if _, ok := tasks[0].Sealed[job.SecretPrefix+use.Name]; !ok {
+			return &job.Error{Code: job.CodeInvalid, Detail: "a secret does not exist", Fields: []job.FieldError{
+				{Field: use.Field, Code: "invalid", Message: fmt.Sprintf("there is no secret %q", use.Name)}}}
+		}
+	}
+	*task = tasks[0]
+	return nil
+}
+
 // encodeSecrets is the column secrets of a definition; nil when nothing about its request is secret.
 func encodeSecrets(r *job.Request, uses []job.SecretUse) (*string, error) {
 	if len(uses) == 0 && len(r.Sealed) == 0 {

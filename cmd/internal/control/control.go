@@ -107,7 +107,7 @@ func AddAPI(
 		Replays:     s,
 		Completions: keys.Completions(),
 		Health:      health{s, broker},
-		Overview:    s, Queues: broker.Stats, Changes: broker,
+		Overview:    s, Queues: broker.Stats, HeldHosts: broker.HeldHosts, Changes: broker,
 		Access:  keeper,
 		Audit:   s,
 		Monitor: broker.Monitor,

@@ -104,3 +104,6 @@ func (noQueue) Enqueue(context.Context, []job.Task) error { return errNoQueue }
 func (noQueue) Cancel(context.Context, []job.Run) error   { return errNoQueue }
 func (noQueue) Interrupt(context.Context, []string) error { return errNoQueue }
 func (noQueue) Settle(context.Context) error              { return errNoQueue }
+func (noQueue) Try(context.Context, *job.Task) (*job.Trial, error) {
+	return nil, errNoQueue
+}

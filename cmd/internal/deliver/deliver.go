@@ -2,6 +2,7 @@
 package deliver
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -48,6 +49,7 @@ func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, key
 	}
 	workers := broker.NewWorkers(w, queue.WorkerOptions{Concurrency: d.Concurrency, ShutdownTimeout: timeout})
 	g.Add("hosts", w.Run)
+	g.Add("trials", func(ctx context.Context) error { return broker.Trials(ctx, w) })
 	g.Add("worker", workers.Run)
 	return nil
 }
