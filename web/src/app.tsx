@@ -1,6 +1,6 @@
 import { QueryClientProvider } from '@tanstack/react-query';
-import { lazy, Suspense } from 'react';
-import { Redirect, Route, Router, Switch } from 'wouter';
+import { lazy, Suspense, useEffect } from 'react';
+import { Redirect, Route, Router, Switch, useLocation } from 'wouter';
 import { useBrowserLocation } from 'wouter/use-browser-location';
 import { basePath } from './api/client';
 import { queries } from './api/queries';
@@ -8,18 +8,29 @@ import { useLoginNeeded } from './api/session';
 import { Boundary } from './components/Boundary';
 import { Blank, Skeleton } from './components/Notice';
 import { Shell } from './components/Shell';
-import { useI18n } from './i18n';
+import { loadLanguage, useI18n } from './i18n';
 import { guarded } from './lib/guard';
 import { JobsPage } from './pages/jobs/JobsPage';
 import { NowPage } from './pages/now/NowPage';
 
-const EditorPage = lazy(() => import('./pages/editor/EditorPage'));
-const JobPage = lazy(() => import('./pages/job/JobPage'));
+const pages = {
+  editor: () => import('./pages/editor/EditorPage'),
+  job: () => import('./pages/job/JobPage'),
+  queues: () => import('./pages/queues/QueuesPage'),
+  run: () => import('./pages/run/RunPage'),
+  runs: () => import('./pages/runs/RunsPage'),
+  settings: () => import('./pages/settings/SettingsPage'),
+};
+const EditorPage = lazy(pages.editor);
+const JobPage = lazy(pages.job);
 const LoginPage = lazy(() => import('./pages/login/LoginPage'));
-const QueuesPage = lazy(() => import('./pages/queues/QueuesPage'));
-const RunPage = lazy(() => import('./pages/run/RunPage'));
-const RunsPage = lazy(() => import('./pages/runs/RunsPage'));
-const SettingsPage = lazy(() => import('./pages/settings/SettingsPage'));
+const QueuesPage = lazy(pages.queues);
+const RunPage = lazy(pages.run);
+const RunsPage = lazy(pages.runs);
+const SettingsPage = lazy(pages.settings);
+
+/** When the first page has settled, the others are loaded: they open at once then, and while the server is away. */
+const settled = 2000;
 
 export function App() {
   return (
@@ -35,7 +46,15 @@ export function App() {
 
 /** The pages, or the login where the server asks for a key. */
 function Gate() {
-  const { t } = useI18n();
+  const { t, language } = useI18n();
+  const [location] = useLocation();
+  useEffect(() => void loadLanguage(language), [language]);
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      for (const load of Object.values(pages)) void load().catch(() => undefined); // it is loaded when it is opened
+    }, settled);
+    return () => clearTimeout(timer);
+  }, []);
   if (useLoginNeeded()) {
     return (
       <Suspense fallback={null}>
@@ -45,7 +64,8 @@ function Gate() {
   }
   return (
     <Shell>
-      <Suspense fallback={<Skeleton lines={6} />}>
+      <Boundary key={location}>
+        <Suspense fallback={<Skeleton lines={6} />}>
         <Switch>
           <Route path="/" component={NowPage} />
           <Route path="/jobs" component={JobsPage} />
@@ -64,7 +84,8 @@ function Gate() {
             <Blank icon="search" title={t('error.notFoundTitle')} />
           </Route>
         </Switch>
-      </Suspense>
+        </Suspense>
+      </Boundary>
     </Shell>
   );
 }

@@ -16,11 +16,13 @@ export class Boundary extends Component<{ children: ReactNode }, { broken: boole
     if (!this.state.broken) return this.props.children;
     const t = translator(getSettings().language);
     return (
+      <div role="alert">
       <Blank icon="warn" title={t('error.page')}>
         <Button kind="primary" onClick={() => location.reload()}>
           {t('action.reload')}
         </Button>
       </Blank>
+      </div>
     );
   }
 }

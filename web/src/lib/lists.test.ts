@@ -18,8 +18,8 @@ describe('mergeRuns', () => {
   });
   it('sees a gap', () => expect(mergeRuns([run('z')], [run('a')])).toBeNull());
   it('takes empty lists', () => {
-    expect(mergeRuns([], [run('a')])).toEqual([run('a')]);
-    expect(mergeRuns([run('a')], [])).toEqual([]);
+    expect(mergeRuns([], [run('a')])).toEqual([]);
+    expect(mergeRuns([run('a')], [])).toEqual([run('a')]);
   });
 });
 

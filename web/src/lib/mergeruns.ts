@@ -5,7 +5,7 @@ import type { Run } from '../api/client';
  * between them: more came than one page holds, and all must be read anew.
  */
 export function mergeRuns(head: readonly Run[], before: readonly Run[]): Run[] | null {
-  if (head.length === 0 || before.length === 0) return [...before];
+  if (head.length === 0 || before.length === 0) return [...head];
   const fresh = new Set(head.map((run) => run.id));
   const rest = before.filter((run) => !fresh.has(run.id));
   if (rest.length === before.length) return null;

@@ -52,15 +52,15 @@ function Shown({ stats }: { stats: Stats }) {
             <thead>
               <tr>
                 <th scope="col">{t('queues.queue')}</th>
-                <th scope="col">{t('queues.pending')}</th>
+                <th scope="col" className="right">{t('queues.pending')}</th>
                 <th scope="col" className="bar-cell">
                   <span className="hidden">{t('queues.share')}</span>
                 </th>
-                <th scope="col">{t('queues.active')}</th>
-                <th scope="col">{t('queues.retry')}</th>
-                <th scope="col">{t('queues.scheduled')}</th>
-                <th scope="col">{t('queues.archived')}</th>
-                <th scope="col">{t('queues.latency')}</th>
+                <th scope="col" className="right">{t('queues.active')}</th>
+                <th scope="col" className="right">{t('queues.retry')}</th>
+                <th scope="col" className="right">{t('queues.scheduled')}</th>
+                <th scope="col" className="right">{t('queues.archived')}</th>
+                <th scope="col" className="right">{t('queues.latency')}</th>
               </tr>
             </thead>
             <tbody>
@@ -97,18 +97,18 @@ function Row({ queue, most }: { queue: Queue; most: number }) {
         {t(`queue.${queue.queue}`)}
         {queue.paused && <span className="badge tone-warn">{t('job.paused')}</span>}
       </th>
-      <td className="num">{n(queue.pending)}</td>
+      <td className="num right">{n(queue.pending)}</td>
       <td className="bar-cell" aria-hidden="true">
         <span className="depth">
           <span className="depth-active" style={{ width: `${(queue.active / most) * 100}%` }} />
           <span className="depth-pending" style={{ width: `${(queue.pending / most) * 100}%` }} />
         </span>
       </td>
-      <td className="num">{n(queue.active)}</td>
-      <td className="num">{n(queue.retry)}</td>
-      <td className="num">{n(queue.scheduled)}</td>
-      <td className={queue.archived > 0 ? 'num tone-fail' : 'num'}>{n(queue.archived)}</td>
-      <td className="num">{took(queue.latency_ms)}</td>
+      <td className="num right">{n(queue.active)}</td>
+      <td className="num right">{n(queue.retry)}</td>
+      <td className="num right">{n(queue.scheduled)}</td>
+      <td className={queue.archived > 0 ? 'num right tone-fail' : 'num right'}>{n(queue.archived)}</td>
+      <td className="num right">{took(queue.latency_ms)}</td>
     </tr>
   );
 }

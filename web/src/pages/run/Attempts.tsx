@@ -45,7 +45,7 @@ function Row({ attempt, longest }: { attempt: Attempt; longest: number }) {
       <Glyph name={good ? 'dot' : 'cross'} className={good ? 'tone-ok' : 'tone-fail'} width="14" height="14" />
       <div className="attempt-what">
         <strong>{attempt.status_code ?? reasonText(attempt.reason, t)}</strong>
-        {attempt.status_code !== null && !good && <span className="soft">{reasonText(attempt.reason, t)}</span>}
+        {attempt.status_code !== null && !good && attempt.reason !== `status_${attempt.status_code}` && <span className="soft">{reasonText(attempt.reason, t)}</span>}
         <span className="soft">
           <FullMoment at={attempt.started_at} /> · {attempt.worker}
         </span>

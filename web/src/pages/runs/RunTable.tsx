@@ -77,7 +77,7 @@ function Cells({ run, withJob }: { run: Run; withJob: boolean }) {
         {run.missed_count > 1 && <span className="soft num">× {run.missed_count}</span>}
       </div>
       <div role="cell" className="cell-reason">
-        {reasonText(run.reason, t)}
+        {run.reason === 'ok' ? <span className="soft num">{run.attempts.at(-1)?.status_code}</span> : reasonText(run.reason, t)}
       </div>
       <div role="cell" className="cell-trigger soft">
         {t(`trigger.${run.trigger}`)}
