@@ -16,7 +16,7 @@ test('below a path prefix everything works, and deep addresses load', async ({ p
     await expect(page.getByRole('heading', { name: `Job ${id}` })).toBeVisible();
     await page.getByRole('button', { name: 'Edit' }).click();
     await page.reload();
-    await expect(page.getByLabel('URL')).toHaveValue(`${target.url}/`);
+    await expect(page.getByLabel('URL', { exact: true })).toHaveValue(`${target.url}/`);
     await page.goto(`${service.url}/runs`);
     await page.locator('.run-link').first().click();
     await expect(page.getByRole('heading', { name: /^200 after/ })).toBeVisible();

@@ -542,6 +542,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a job's call once
+         * @description A worker makes the call, from where workers run and by the rules that hold there. Nothing is kept: no job, no run.
+         *     Of `policy` only `attempt_timeout`, at most 20s here, `connect_timeout` and `success` matter.
+         *
+         *     Needs a key with the scope `run`.
+         */
+        post: operations["testRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/session": {
         parameters: {
             query?: never;
@@ -733,27 +756,6 @@ export interface paths {
          *     Needs a key with the scope `admin`.
          */
         delete: operations["deleteSecret"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a job's call once
-         * @description A worker makes the call, from where workers run and by the rules that hold there. Nothing is kept: no job, no run.
-         *     Of `policy` only `attempt_timeout`, at most 20s here, `connect_timeout` and `success` matter.
-         */
-        post: operations["testRequest"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1010,6 +1012,11 @@ export interface components {
             queue: "critical" | "default" | "low";
             auto_pause_after: number;
             limits?: components["schemas"]["HostLimits"];
+            keep: {
+                successes: number;
+                failures: number;
+                max_age: components["schemas"]["Duration"];
+            };
         };
         /** @description What is left out takes its default. */
         PolicyInput: {
@@ -1092,6 +1099,27 @@ export interface components {
             auto_pause_after?: number | null;
             /** @description Bounds on the calls to the job's host, beside those of other jobs and over all workers. What is 0 is the server's. */
             limits?: components["schemas"]["HostLimits"] | null;
+            /**
+             * @description How much history the job keeps. What is beyond is removed within minutes, or within a day where the job does
+             *     not run. The answers of targets go first: they are kept for the newer half of each number and for half the age.
+             */
+            keep?: {
+                /**
+                 * @description Runs that succeeded.
+                 * @default 100
+                 */
+                successes?: number | null;
+                /**
+                 * @description Runs that failed; of those that were skipped, missed or canceled as many beside them.
+                 * @default 100
+                 */
+                failures?: number | null;
+                /**
+                 * @description How long a run of any kind is kept after its moment, 1h to 3650d.
+                 * @default 30d
+                 */
+                max_age?: string | null;
+            } | null;
         };
         HostLimits: {
             /** @description How many may be under way at once. */
@@ -1228,6 +1256,8 @@ export interface components {
             due_next_hour: number;
             /** @description How many jobs there are whose last run failed; `GET /api/v1/jobs?last_state=failed` lists them. */
             failing: number;
+            /** @description The hosts whose calls are held back, those that are held the longest first, at most 100. Null when Redis does not answer. */
+            hosts: components["schemas"]["HeldHost"][] | null;
             queues: components["schemas"]["QueueStat"][] | null;
             /** @description Beat processes that are alive. */
             beats: number | null;
@@ -1241,6 +1271,23 @@ export interface components {
                 runs: number;
             };
             version: string;
+        };
+        /** @description A host whose calls are held back, over all jobs and workers. */
+        HeldHost: {
+            /** @description With the port unless it is the scheme's usual one. */
+            host: string;
+            /**
+             * @description It answered 429 or 503 with Retry-After; or no connection to it could be made.
+             * @enum {string}
+             */
+            cause: "throttled" | "refusing";
+            /**
+             * Format: date-time
+             * @description When one call may try it.
+             */
+            until: string;
+            /** @description How many holds there have been in a row. */
+            times: number;
         };
         /** @description A queue, in runs on their way to a worker. */
         QueueStat: {
@@ -1447,6 +1494,13 @@ export interface components {
         RunList: {
             runs: components["schemas"]["Run"][];
             next_cursor: string | null;
+        };
+        Trial: {
+            /** @enum {string} */
+            trigger: "test";
+            attempt: components["schemas"]["Attempt"];
+            /** @description The target's answer; null when there was none. */
+            response: components["schemas"]["Response"] | null;
         };
         /** @enum {string} */
         Scope: "read" | "run" | "write" | "admin";
@@ -1710,13 +1764,6 @@ export interface components {
             /** @description Its private key; sealed. */
             client_key?: string | null;
         } | null;
-        Trial: {
-            /** @enum {string} */
-            trigger: "test";
-            attempt: components["schemas"]["Attempt"];
-            /** @description The target's answer; null when there was none. */
-            response: components["schemas"]["Response"] | null;
-        };
         Readiness: {
             /** @enum {string} */
             status: "ok" | "unavailable";
@@ -2371,6 +2418,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
@@ -2531,6 +2579,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
@@ -2653,6 +2702,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
@@ -2913,6 +2963,42 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    request: components["schemas"]["RequestInput"];
+                    policy?: components["schemas"]["PolicyInput"] | null;
+                };
+            };
+        };
+        responses: {
+            /** @description What came of the call, whether it succeeded or not. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -3242,6 +3328,7 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
@@ -3380,40 +3467,6 @@ export interface operations {
             409: components["responses"]["Conflict"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    testRequest: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    request: components["schemas"]["RequestInput"];
-                    policy?: components["schemas"]["PolicyInput"] | null;
-                };
-            };
-        };
-        responses: {
-            /** @description What came of the call, whether it succeeded or not. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Trial"];
-                };
-            };
-            400: components["responses"]["Malformed"];
-            403: components["responses"]["Forbidden"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };

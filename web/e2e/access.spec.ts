@@ -1,0 +1,63 @@
+import { expect, jobCalling, test } from './fixtures.ts';
+
+test('the first key shuts the door: log in, be refused what the key may not, log out', async ({ page, fresh, target, browser }) => {
+  await fresh.call('POST', '/jobs', jobCalling(`${target.url}/`, 'a'));
+  await page.goto(`${fresh.url}/settings/keys`);
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('me');
+  await page.getByRole('dialog').getByRole('button', { name: 'Make a key' }).click();
+  await expect(page.locator('.made code')).toHaveText(/^sk_/);
+  const admin = (await page.locator('.made code').textContent()) ?? '';
+  await expect(page.getByText('You are me; your key may do everything.')).toBeVisible();
+  const { key } = await fresh.call<{ key: string }>('POST', '/keys', { name: 'reader', scope: 'read' }, { authorization: `Bearer ${admin}` });
+
+  const other = await browser.newContext();
+  const stranger = await other.newPage();
+  await stranger.goto(`${fresh.url}/jobs/a`);
+  await expect(stranger.getByRole('heading', { name: 'Log in' })).toBeVisible();
+  await stranger.getByLabel('API key').fill('sk_wrong');
+  await stranger.getByRole('button', { name: 'Log in' }).click();
+  await expect(stranger.getByText('This key is not good, or has ended.')).toBeVisible();
+  await stranger.getByLabel('API key').fill(key);
+  await stranger.getByRole('button', { name: 'Log in' }).click();
+  await expect(stranger.getByRole('heading', { name: 'Job a' })).toBeVisible();
+  await expect(stranger.locator('.live')).toHaveText('Live');
+  expect(await stranger.evaluate(() => document.cookie)).toBe('');
+  await stranger.getByRole('button', { name: 'Run now' }).click();
+  await expect(stranger.locator('.toast.tone-fail')).toBeVisible();
+  await stranger.goto(`${fresh.url}/settings/audit`);
+  await expect(stranger.getByText('Your key may not do this')).toBeVisible();
+  await stranger.goto(`${fresh.url}/settings/keys`);
+  await stranger.getByRole('button', { name: 'Log out' }).click();
+  await expect(stranger.getByRole('heading', { name: 'Log in' })).toBeVisible();
+  await other.close();
+
+  await page.goto(`${fresh.url}/settings/audit`);
+  await expect(page.getByText('key.create').first()).toBeVisible();
+  await page.goto(`${fresh.url}/settings/keys`);
+  await page.getByRole('button', { name: 'Delete reader' }).click();
+  await page.getByRole('dialog', { name: 'Delete the key reader?' }).getByRole('button', { name: 'Delete' }).click();
+  await expect(page.getByRole('rowheader', { name: /reader/ })).toBeHidden();
+});
+
+test('a secret is written and never shown', async ({ page, service, target }) => {
+  await page.goto(`${service.url}/settings/secrets`);
+  await page.getByRole('button', { name: 'Write a secret' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('TOKEN');
+  await page.getByRole('dialog').getByLabel('Value').fill('s3cr3t');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('rowheader', { name: 'TOKEN' })).toBeVisible();
+
+  await page.goto(`${service.url}/jobs/new`);
+  await page.getByLabel('URL', { exact: true }).fill(`${target.url}/`);
+  await page.getByLabel('Name', { exact: true }).fill('With a token');
+  await page.getByText('Authentication, signature, connection').click();
+  await page.getByLabel('Authentication', { exact: true }).selectOption('bearer');
+  await page.getByLabel('Token', { exact: true }).fill('{{ secret.TOKEN }}');
+  await page.getByRole('button', { name: /Create job/ }).click();
+  await expect(page.getByRole('heading', { name: 'With a token' })).toBeVisible();
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.getByRole('link', { name: 'View' }).click();
+  await expect(page.getByRole('heading', { name: /^200 after/ })).toBeVisible();
+  expect(await page.content()).not.toContain('s3cr3t');
+});
