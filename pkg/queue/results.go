@@ -22,6 +22,8 @@ const (
 	claimEvery = time.Second
 	// forgetIdle is how long a consumer without entries is remembered.
 	forgetIdle = time.Hour
+	// unknownAtOnce is how many entries that were put aside are looked at together.
+	unknownAtOnce = 100
 	// lastBatch bounds the work on a batch that was at hand when the context ended.
 	lastBatch = 5 * time.Second
 )
@@ -31,7 +33,7 @@ const (
 // taken out of Redis, so an event may come again, and is never lost. Several
 // consumers, each of its own name, share the events, and take over those of one
 // that has died. An outage of Redis is waited out. What this version cannot read
-// is put aside into a stream of its own. Handle's context lives for some seconds
+// is put aside into a stream of its own, for a consumer that can. Handle's context lives for some seconds
 // after ctx has ended, so that a batch that was read is also recorded.
 func (b *Broker) Results(ctx context.Context, consumer string, handle func(context.Context, []job.Event) error) error {
 	grace, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -66,6 +68,7 @@ type resultReader struct {
 	grace    context.Context // of the work on a batch
 	batches  int             // answers that Redis has given
 	claimed  time.Time       // when the entries of the dead were last looked for
+	aside    string          // the last entry put aside that was looked at
 }
 
 // read goes on until something fails, at the latest when ctx ends.
@@ -79,6 +82,9 @@ func (r *resultReader) read(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if time.Since(r.claimed) >= claimEvery {
 			if err := r.claim(ctx); err != nil {
+				return err
+			}
+			if err := r.takeBack(ctx); err != nil {
 				return err
 			}
 			r.claimed = time.Now()
@@ -144,6 +150,36 @@ func (r *resultReader) claim(ctx context.Context) error {
 			return nil
 		}
 		cursor = next
+	}
+	return ctx.Err()
+}
+
+// takeBack returns to the results what a consumer of an older version put aside
+// and this one can read. It looks at each entry once: what it cannot read now, it never will.
+func (r *resultReader) takeBack(ctx context.Context) error {
+	for ctx.Err() == nil {
+		from := "-"
+		if r.aside != "" {
+			from = "(" + r.aside
+		}
+		entries, err := r.b.client.XRangeN(ctx, keyUnknown, from, "+", unknownAtOnce).Result()
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		for _, entry := range entries {
+			delete(entry.Values, fieldOrigin)
+			if _, err := decodeEvent(entry.Values); err == nil {
+				_, err := r.b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
+					p.XAdd(ctx, &redis.XAddArgs{Stream: keyResults, Values: entry.Values})
+					p.XDel(ctx, keyUnknown, entry.ID)
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+			r.aside = entry.ID
+		}
 	}
 	return ctx.Err()
 }

@@ -69,15 +69,22 @@ func testHostileText(t *testing.T, b *bundle) {
 	}
 }
 
-func testMigrateConcurrently(t *testing.T, b *bundle) {
-	fresh := b.url + "_fresh"
-	if b.d == postgres {
-		fresh = strings.Replace(b.url, "/test_", "/fresh_", 1)
-		name := strings.TrimPrefix(fresh[strings.Index(fresh, "/fresh_"):strings.Index(fresh, "?")], "/")
-		if _, err := b.w.Exec("CREATE DATABASE " + name + " TEMPLATE template0"); err != nil {
-			t.Fatal(err)
-		}
+// fresh is the URL of another database, without tables.
+func (b *bundle) fresh() string {
+	b.t.Helper()
+	if b.d == sqlite {
+		return b.url + "_fresh"
 	}
+	url := strings.Replace(b.url, "/test_", "/fresh_", 1)
+	name := strings.TrimPrefix(url[strings.Index(url, "/fresh_"):strings.Index(url, "?")], "/")
+	if _, err := b.w.Exec("CREATE DATABASE " + name + " TEMPLATE template0"); err != nil {
+		b.t.Fatal(err)
+	}
+	return url
+}
+
+func testMigrateConcurrently(t *testing.T, b *bundle) {
+	fresh := b.fresh()
 	const processes = 6
 	stores := make([]*Store, processes)
 	var group sync.WaitGroup

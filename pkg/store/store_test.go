@@ -85,6 +85,8 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"hostile text":                           testHostileText,
 		"migrations: many at once":               testMigrateConcurrently,
 		"migrations: an existing database":       testMigrateExisting,
+		"versions: an older one goes on":         testOlderVersion,
+		"versions: what a newer one wrote":       testNewerRows,
 		"keys":                                   testKeys,
 		"keys: many change them at once":         testKeysConcurrently,
 		"sessions":                               testSessions,
