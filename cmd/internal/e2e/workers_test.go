@@ -9,34 +9,41 @@ import (
 	"schedule-server/internal/testserver"
 )
 
-// twoWorkers is a service of separate processes with a call of 25 s in the hands of one of two workers.
-type twoWorkers struct {
-	s       *service
-	tg      *target
-	workers [2]*process
-	// caller is the one that makes the call.
+// separate is a service of separate processes, with one worker to begin with.
+type separate struct {
+	s  *service
+	tg *target
+	// caller is the first worker, which makes all calls as long as it is alone.
 	caller *process
+	// worker starts one more.
+	worker func() *process
 }
 
-func newTwoWorkers(t *testing.T) *twoWorkers {
+func newSeparate(t *testing.T) *separate {
 	t.Helper()
 	redis := testserver.StartRedis(t).URL()
 	database := "sqlite://" + filepath.Join(t.TempDir(), "jobs.db")
-	x := &twoWorkers{tg: newTarget(t)}
+	x := &separate{tg: newTarget(t)}
 	address := freeAddress(t)
 	start(t, "api", "--listen", address, "--database-url", database, "--redis-url", redis)
 	start(t, "beat", "--database-url", database, "--redis-url", redis)
-	worker := func() *process { return start(t, "worker", "--redis-url", redis, "--allow-targets", "loopback") }
-	x.workers[0] = worker()
+	x.worker = func() *process { return start(t, "worker", "--redis-url", redis, "--allow-targets", "loopback") }
+	x.caller = x.worker()
 	x.s = &service{t: t, url: "http://" + address}
 	x.s.ready()
+	return x
+}
+
+// newTwoWorkers has a call of 25 s in the hands of one of two workers.
+func newTwoWorkers(t *testing.T) *separate {
+	t.Helper()
+	x := newSeparate(t)
 	x.s.must("POST", "/api/v1/jobs", object{
 		"id": "long", "schedule": object{"type": "date", "at": time.Now().UTC().Format(time.RFC3339)},
 		"request": object{"url": x.tg.URL + "/?takes=25s"}, "policy": object{"attempt_timeout": "60s"},
 	}, nil)
 	x.tg.wait(t, "long", 1)
-	x.caller = x.workers[0] // it was alone
-	x.workers[1] = worker()
+	x.worker()
 	return x
 }
 
@@ -70,5 +77,46 @@ func TestAStoppedWorkerKeepsItsCall(t *testing.T) {
 	runs := x.s.settled("long")
 	if n := len(x.tg.of("long")); n != 1 || len(runs) != 1 || runs[0].State != "succeeded" {
 		t.Errorf("called %d times: %+v", n, runs)
+	}
+}
+
+// A worker that dies with a run in its hands holds up the job's next occurrences until the run is brought back and has ended, and no longer.
+func TestAKilledWorkerJamsNoJob(t *testing.T) {
+	t.Parallel()
+	x := newSeparate(t)
+	policies := []string{"forbid", "queue"}
+	for _, policy := range policies {
+		x.s.must("POST", "/api/v1/jobs", object{
+			"id": policy, "schedule": object{"type": "interval", "every": "1s"}, "request": object{"url": x.tg.URL + "/?takes=3s"},
+			"policy": object{"concurrency_policy": policy, "attempt_timeout": "10s"},
+		}, nil)
+	}
+	for _, policy := range policies {
+		x.tg.wait(t, policy, 1)
+	}
+	x.caller.kill()
+	died, before := time.Now(), map[string]int{}
+	for _, policy := range policies {
+		before[policy] = len(x.tg.of(policy))
+	}
+	x.worker()
+	for _, policy := range policies {
+		n := before[policy]
+		hits := x.tg.wait(t, policy, n+2) // the run that came back, and the next one
+		held, back, next := hits[n-1], hits[n], hits[n+1]
+		t.Logf("%s: called again after %v, the next run after %v", policy, back.at.Sub(died), next.at.Sub(died))
+		if back.run != held.run || next.run == back.run {
+			t.Errorf("%s: called are %+v", policy, hits)
+		}
+		// Without our own watch asynq brings a call back after 60 s at the earliest.
+		if took := next.at.Sub(died); took >= 60*time.Second {
+			t.Errorf("%s: its next run was called only after %v", policy, took)
+		}
+		x.s.must("POST", "/api/v1/jobs/"+policy+"/pause", nil, nil)
+		for _, r := range x.s.settled(policy) {
+			if r.State != "succeeded" && (r.State != "skipped" || r.Reason != "overlap") {
+				t.Errorf("%s: a run is %s for %q", policy, r.State, r.Reason)
+			}
+		}
 	}
 }
