@@ -106,10 +106,10 @@ test('the preview comes within 200 ms of the last key, and a wrong field is name
     await expression.pressSequentially(`${minute} 4 * * *`);
     times.push(
       await page.evaluate((text) => {
-        const begin = performance.now();
+        const from = performance.now();
         return new Promise<number>((done) => {
           const look = (): void => {
-            if (document.querySelector('.outlook-words')?.textContent?.includes(text)) done(performance.now() - begin);
+            if (document.querySelector('.outlook-words')?.textContent?.includes(text)) done(performance.now() - from);
             else requestAnimationFrame(look);
           };
           look();

@@ -4,231 +4,14 @@
  */
 
 export interface paths {
-    "/api/v1/jobs": {
+    "/": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * List jobs
-         * @description All conditions that are given must hold.
-         *
-         *     Needs a key with the scope `read`.
-         */
-        get: operations["listJobs"];
-        put?: never;
-        /**
-         * Create a job
-         * @description Only `schedule` and `request.url` are required. Without an `id` one is made. A cron or interval that never
-         *     fires is refused; a date in the past is taken, and judged by `policy.misfire_grace_time`: unless that is set,
-         *     the job runs at once.
-         *
-         *     Needs a key with the scope `write`.
-         */
-        post: operations["createJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        /**
-         * Read a job
-         * @description Needs a key with the scope `read`.
-         */
-        get: operations["getJob"];
-        /**
-         * Create or replace a job
-         * @description The definition is replaced whole: what is left out takes its default. What `GET` answered can be sent back;
-         *     members that only the service writes are not read. Without a `status` a paused job stays paused. An interval
-         *     sent without `anchor` keeps its phase as long as `every` is the same. A schedule that is unchanged keeps its
-         *     next occurrence; a changed one goes on with its first occurrence after now, and what fell due before and was
-         *     not claimed yet is canceled, with the reason `rescheduled`.
-         *
-         *     `If-None-Match: *` makes it a mere creation: 412 if the job exists.
-         *
-         *     Needs a key with the scope `write`.
-         */
-        put: operations["replaceJob"];
-        post?: never;
-        /**
-         * Delete a job
-         * @description No later occurrence runs. A run that is queued and has not started is canceled, with the reason `job_deleted`,
-         *     and so is what fell due and was not claimed yet; a call under way ends by itself. The job's runs stay readable.
-         *
-         *     Needs a key with the scope `write`.
-         */
-        delete: operations["deleteJob"];
-        options?: never;
-        head?: never;
-        /**
-         * Change parts of a job
-         * @description A JSON merge patch (RFC 7386): members that are given replace the job's, objects are merged, lists are replaced
-         *     whole, and `null` takes a member away, so that it has its default again. To change a schedule's type, take the
-         *     members of the old type away: `{"schedule": {"type": "interval", "every": "10s", "expression": null}}`.
-         *
-         *     With `dry_run=true` nothing is written; the answer shows when the job would run, before and after.
-         *
-         *     Needs a key with the scope `write`.
-         */
-        patch: operations["patchJob"];
-        trace?: never;
-    };
-    "/api/v1/jobs/{id}/pause": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pause a job
-         * @description No occurrence that falls due after this call has returned runs. With `until` the pause ends by itself. A run
-         *     that is queued already finishes; what fell due and was not claimed yet is canceled, with the reason `paused`.
-         *     Pausing a paused job changes `until` and `reason`; a completed job is a conflict.
-         *
-         *     Needs a key with the scope `write`.
-         */
-        post: operations["pauseJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{id}/resume": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Resume a job
-         * @description The job goes on with its first occurrence after now: what fell due in its pause is not made up for. With
-         *     `resume_from: last` it goes on where the pause began, and what fell due since then is judged by the job's
-         *     `misfire_grace_time` and `coalesce`. An interval keeps its phase. An active job is left as it is; a completed one is a conflict.
-         *
-         *     Needs a key with the scope `write`.
-         */
-        post: operations["resumeJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{id}/run": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run a job now
-         * @description Beside its schedule, which does not move; paused and completed jobs too. While a run of the job is open that is
-         *     a conflict, unless its `concurrency_policy` is `allow`, or `queue` and none waits yet, or `force` is set.
-         *
-         *     Needs a key with the scope `run`.
-         */
-        post: operations["runJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/jobs/{id}/backfill": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run occurrences of the past
-         * @description Every occurrence that the schedule, as it is now, has from `start` to `end`, both included, gets a run on the
-         *     queue `low`, whether it ran before or not; they may run beside each other. At most 10,000 at once.
-         *
-         *     Needs a key with the scope `run`.
-         */
-        post: operations["backfillJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/timeline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Count occurrences over time
-         * @description What was and what will be on one axis: the stretch from `from` to `to` in `buckets` of equal length, and in each
-         *     how many occurrences were scheduled for it, by how they ended, and how many are planned.
-         *
-         *     The past is counted by the minute an occurrence was scheduled for (after some days by the hour), and each of
-         *     these goes to the bucket that its middle lies in: buckets that begin on a full minute are exact. History that is
-         *     pruned stays counted. What was canceled is not counted, nor is what is open. With `job` only that job's runs
-         *     that are still kept are counted, exactly.
-         *
-         *     The future is what the schedules of active jobs name, without jitter; paused jobs plan nothing.
-         *
-         *     Needs a key with the scope `read`.
-         */
-        get: operations["getTimeline"];
+        get: operations["getPage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -237,21 +20,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/stats": {
+    "/api/v1/audit": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * The service in numbers
-         * @description Answered anew about every second; with very many jobs less often. `queues`, `beats` and `workers` are null
-         *     while Redis does not answer.
-         *
-         *     Needs a key with the scope `read`.
-         */
-        get: operations["getStats"];
+        get: operations["listAudit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -267,25 +43,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Watch what changes
-         * @description A stream of server-sent events (`text/event-stream`), for `EventSource` in a browser or `curl -N`. The `event` is
-         *
-         *     - `run`: a run changed. `data` is a RunChange.
-         *     - `job`: a job was made, changed, planned anew or deleted. `data` is a JobChange.
-         *     - `many`: more changed than is told one by one. `data` counts them: `{"runs": 812, "jobs": 0}`. What is shown of
-         *       many runs or jobs is to be read anew, not more than once a second or so.
-         *     - `reset`: events are missing, because the reader was away for too long, or too slow. All that is shown is to be read anew.
-         *
-         *     Each event has an `id`. A reader that comes back gives the last one as `Last-Event-ID`, as browsers do, and gets
-         *     what came since, or a `reset`. A comment at least every 15 seconds shows that the stream is alive. Events tell where
-         *     something stands; several changes within a moment are one event. A reader that does not read for some seconds is cut off.
-         *
-         *     Needs a key with the scope `read`.
-         */
         get: operations["streamEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listJobs"];
+        put?: never;
+        post: operations["createJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -301,15 +77,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Do one thing with many jobs
-         * @description The jobs are named by `ids` or matched by `filter`, which has the members of the list's query; `{}` matches all.
-         *     `pause` and `resume` are as for one job, `run` starts a run of each, `tag` and `untag` put the `tag` on and take it
-         *     off. Some hundred jobs are changed in a transaction. A job that cannot take part is named in `errors`, the first
-         *     1,000 of them, and holds up no other. A job that stands already as asked for is matched and not changed.
-         *
-         *     Needs a key with the scope `write`.
-         */
         post: operations["bulkJobs"];
         delete?: never;
         options?: never;
@@ -324,14 +91,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Take jobs out
-         * @description All jobs that match, in the order of their ids, in JSON or, with `Accept: application/yaml`, in YAML, as an import
-         *     takes them. What only the service writes is left out, so that two exports of the same jobs are the same text.
-         *     An export that breaks off is no valid JSON or YAML. (A job whose id is `export` is read at `/jobs/%65xport`.)
-         *
-         *     Needs a key with the scope `read`.
-         */
         get: operations["exportJobs"];
         put?: never;
         post?: never;
@@ -350,19 +109,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Bring jobs in
-         * @description Creates and replaces jobs, all of them or, when any is faulty, none; at most 20,000 and 32 MiB in one call. Every
-         *     fault is named by its place, `jobs[17].schedule.expression`. A job that stands already as it is imported is
-         *     unchanged: it keeps its version, its phase and its next occurrence. A job that is new and `completed` stays so.
-         *
-         *     `Content-Type` says what is sent: JSON; `application/yaml`; or `text/crontab`, of which lines that call curl or
-         *     wget become jobs, tried once, with ids made of their requests, so that the same file can be imported again;
-         *     all other lines are listed in `skipped`; or `application/vnd.sqlite3`, the store of the original service
-         *     (`jobs.sqlite`), whose ids, schedules, phases and pauses are kept, and whose pickles are read and never executed.
-         *
-         *     Needs a key with the scope `write`.
-         */
         post: operations["importJobs"];
         delete?: never;
         options?: never;
@@ -379,15 +125,113 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Turn a pasted text into drafts of jobs
-         * @description Reads a curl or wget command, as browsers copy it, or the lines of a crontab, with or without the column of
-         *     users. Nothing is saved, called or executed. Each draft is a job to be completed and sent to `POST /jobs`; that
-         *     of a command has no schedule and no id. What cannot become a job is in `skipped`, with the reason.
-         *
-         *     Needs a key with the scope `read`.
-         */
         post: operations["parseJobs"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["testRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        get: operations["getJob"];
+        put: operations["replaceJob"];
+        post?: never;
+        delete: operations["deleteJob"];
+        options?: never;
+        head?: never;
+        patch: operations["patchJob"];
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["backfillJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["pauseJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["resumeJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["runJob"];
         delete?: never;
         options?: never;
         head?: never;
@@ -399,24 +243,48 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
                 id: components["parameters"]["JobId"];
             };
             cookie?: never;
         };
-        /**
-         * List the runs of a job
-         * @description The newest first. Runs of a deleted job are still there.
-         *
-         *     Needs a key with the scope `read`.
-         */
         get: operations["listJobRuns"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listKeys"];
+        put?: never;
+        post: operations["createKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["KeyId"];
+            };
+            cookie?: never;
+        };
+        get: operations["getKey"];
+        put?: never;
+        post?: never;
+        delete: operations["deleteKey"];
         options?: never;
         head?: never;
         patch?: never;
@@ -429,12 +297,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * List runs
-         * @description Of all jobs, the newest first. All conditions that are given must hold.
-         *
-         *     Needs a key with the scope `read`.
-         */
         get: operations["listRuns"];
         put?: never;
         post?: never;
@@ -451,10 +313,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * Read a run
-         * @description Needs a key with the scope `read`.
-         */
         get: operations["getRun"];
         put?: never;
         post?: never;
@@ -469,48 +327,13 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
                 id: components["parameters"]["RunId"];
             };
             cookie?: never;
         };
         get?: never;
         put?: never;
-        /**
-         * Cancel a run
-         * @description A run that waits or whose next attempt has not begun ends at once, with the reason `by_hand`. A call under way is
-         *     cut off: the answer shows the run as it stands, and it ends a moment later.
-         *
-         *     Needs a key with the scope `run`.
-         */
         post: operations["cancelRun"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/runs/{id}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
-                id: components["parameters"]["RunId"];
-            };
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Run an occurrence once more
-         * @description Of a run that has ended, whatever its state: a new run, with the trigger `manual` and the `scheduled_at` of the old
-         *     one, by the job's present definition. While a run of the job is open that is a conflict, unless its
-         *     `concurrency_policy` is `allow`, or `queue` and none waits yet, or `force` is set.
-         *
-         *     Needs a key with the scope `run`.
-         */
-        post: operations["retryRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -522,19 +345,12 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
                 id: components["parameters"]["RunId"];
             };
             cookie?: never;
         };
         get?: never;
         put?: never;
-        /**
-         * Complete a run whose target goes on working
-         * @description For targets. One that answers a call with `202` and `X-Schedule-Wait: 30m` is given that long, at most 24h, to post
-         *     here: the whole address, with its token, was in the call's `X-Schedule-Completion-Url`. No key is needed. The token
-         *     is good for one run, until that has ended; of whichever of its attempts it is.
-         */
         post: operations["completeRun"];
         delete?: never;
         options?: never;
@@ -542,135 +358,18 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/jobs/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Make a job's call once
-         * @description A worker makes the call, from where workers run and by the rules that hold there. Nothing is kept: no job, no run.
-         *     Of `policy` only `attempt_timeout`, at most 20s here, `connect_timeout` and `success` matter.
-         *
-         *     Needs a key with the scope `run`.
-         */
-        post: operations["testRequest"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Who am I?
-         * @description Answers everybody. A login that has ended is none.
-         */
-        get: operations["getSession"];
-        put?: never;
-        /**
-         * Log in
-         * @description With a key, for a page. The answer sets a cookie that no script can read and no other site can use. A login
-         *     ends after seven days, with its key, or when it is deleted.
-         */
-        post: operations["createSession"];
-        /**
-         * Log out
-         * @description No login is no error.
-         */
-        delete: operations["deleteSession"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List keys
-         * @description In the order in which they were made; at most 500 can be.
-         *
-         *     Needs a key with the scope `admin`.
-         */
-        get: operations["listKeys"];
-        put?: never;
-        /**
-         * Make a key
-         * @description The key is in this answer and nowhere else. The first key must have the scope `admin` and no end: from then on
-         *     every caller needs a key.
-         *
-         *     Needs a key with the scope `admin`.
-         */
-        post: operations["createKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/keys/{id}": {
+    "/api/v1/runs/{id}/retry": {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The id of a key, which is no secret.
-                 * @example s7mpjVKXcK
-                 */
-                id: components["parameters"]["KeyId"];
+                id: components["parameters"]["RunId"];
             };
             cookie?: never;
         };
-        /**
-         * Read a key
-         * @description Needs a key with the scope `admin`.
-         */
-        get: operations["getKey"];
+        get?: never;
         put?: never;
-        post?: never;
-        /**
-         * Delete a key
-         * @description It lets nobody in any more, and every login with it ends. The last key with the scope `admin` and no end stays.
-         *
-         *     Needs a key with the scope `admin`.
-         */
-        delete: operations["deleteKey"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/audit": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Read the audit log
-         * @description Who did what, the newest first. A line is written in the transaction of the change itself.
-         *
-         *     Needs a key with the scope `admin`.
-         */
-        get: operations["listAudit"];
-        put?: never;
-        post?: never;
+        post: operations["retryRun"];
         delete?: never;
         options?: never;
         head?: never;
@@ -686,13 +385,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * Preview a schedule
-         * @description Says in words what a schedule means, and when it fires. A faulty schedule is no error of the call: the answer
-         *     is 200 with `valid: false` and says what is wrong where. An interval without `anchor` counts from `from`.
-         *
-         *     Needs a key with the scope `read`.
-         */
         post: operations["previewSchedule"];
         delete?: never;
         options?: never;
@@ -707,12 +399,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * List secrets
-         * @description By name; their values are never answered. There are at most 1,000.
-         *
-         *     Needs a key with the scope `admin`.
-         */
         get: operations["listSecrets"];
         put?: never;
         post?: never;
@@ -727,49 +413,43 @@ export interface paths {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The secret's name.
-                 * @example API_TOKEN
-                 */
                 id: string;
             };
             cookie?: never;
         };
-        /**
-         * Read what may be known of a secret
-         * @description Needs a key with the scope `admin`.
-         */
         get: operations["getSecret"];
-        /**
-         * Write a secret
-         * @description New, or in the place of the one of that name. It is sealed with the server's `SECRET_KEY`; without one this
-         *     answers 503. Runs that are queued already, and their retries, use the value that it had when they were queued.
-         *
-         *     Needs a key with the scope `admin`.
-         */
         put: operations["putSecret"];
         post?: never;
-        /**
-         * Delete a secret
-         * @description A conflict as long as a job uses it; `detail` names one.
-         *
-         *     Needs a key with the scope `admin`.
-         */
         delete: operations["deleteSecret"];
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/healthz": {
+    "/api/v1/session": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Is the process alive? */
-        get: operations["getHealth"];
+        get: operations["getSession"];
+        put?: never;
+        post: operations["createSession"];
+        delete: operations["deleteSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getStats"];
         put?: never;
         post?: never;
         delete?: never;
@@ -778,55 +458,14 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/readyz": {
+    "/api/v1/timeline": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /**
-         * Can the service do its work?
-         * @description Asks the database and Redis, and looks for a living beat and a living worker, for at most 2 seconds.
-         */
-        get: operations["getReadiness"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/metrics": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Metrics for Prometheus
-         * @description Needs a key with the scope `read`.
-         */
-        get: operations["getMetrics"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/openapi.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** This document */
-        get: operations["getOpenAPI"];
+        get: operations["getTimeline"];
         put?: never;
         post?: never;
         delete?: never;
@@ -842,8 +481,39 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** This document in a browser */
         get: operations["getDocs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -859,10 +529,6 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * The queues in a browser
-         * @description Needs a key with the scope `read`.
-         */
         get: operations["getMonitoring"];
         put?: never;
         post?: never;
@@ -872,15 +538,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/": {
+    "/openapi.json": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The page */
-        get: operations["getPage"];
+        get: operations["getOpenAPI"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getReadiness"];
         put?: never;
         post?: never;
         delete?: never;
@@ -893,918 +574,604 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * Format: date-time
-         * @description RFC 3339 in UTC with milliseconds.
-         * @example 2026-11-18T07:00:00.000Z
-         */
-        Time: string;
-        /**
-         * @description A length of time: `250ms`, `10s`, `1h30m`, `2d`.
-         * @example 1h30m
-         */
-        Duration: string;
-        FieldError: {
-            /** @description The path of the field or the name of the parameter. */
-            field: string;
-            /** @enum {string} */
-            code: "required" | "invalid" | "unknown" | "unsupported";
-            message: string;
-        };
-        /** @description An error (RFC 9457). */
-        Problem: {
-            type: string;
-            title: string;
-            status: number;
-            /** @enum {string} */
-            code: "invalid" | "malformed" | "not_found" | "conflict" | "precondition_failed" | "unauthorized" | "forbidden" | "too_large" | "rate_limited" | "method_not_allowed" | "request_timeout" | "unavailable" | "internal";
-            detail: string;
-            errors: components["schemas"]["FieldError"][];
-            request_id?: string;
-        };
-        /**
-         * @description Whether the schedule is being followed; a completed one has no further occurrence.
-         * @enum {string}
-         */
-        Status: "active" | "paused" | "completed";
-        /** @description The call to make. */
-        Request: {
-            /** @enum {string} */
-            method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS";
-            url: string;
-            headers: {
-                [key: string]: string;
+        Attempt: {
+            duration_ms: number;
+            error: string | null;
+            n: number;
+            /** Format: date-time */
+            next_retry_at: string | null;
+            phases: {
+                connect_ms: number;
+                dns_ms: number;
+                first_byte_ms: number;
+                tls_ms: number;
+                total_ms: number;
             };
-            body: string;
-            /** @enum {string} */
-            body_encoding?: "text" | "base64";
-            literal?: boolean;
-            auth: components["schemas"]["Auth"];
-            /** @description `[redacted]` where it was written out. */
-            signing_secret?: string;
-            follow_redirects: number;
-            insecure_tls: boolean;
-            tls?: components["schemas"]["TLS"];
+            reason: string;
+            started_at: components["schemas"]["Time"];
+            status_code: number | null;
+            /** Format: date-time */
+            wait_until?: string;
+            worker: string;
         };
-        /** @description The call to make. */
-        RequestInput: {
-            /** @description GET by default, POST when there is a body. In any case of letters. */
-            method?: string | null;
-            /** @description Absolute, http or https. Characters outside ASCII are sent percent-encoded as UTF-8. */
-            url: string;
-            /** @description Sent as they stand, at most 64 and 16 KiB. Those that the service sets itself are refused. */
-            headers?: {
-                [key: string]: string | null;
-            } | null;
-            /** @description Text is sent as it stands. An object or a list is sent as JSON, with that content type unless the headers say otherwise. */
-            body?: string | Record<string, never> | unknown[] | null;
-            /**
-             * @description `base64`: the body is decoded before it is sent.
-             * @enum {string|null}
-             */
-            body_encoding?: "" | "text" | "base64" | null;
-            /**
-             * @description URL, headers and body hold no templates; `{{` is sent as it stands.
-             * @default false
-             */
-            literal?: boolean | null;
-            auth?: components["schemas"]["AuthInput"];
-            /**
-             * @description Signs the call by Standard Webhooks: `whsec_` and base64, or two, separated by a space, or
-             *     `{{ secret.NAME }}`. Sealed. Left out, the workers' own secret signs, if they have one.
-             */
-            signing_secret?: string | null;
-            /**
-             * @description How many redirects are followed; 0 takes a redirect as the answer.
-             * @default 0
-             */
-            follow_redirects?: number | null;
-            /**
-             * @description Do not verify the target's certificate.
-             * @default false
-             */
-            insecure_tls?: boolean | null;
-            tls?: components["schemas"]["TLSInput"];
-        };
-        /** @description What happens to an occurrence that is late, that overlaps another, or whose call fails. */
-        Policy: {
-            misfire_grace_time: components["schemas"]["Duration"];
-            /** @enum {string} */
-            coalesce: "latest" | "earliest" | "all";
-            /** @enum {string} */
-            concurrency_policy: "forbid" | "allow" | "replace" | "queue";
-            attempt_timeout: components["schemas"]["Duration"];
-            connect_timeout: components["schemas"]["Duration"];
-            retry: {
-                max_attempts: number;
-                min_backoff: components["schemas"]["Duration"];
-                max_backoff: components["schemas"]["Duration"];
-                max_doublings: number;
-                max_retry_duration: components["schemas"]["Duration"];
+        AuditEntry: {
+            action: string;
+            actor: {
+                id: string;
+                name: string;
             };
-            success: {
-                status: string[];
-                body_match?: string;
-                body_not_match?: string;
-            };
-            jitter: components["schemas"]["Duration"];
+            address: string;
+            at: components["schemas"]["Time"];
+            diff: {
+                after: unknown;
+                before: unknown;
+                field: string;
+            }[];
+            id: number;
+            request_id: string;
+            target: string;
+            truncated: boolean;
+        };
+        Auth: {
+            client_id?: string;
+            client_secret?: string;
+            password?: string;
+            scopes?: string[];
+            token?: string;
+            token_url?: string;
             /** @enum {string} */
-            queue: "critical" | "default" | "low";
-            auto_pause_after: number;
-            limits?: components["schemas"]["HostLimits"];
-            keep: {
-                successes: number;
-                failures: number;
-                max_age: components["schemas"]["Duration"];
-            };
+            type: "basic" | "bearer" | "oauth2";
+            username?: string;
+        } | null;
+        AuthInput: {
+            client_id?: string | null;
+            client_secret?: string | null;
+            password?: string | null;
+            scopes?: string[] | null;
+            token?: string | null;
+            token_url?: string | null;
+            /** @enum {string} */
+            type: "basic" | "bearer" | "oauth2";
+            username?: string | null;
+        } | null;
+        Comparison: {
+            after: components["schemas"]["Outlook"];
+            before: components["schemas"]["Outlook"];
+            warnings: components["schemas"]["Warning"][];
         };
-        /** @description What is left out takes its default. */
-        PolicyInput: {
-            /** @description How late an occurrence may be and still run, or `unlimited`. 60s; for a date unlimited. */
-            misfire_grace_time?: string | null;
-            /**
-             * @description Which of several occurrences that are due together run; the others are `missed`.
-             * @default latest
-             * @enum {string|null}
-             */
-            coalesce?: "latest" | "earliest" | "all" | null;
-            /**
-             * @description What an occurrence does while a run of the job is open: `forbid`: it is skipped. `allow`: both run.
-             *     `replace`: the open run is canceled. `queue`: it waits for the open run to end, and further ones are skipped.
-             * @default forbid
-             * @enum {string|null}
-             */
-            concurrency_policy?: "forbid" | "allow" | "replace" | "queue" | null;
-            /**
-             * @description One whole call, 1s to 30m.
-             * @default 30s
-             */
-            attempt_timeout?: string | null;
-            /**
-             * @description Look-up, connection and TLS, 100ms to 5m.
-             * @default 5s
-             */
-            connect_timeout?: string | null;
-            /**
-             * @description Network errors, 408, 425, 429 and 5xx are retried with exponential backoff and full jitter; `Retry-After`
-             *     is heeded. Unless `concurrency_policy` is `allow`, retries end before the next occurrence.
-             */
-            retry?: {
-                /**
-                 * @description The first call counts.
-                 * @default 3
-                 */
-                max_attempts?: number | null;
-                /** @default 5s */
-                min_backoff?: string | null;
-                /** @default 1h */
-                max_backoff?: string | null;
-                /** @default 5 */
-                max_doublings?: number | null;
-                /**
-                 * @description `0s`: no bound.
-                 * @default 0s
-                 */
-                max_retry_duration?: string | null;
-            } | null;
-            /** @description Which answers count as success. */
-            success?: {
-                /**
-                 * @description Codes (`204`), classes (`2xx`) and ranges (`200-299`).
-                 * @default [
-                 *       "2xx"
-                 *     ]
-                 */
-                status?: string[] | null;
-                /** @description An RE2 expression that the first 64 KiB of the answer must match. */
-                body_match?: string | null;
-                /** @description An RE2 expression that they must not match. */
-                body_not_match?: string | null;
-            } | null;
-            /**
-             * @description Delays each occurrence by a stable offset below this, at most half the gap to the next. Up to 24h.
-             * @default 0s
-             */
-            jitter?: string | null;
-            /**
-             * @description How urgent the job's runs are.
-             * @default default
-             * @enum {string|null}
-             */
-            queue?: "critical" | "default" | "low" | null;
-            /**
-             * @description Pause the job after so many failed runs in a row. 0 never does.
-             * @default 0
-             */
-            auto_pause_after?: number | null;
-            /** @description Bounds on the calls to the job's host, beside those of other jobs and over all workers. What is 0 is the server's. */
-            limits?: components["schemas"]["HostLimits"] | null;
-            /**
-             * @description How much history the job keeps. What is beyond is removed within minutes, or within a day where the job does
-             *     not run. The answers of targets go first: they are kept for the newer half of each number and for half the age.
-             */
-            keep?: {
-                /**
-                 * @description Runs that succeeded.
-                 * @default 100
-                 */
-                successes?: number | null;
-                /**
-                 * @description Runs that failed; of those that were skipped, missed or canceled as many beside them.
-                 * @default 100
-                 */
-                failures?: number | null;
-                /**
-                 * @description How long a run of any kind is kept after its moment, 1h to 3650d.
-                 * @default 30d
-                 */
-                max_age?: string | null;
-            } | null;
-        };
-        HostLimits: {
-            /** @description How many may be under way at once. */
-            per_host_concurrency?: number;
-            /** @description How many may begin in a second, on average; one second's worth may begin at once. */
-            per_host_rate?: number;
-        };
-        JobInput: {
-            /** @description Your own, 1 to 512 bytes of UTF-8. Made when absent. In a PUT it is the one in the path. */
-            id?: string | null;
-            name?: string | null;
-            description?: string | null;
-            tags?: string[] | null;
-            schedule: components["schemas"]["Schedule"];
-            request: components["schemas"]["RequestInput"];
-            policy?: components["schemas"]["PolicyInput"] | null;
-            /**
-             * @description `active` or `paused`. `completed` is taken as not given.
-             * @enum {string|null}
-             */
-            status?: "active" | "paused" | "completed" | null;
-            /** @description Goes with the status paused. */
-            pause_reason?: string | null;
-            /**
-             * Format: date-time
-             * @description Goes with the status paused.
-             */
-            paused_until?: string | null;
-            /** @description Not read. */
-            next_run_at?: unknown;
-            /** @description Not read. */
-            last_run?: unknown;
-            /** @description Not read; send it in If-Match. */
-            version?: unknown;
-            /** @description Not read. */
-            created_at?: unknown;
-            /** @description Not read. */
-            updated_at?: unknown;
-            /** @description Not read. */
-            recent?: unknown;
-        };
-        /** @description A part of a job, as in a POST; `null` takes a member away. */
-        JobPatch: Record<string, never>;
-        Job: {
+        CronField: string | number | null;
+        Draft: {
+            description: string;
             id: string;
             name: string;
-            description: string;
-            tags: string[];
-            schedule: components["schemas"]["Schedule"];
-            request: components["schemas"]["Request"];
             policy: components["schemas"]["Policy"];
-            status: components["schemas"]["Status"];
-            pause_reason: string | null;
-            /**
-             * Format: date-time
-             * @description When the pause ends by itself.
-             */
-            paused_until: string | null;
-            /**
-             * Format: date-time
-             * @description The next occurrence; null when paused or completed.
-             */
-            next_run_at: string | null;
-            /** @description The latest run that has ended. */
-            last_run: null | components["schemas"]["ShortRun"];
-            /** @description Counts the changes of the job from 1. */
-            version: number;
-            created_at: components["schemas"]["Time"];
-            updated_at: components["schemas"]["Time"];
-            /** @description The last 24 runs, the newest first. Only in a list that asked with `include=recent`. */
-            recent?: components["schemas"]["ShortRun"][];
+            request: components["schemas"]["Request"];
+            schedule: components["schemas"]["Schedule"] | null;
+            tags: string[];
         };
-        /** @description The short account of a run. */
-        ShortRun: {
-            id: string;
-            state: components["schemas"]["State"];
-            /** @description Why it is in this state; empty while it is open. */
-            reason: string;
-            scheduled_at: components["schemas"]["Time"];
-            /** @description The target's last answer. */
-            status_code: number | null;
-            /** @description From the first call to the end; null before. */
-            duration_ms: number | null;
+        Duration: string;
+        FieldError: {
+            /** @enum {string} */
+            code: "required" | "invalid" | "unknown" | "unsupported";
+            field: string;
+            message: string;
         };
-        JobList: {
-            jobs: components["schemas"]["Job"][];
-            /** @description All jobs that match */
-            total: number;
-            next_cursor: string | null;
-        };
-        Timeline: {
-            buckets: components["schemas"]["TimelineBucket"][];
-            /** @description The bucket that holds the most, of several the first. */
-            peak: {
-                at: components["schemas"]["Time"];
-                count: number;
-            };
-            /** @description There, and true, when there was too much to be counted one by one. */
-            approximate?: boolean;
-        };
-        TimelineBucket: {
-            at: components["schemas"]["Time"];
-            succeeded: number;
-            failed: number;
-            skipped: number;
-            missed: number;
-            planned: number;
-        };
-        Stats: {
-            at: components["schemas"]["Time"];
-            /** @description How many jobs there are, by status. */
-            jobs: {
-                total: number;
-                active: number;
-                paused: number;
-                completed: number;
-            };
-            /**
-             * @description How many runs are open now (`waiting`, `queued`, `running`, `retrying`), and how the occurrences that were
-             *     scheduled within the last 24 hours ended (the other states).
-             */
-            runs: {
-                waiting: number;
-                queued: number;
-                running: number;
-                retrying: number;
-                succeeded: number;
-                failed: number;
-                skipped: number;
-                missed: number;
-                canceled: number;
-            };
-            /** @description How many jobs are due within the next hour. */
-            due_next_hour: number;
-            /** @description How many jobs there are whose last run failed; `GET /api/v1/jobs?last_state=failed` lists them. */
-            failing: number;
-            /** @description The hosts whose calls are held back, those that are held the longest first, at most 100. Null when Redis does not answer. */
-            hosts: components["schemas"]["HeldHost"][] | null;
-            queues: components["schemas"]["QueueStat"][] | null;
-            /** @description Beat processes that are alive. */
-            beats: number | null;
-            /** @description Worker processes that are alive. */
-            workers: number | null;
-            /** @description How long after their moment recent scheduled runs started. Null when there was none in the last 15 minutes. */
-            lag: {
-                p50_ms: number | null;
-                p95_ms: number | null;
-                /** @description How many runs that was told from. */
-                runs: number;
-            };
-            version: string;
-        };
-        /** @description A host whose calls are held back, over all jobs and workers. */
+        /** @enum {string} */
+        FinalState: "succeeded" | "failed" | "skipped" | "missed" | "canceled";
         HeldHost: {
-            /** @description With the port unless it is the scheme's usual one. */
-            host: string;
-            /**
-             * @description It answered 429 or 503 with Retry-After; or no connection to it could be made.
-             * @enum {string}
-             */
+            /** @enum {string} */
             cause: "throttled" | "refusing";
-            /**
-             * Format: date-time
-             * @description When one call may try it.
-             */
-            until: string;
-            /** @description How many holds there have been in a row. */
+            host: string;
             times: number;
-        };
-        /** @description A queue, in runs on their way to a worker. */
-        QueueStat: {
-            /** @enum {string} */
-            queue: "critical" | "default" | "low";
-            /** @description They wait for a worker. */
-            pending: number;
-            /** @description They are being called. */
-            active: number;
-            scheduled: number;
-            /** @description They wait for their next attempt. */
-            retry: number;
-            /** @description They were given up. */
-            archived: number;
-            /** @description They ended a short while ago. */
-            completed: number;
-            /** @description How long the one that waits longest has waited. */
-            latency_ms: number;
-            /** @description Somebody stopped the queue by hand in the monitor. */
-            paused: boolean;
-        };
-        RunChange: {
-            id: string;
-            job_id: string;
-            trigger: components["schemas"]["Trigger"];
-            state: components["schemas"]["State"];
-            reason: string;
-            scheduled_at: components["schemas"]["Time"];
             /** Format: date-time */
-            started_at: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
-            duration_ms: number | null;
-            status_code: number | null;
+            until: string;
         };
-        /** @description When `deleted` is true the other members say nothing. */
-        JobChange: {
-            id: string;
-            version: number;
-            /** @enum {string} */
-            status: "active" | "paused" | "completed" | "";
-            /** Format: date-time */
-            next_run_at: string | null;
-            deleted: boolean;
-        };
-        ManyChanges: {
-            runs: number;
-            jobs: number;
-        };
-        /** @description The conditions of the list; all that are given must hold. */
-        JobFilter: {
-            q?: string | null;
-            tag?: string | string[] | null;
-            type?: components["schemas"]["ScheduleType"] | null;
-            status?: components["schemas"]["Status"] | null;
-            last_state?: components["schemas"]["FinalState"] | null;
-            host?: string | null;
-        };
-        JobFile: {
-            /** @description Each with its id. */
-            jobs: components["schemas"]["JobInput"][];
+        HostLimits: {
+            per_host_concurrency?: number;
+            per_host_rate?: number;
         };
         Imported: {
-            /** @description Ids in their order. */
-            created: string[];
-            updated: string[];
-            unchanged: string[];
-            deleted: string[];
-            /** @description The updated jobs before and after, the first 1,000. Only in a dry run. */
             changes?: {
-                id: string;
-                before: components["schemas"]["JobInput"];
                 after: components["schemas"]["JobInput"];
+                before: components["schemas"]["JobInput"];
+                id: string;
             }[];
-            /** @description What of a crontab cannot become a job. */
+            created: string[];
+            deleted: string[];
             skipped?: components["schemas"]["Skipped"][];
-            /** @description What is not carried over. */
+            unchanged: string[];
+            updated: string[];
             warnings?: {
                 id: string;
                 message: string;
             }[];
         };
-        Parsed: {
-            /**
-             * @description What the text was taken for.
-             * @enum {string}
-             */
-            kind: "command" | "crontab";
-            drafts: {
-                /** @description Counts from 1. */
-                line: number;
-                job: components["schemas"]["Draft"];
-                /** @description What is not carried over. */
-                warnings: string[];
-            }[];
-            skipped: components["schemas"]["Skipped"][];
-        };
-        /** @description A job that was not saved. */
-        Draft: {
-            /** @description Empty for a command. */
-            id: string;
-            name: string;
+        Job: {
+            created_at: components["schemas"]["Time"];
             description: string;
-            tags: string[];
-            /** @description Null for a command. */
-            schedule: components["schemas"]["Schedule"] | null;
-            request: components["schemas"]["Request"];
+            id: string;
+            last_run: null | components["schemas"]["ShortRun"];
+            name: string;
+            /** Format: date-time */
+            next_run_at: string | null;
+            pause_reason: string | null;
+            /** Format: date-time */
+            paused_until: string | null;
             policy: components["schemas"]["Policy"];
+            recent?: components["schemas"]["ShortRun"][];
+            request: components["schemas"]["Request"];
+            schedule: components["schemas"]["Schedule"];
+            status: components["schemas"]["Status"];
+            tags: string[];
+            updated_at: components["schemas"]["Time"];
+            version: number;
         };
-        /** @description A line that cannot become a job. */
-        Skipped: {
-            line: number;
-            /** @description The line, cut where it is long. */
-            text: string;
-            reason: string;
-        };
-        /**
-         * @description Where a run stands. The last five never change.
-         * @enum {string}
-         */
-        State: "waiting" | "queued" | "running" | "retrying" | "succeeded" | "failed" | "skipped" | "missed" | "canceled";
-        /** @enum {string} */
-        FinalState: "succeeded" | "failed" | "skipped" | "missed" | "canceled";
-        /**
-         * @description What made the run.
-         * @enum {string}
-         */
-        Trigger: "schedule" | "manual" | "backfill";
-        /** @description The account of one occurrence, or of one run by hand. */
-        Run: {
-            /** @description Also the `Idempotency-Key` of every attempt. */
+        JobChange: {
+            deleted: boolean;
             id: string;
-            job_id: string;
-            trigger: components["schemas"]["Trigger"];
-            state: components["schemas"]["State"];
-            /**
-             * @description Why the run is in its state, empty while it is open. `ok`; `overlap` (skipped); `misfire`, `coalesced`
-             *     (missed); `job_deleted`, `paused`, `rescheduled` (canceled, with the job or because a change of it came between the
-             *     moment and the claim), `replaced`, `by_hand`, `canceled` (canceled); failed: `status_NNN`, `dns`, `connect_refused`, `connect_timeout`,
-             *     `connect`, `tls`, `timeout`, `reset`, `protocol`, `body_mismatch`, `blocked_target`, `too_many_redirects`,
-             *     `invalid_request`, `worker_lost`, `completion_failed`, `completion_timeout`.
-             */
-            reason: string;
-            scheduled_at: components["schemas"]["Time"];
             /** Format: date-time */
-            queued_at: string | null;
-            /** Format: date-time */
-            started_at: string | null;
-            /** Format: date-time */
-            finished_at: string | null;
-            /** @description From start to finish. */
-            duration_ms: number | null;
-            /** @description From the scheduled moment to the start. */
-            lag_ms: number | null;
-            /** @description How many occurrences this one entry stands for. */
-            missed_count: number;
-            /** Format: date-time */
-            missed_from: string | null;
-            /** Format: date-time */
-            missed_to: string | null;
-            attempts: components["schemas"]["Attempt"][];
-            /** @description What was, or will be, called. Null in lists. */
-            request: components["schemas"]["Request"] | null;
-            /** @description The target's last answer. Null in lists, and when there was none. */
-            response: components["schemas"]["Response"] | null;
-            /** @description What the target said when it completed the run. Absent when it said nothing. */
-            message?: string;
-        };
-        /** @description One call. */
-        Attempt: {
-            n: number;
-            started_at: components["schemas"]["Time"];
-            duration_ms: number;
-            status_code: number | null;
-            reason: string;
-            error: string | null;
-            phases: {
-                dns_ms: number;
-                connect_ms: number;
-                tls_ms: number;
-                first_byte_ms: number;
-                total_ms: number;
-            };
-            /** Format: date-time */
-            next_retry_at: string | null;
-            worker: string;
-            /**
-             * Format: date-time
-             * @description Until when the target, which goes on working, may complete the run. Absent when it is not waited for.
-             */
-            wait_until?: string;
-        };
-        Response: {
-            status_code: number;
-            headers: {
-                [key: string]: string;
-            };
-            body: string;
+            next_run_at: string | null;
             /** @enum {string} */
-            body_encoding: "text" | "base64";
-            /** @description The answer was longer than the 64 KiB that are kept. */
-            truncated: boolean;
+            status: "active" | "paused" | "completed" | "";
+            version: number;
         };
-        RunList: {
-            runs: components["schemas"]["Run"][];
+        JobFile: {
+            jobs: components["schemas"]["JobInput"][];
+        };
+        JobFilter: {
+            host?: string | null;
+            last_state?: components["schemas"]["FinalState"] | null;
+            q?: string | null;
+            status?: components["schemas"]["Status"] | null;
+            tag?: string | string[] | null;
+            type?: components["schemas"]["ScheduleType"] | null;
+        };
+        JobInput: {
+            created_at?: unknown;
+            description?: string | null;
+            id?: string | null;
+            last_run?: unknown;
+            name?: string | null;
+            next_run_at?: unknown;
+            pause_reason?: string | null;
+            /** Format: date-time */
+            paused_until?: string | null;
+            policy?: components["schemas"]["PolicyInput"] | null;
+            recent?: unknown;
+            request: components["schemas"]["RequestInput"];
+            schedule: components["schemas"]["Schedule"];
+            /** @enum {string|null} */
+            status?: "active" | "paused" | "completed" | null;
+            tags?: string[] | null;
+            updated_at?: unknown;
+            version?: unknown;
+        };
+        JobList: {
+            jobs: components["schemas"]["Job"][];
             next_cursor: string | null;
+            total: number;
         };
-        Trial: {
-            /** @enum {string} */
-            trigger: "test";
-            attempt: components["schemas"]["Attempt"];
-            /** @description The target's answer; null when there was none. */
-            response: components["schemas"]["Response"] | null;
-        };
-        /** @enum {string} */
-        Scope: "read" | "run" | "write" | "admin";
+        JobPatch: Record<string, never>;
         Key: {
-            /** @description No secret; it stands in the key after `sk_`. */
+            created_at: components["schemas"]["Time"];
+            /** Format: date-time */
+            expires_at: string | null;
             id: string;
+            /** Format: date-time */
+            last_used_at: string | null;
             name: string;
             scope: components["schemas"]["Scope"];
-            created_at: components["schemas"]["Time"];
-            /**
-             * Format: date-time
-             * @description Null for never.
-             */
-            expires_at: string | null;
-            /**
-             * Format: date-time
-             * @description To the minute. Null for never.
-             */
-            last_used_at: string | null;
-        };
-        NewKey: {
-            /** @description No secret; it stands in the key after `sk_`. */
-            id: string;
-            name: string;
-            scope: components["schemas"]["Scope"];
-            created_at: components["schemas"]["Time"];
-            /**
-             * Format: date-time
-             * @description Null for never.
-             */
-            expires_at: string | null;
-            /**
-             * Format: date-time
-             * @description To the minute. Null for never.
-             */
-            last_used_at: string | null;
-            /** @description The key itself. It is not kept and is not shown again. */
-            key: string;
         };
         KeyInput: {
-            /** @description What the key is for. */
+            /** Format: date-time */
+            expires_at?: string | null;
             name: string;
             scope: components["schemas"]["Scope"];
-            /**
-             * Format: date-time
-             * @description Null for never.
-             */
-            expires_at?: string | null;
         };
-        Session: {
-            /** @description False as long as no key was made and the server stands open. */
-            auth_required: boolean;
-            /** @description The key that was shown or logged in with. Null for none. */
-            key: {
-                id: string;
-                name: string;
-            } | null;
-            /** @description What the caller may do. Null for nothing. */
-            scope: components["schemas"]["Scope"] | null;
-            /**
-             * Format: date-time
-             * @description When the login or the key ends. Null for never.
-             */
+        ManyChanges: {
+            jobs: number;
+            runs: number;
+        };
+        NewKey: {
+            created_at: components["schemas"]["Time"];
+            /** Format: date-time */
             expires_at: string | null;
+            id: string;
+            key: string;
+            /** Format: date-time */
+            last_used_at: string | null;
+            name: string;
+            scope: components["schemas"]["Scope"];
         };
-        AuditEntry: {
-            /** @description Grows */
-            id: number;
-            at: components["schemas"]["Time"];
-            actor: {
-                /** @description The id of a key; `anonymous` on a server without keys, `automatic` for what the service did by itself, `command-line`. */
-                id: string;
-                /** @description The key's name at that time. */
-                name: string;
-            };
-            /** @description Where the call came from. */
-            address: string;
-            request_id: string;
-            /**
-             * @description `job.create`, `job.update`, `job.pause`, `job.resume`, `job.delete`, `job.run`, `job.backfill`, `run.cancel`,
-             *     `key.create`, `key.delete`, `secret.put`, `secret.delete`, `session.create`, `session.delete`, `monitoring`.
-             */
-            action: string;
-            /** @description The id of what was changed. */
-            target: string;
-            /** @description What became of it, without credentials. */
-            diff: {
-                /** @example schedule.expression */
-                field: string;
-                /** @description Any JSON value; null where there was none. */
-                before: unknown;
-                /** @description Any JSON value; null where there is none. */
-                after: unknown;
-            }[];
-            /** @description The diff was longer. */
-            truncated: boolean;
-        };
-        /** @enum {string} */
-        ScheduleType: "cron" | "interval" | "date";
-        /** @description When. `cron` takes `expression` or `fields`, `interval` takes `every` and `anchor`, `date` takes `at`. */
-        Schedule: {
-            type: components["schemas"]["ScheduleType"];
-            /**
-             * @description crontab: 5 fields, or 6 with seconds first, or `@hourly`, `@daily` and their like. Also `L`, `W`, `#`, `?`
-             *     and `H`. Weekday 0 and 7 are Sunday.
-             * @example 0 2 * * *
-             */
-            expression?: string;
-            /**
-             * @description The dialect of APScheduler: all fields must match, and weekday 0 is Monday. Fields less significant than
-             *     the least one given take their minimum, the others are `*`.
-             */
-            fields?: {
-                year?: components["schemas"]["CronField"];
-                month?: components["schemas"]["CronField"];
-                week?: components["schemas"]["CronField"];
-                day?: components["schemas"]["CronField"];
-                day_of_week?: components["schemas"]["CronField"];
-                hour?: components["schemas"]["CronField"];
-                minute?: components["schemas"]["CronField"];
-                second?: components["schemas"]["CronField"];
-            } | null;
-            /** @description The distance between occurrences, at least 1s. */
-            every?: components["schemas"]["Duration"];
-            /**
-             * Format: date-time
-             * @description The occurrence that the others are counted from. When the job was created, if absent.
-             */
-            anchor?: string | null;
-            /**
-             * Format: date-time
-             * @description The one occurrence of a date.
-             */
-            at?: string | null;
-            /**
-             * @description An IANA name, in which the wall clock is read.
-             * @default UTC
-             */
-            time_zone?: string;
-            /**
-             * Format: date-time
-             * @description No occurrence before this moment.
-             */
-            start_at?: string | null;
-            /**
-             * Format: date-time
-             * @description No occurrence after this moment.
-             */
-            end_at?: string | null;
-            /**
-             * @description Occurrences to leave out. An entry is an object, in which all that is given must match, or one of the
-             *     short forms `2026-12-25`, `2026-12-24/2027-01-02`, `12-25`, `sat,sun`, `22:00-06:00`.
-             */
-            exclude?: (string | {
-                name?: string;
-                dates?: string[];
-                weekdays?: string[];
-                times?: {
-                    from: string;
-                    to: string;
-                }[];
-            })[] | null;
-        };
-        /** @description Text such as `*\/5`, `9-17`, `mon-fri`, `2nd fri`, `last`; a whole number may be given as such. */
-        CronField: string | number | null;
         Occurrence: {
             at: components["schemas"]["Time"];
-            /**
-             * Format: date-time
-             * @description The same moment in the schedule's zone.
-             */
+            /** Format: date-time */
             local: string;
-            /**
-             * @description `dst_gap`: the wall-clock time does not exist that day, so the occurrence is later by the gap. `dst_fold`:
-             *     the wall clock shows this time twice that day.
-             * @enum {string}
-             */
+            /** @enum {string} */
             note?: "dst_gap" | "dst_fold";
         };
-        Warning: {
-            code: string;
-            message: string;
-            /** @description The message in Chinese. */
-            message_zh: string;
+        Outlook: {
+            next: components["schemas"]["Occurrence"][];
+        };
+        Parsed: {
+            drafts: {
+                job: components["schemas"]["Draft"];
+                line: number;
+                warnings: string[];
+            }[];
+            /** @enum {string} */
+            kind: "command" | "crontab";
+            skipped: components["schemas"]["Skipped"][];
+        };
+        Policy: {
+            attempt_timeout: components["schemas"]["Duration"];
+            auto_pause_after: number;
+            /** @enum {string} */
+            coalesce: "latest" | "earliest" | "all";
+            /** @enum {string} */
+            concurrency_policy: "forbid" | "allow" | "replace" | "queue";
+            connect_timeout: components["schemas"]["Duration"];
+            jitter: components["schemas"]["Duration"];
+            keep: {
+                failures: number;
+                max_age: components["schemas"]["Duration"];
+                successes: number;
+            };
+            limits?: components["schemas"]["HostLimits"];
+            misfire_grace_time: components["schemas"]["Duration"];
+            /** @enum {string} */
+            queue: "critical" | "default" | "low";
+            retry: {
+                max_attempts: number;
+                max_backoff: components["schemas"]["Duration"];
+                max_doublings: number;
+                max_retry_duration: components["schemas"]["Duration"];
+                min_backoff: components["schemas"]["Duration"];
+            };
+            success: {
+                body_match?: string;
+                body_not_match?: string;
+                status: string[];
+            };
+        };
+        PolicyInput: {
+            /** @default 30s */
+            attempt_timeout?: string | null;
+            /** @default 0 */
+            auto_pause_after?: number | null;
+            /**
+             * @default latest
+             * @enum {string|null}
+             */
+            coalesce?: "latest" | "earliest" | "all" | null;
+            /**
+             * @default forbid
+             * @enum {string|null}
+             */
+            concurrency_policy?: "forbid" | "allow" | "replace" | "queue" | null;
+            /** @default 5s */
+            connect_timeout?: string | null;
+            /** @default 0s */
+            jitter?: string | null;
+            keep?: {
+                /** @default 100 */
+                failures?: number | null;
+                /** @default 30d */
+                max_age?: string | null;
+                /** @default 100 */
+                successes?: number | null;
+            } | null;
+            limits?: components["schemas"]["HostLimits"] | null;
+            misfire_grace_time?: string | null;
+            /**
+             * @default default
+             * @enum {string|null}
+             */
+            queue?: "critical" | "default" | "low" | null;
+            retry?: {
+                /** @default 3 */
+                max_attempts?: number | null;
+                /** @default 1h */
+                max_backoff?: string | null;
+                /** @default 5 */
+                max_doublings?: number | null;
+                /** @default 0s */
+                max_retry_duration?: string | null;
+                /** @default 5s */
+                min_backoff?: string | null;
+            } | null;
+            success?: {
+                body_match?: string | null;
+                body_not_match?: string | null;
+                /**
+                 * @default [
+                 *       "2xx"
+                 *     ]
+                 */
+                status?: string[] | null;
+            } | null;
         };
         Preview: {
-            /** @constant */
-            valid: true;
             description: {
                 en: string;
                 zh: string;
             };
             next: components["schemas"]["Occurrence"][];
+            /** @constant */
+            valid: true;
             warnings: components["schemas"]["Warning"][];
+        };
+        Problem: {
+            /** @enum {string} */
+            code: "invalid" | "malformed" | "not_found" | "conflict" | "precondition_failed" | "unauthorized" | "forbidden" | "too_large" | "rate_limited" | "method_not_allowed" | "request_timeout" | "unavailable" | "internal";
+            detail: string;
+            errors: components["schemas"]["FieldError"][];
+            request_id?: string;
+            status: number;
+            title: string;
+            type: string;
+        };
+        QueueStat: {
+            active: number;
+            archived: number;
+            completed: number;
+            latency_ms: number;
+            paused: boolean;
+            pending: number;
+            /** @enum {string} */
+            queue: "critical" | "default" | "low";
+            retry: number;
+            scheduled: number;
+        };
+        Readiness: {
+            checks: {
+                beat: string;
+                database: string;
+                redis: string;
+                worker: string;
+            };
+            /** @enum {string} */
+            status: "ok" | "unavailable";
         };
         Refusal: {
+            errors: components["schemas"]["FieldError"][];
             /** @constant */
             valid: false;
-            errors: components["schemas"]["FieldError"][];
         };
-        /** @description When a job would run, before and after a change. */
-        Comparison: {
-            before: components["schemas"]["Outlook"];
-            after: components["schemas"]["Outlook"];
-            warnings: components["schemas"]["Warning"][];
+        Request: {
+            auth: components["schemas"]["Auth"];
+            body: string;
+            /** @enum {string} */
+            body_encoding?: "text" | "base64";
+            follow_redirects: number;
+            headers: {
+                [key: string]: string;
+            };
+            insecure_tls: boolean;
+            literal?: boolean;
+            /** @enum {string} */
+            method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS";
+            signing_secret?: string;
+            tls?: components["schemas"]["TLS"];
+            url: string;
         };
-        Outlook: {
-            next: components["schemas"]["Occurrence"][];
+        RequestInput: {
+            auth?: components["schemas"]["AuthInput"];
+            body?: string | Record<string, never> | unknown[] | null;
+            /** @enum {string|null} */
+            body_encoding?: "" | "text" | "base64" | null;
+            /** @default 0 */
+            follow_redirects?: number | null;
+            headers?: {
+                [key: string]: string | null;
+            } | null;
+            /** @default false */
+            insecure_tls?: boolean | null;
+            /** @default false */
+            literal?: boolean | null;
+            method?: string | null;
+            signing_secret?: string | null;
+            tls?: components["schemas"]["TLSInput"];
+            url: string;
         };
+        Response: {
+            body: string;
+            /** @enum {string} */
+            body_encoding: "text" | "base64";
+            headers: {
+                [key: string]: string;
+            };
+            status_code: number;
+            truncated: boolean;
+        };
+        Run: {
+            attempts: components["schemas"]["Attempt"][];
+            duration_ms: number | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            job_id: string;
+            lag_ms: number | null;
+            message?: string;
+            missed_count: number;
+            /** Format: date-time */
+            missed_from: string | null;
+            /** Format: date-time */
+            missed_to: string | null;
+            /** Format: date-time */
+            queued_at: string | null;
+            reason: string;
+            request: components["schemas"]["Request"] | null;
+            response: components["schemas"]["Response"] | null;
+            scheduled_at: components["schemas"]["Time"];
+            /** Format: date-time */
+            started_at: string | null;
+            state: components["schemas"]["State"];
+            trigger: components["schemas"]["Trigger"];
+        };
+        RunChange: {
+            duration_ms: number | null;
+            /** Format: date-time */
+            finished_at: string | null;
+            id: string;
+            job_id: string;
+            reason: string;
+            scheduled_at: components["schemas"]["Time"];
+            /** Format: date-time */
+            started_at: string | null;
+            state: components["schemas"]["State"];
+            status_code: number | null;
+            trigger: components["schemas"]["Trigger"];
+        };
+        RunList: {
+            next_cursor: string | null;
+            runs: components["schemas"]["Run"][];
+        };
+        Schedule: {
+            /** Format: date-time */
+            anchor?: string | null;
+            /** Format: date-time */
+            at?: string | null;
+            /** Format: date-time */
+            end_at?: string | null;
+            every?: components["schemas"]["Duration"];
+            exclude?: (string | {
+                dates?: string[];
+                name?: string;
+                times?: {
+                    from: string;
+                    to: string;
+                }[];
+                weekdays?: string[];
+            })[] | null;
+            expression?: string;
+            fields?: {
+                day?: components["schemas"]["CronField"];
+                day_of_week?: components["schemas"]["CronField"];
+                hour?: components["schemas"]["CronField"];
+                minute?: components["schemas"]["CronField"];
+                month?: components["schemas"]["CronField"];
+                second?: components["schemas"]["CronField"];
+                week?: components["schemas"]["CronField"];
+                year?: components["schemas"]["CronField"];
+            } | null;
+            /** Format: date-time */
+            start_at?: string | null;
+            /** @default UTC */
+            time_zone?: string;
+            type: components["schemas"]["ScheduleType"];
+        };
+        /** @enum {string} */
+        ScheduleType: "cron" | "interval" | "date";
+        /** @enum {string} */
+        Scope: "read" | "run" | "write" | "admin";
         Secret: {
-            name: string;
             created_at: components["schemas"]["Time"];
+            name: string;
             updated_at: components["schemas"]["Time"];
         };
-        /**
-         * @description Shows the target who calls, in `Authorization`. `password`, `token` and `client_secret` are `[redacted]` where
-         *     they were written out, and as they stand where they are `{{ secret.NAME }}`.
-         */
-        Auth: {
-            /** @enum {string} */
-            type: "basic" | "bearer" | "oauth2";
-            username?: string;
-            password?: string;
-            token?: string;
-            token_url?: string;
-            client_id?: string;
-            client_secret?: string;
-            scopes?: string[];
-        } | null;
-        /**
-         * @description Shows the target who calls, in `Authorization`. Each text may be `{{ secret.NAME }}`. A `password`, `token` or
-         *     `client_secret` that is written out is sealed.
-         */
-        AuthInput: {
-            /**
-             * @description `basic`: username and password. `bearer`: a token. `oauth2`: a token by client credentials, fetched and renewed by the workers.
-             * @enum {string}
-             */
-            type: "basic" | "bearer" | "oauth2";
-            username?: string | null;
-            password?: string | null;
-            token?: string | null;
-            token_url?: string | null;
-            client_id?: string | null;
-            client_secret?: string | null;
-            scopes?: string[] | null;
-        } | null;
-        /** @description What goes into the handshake with the target, in PEM. */
+        Session: {
+            auth_required: boolean;
+            /** Format: date-time */
+            expires_at: string | null;
+            key: {
+                id: string;
+                name: string;
+            } | null;
+            scope: components["schemas"]["Scope"] | null;
+        };
+        ShortRun: {
+            duration_ms: number | null;
+            id: string;
+            reason: string;
+            scheduled_at: components["schemas"]["Time"];
+            state: components["schemas"]["State"];
+            status_code: number | null;
+        };
+        Skipped: {
+            line: number;
+            reason: string;
+            text: string;
+        };
+        /** @enum {string} */
+        State: "waiting" | "queued" | "running" | "retrying" | "succeeded" | "failed" | "skipped" | "missed" | "canceled";
+        Stats: {
+            at: components["schemas"]["Time"];
+            beats: number | null;
+            due_next_hour: number;
+            failing: number;
+            hosts: components["schemas"]["HeldHost"][] | null;
+            jobs: {
+                active: number;
+                completed: number;
+                paused: number;
+                total: number;
+            };
+            lag: {
+                p50_ms: number | null;
+                p95_ms: number | null;
+                runs: number;
+            };
+            queues: components["schemas"]["QueueStat"][] | null;
+            runs: {
+                canceled: number;
+                failed: number;
+                missed: number;
+                queued: number;
+                retrying: number;
+                running: number;
+                skipped: number;
+                succeeded: number;
+                waiting: number;
+            };
+            version: string;
+            workers: number | null;
+        };
+        /** @enum {string} */
+        Status: "active" | "paused" | "completed";
         TLS: {
             ca?: string;
             client_cert?: string;
-            /** @description `[redacted]` where it was written out. */
             client_key?: string;
         };
-        /** @description What goes into the handshake with the target, in PEM. Each text may be `{{ secret.NAME }}`. */
         TLSInput: {
-            /** @description Whom the target's certificate must come from, in place of the authorities that the server trusts. */
             ca?: string | null;
-            /** @description The chain that is shown to the target. */
             client_cert?: string | null;
-            /** @description Its private key; sealed. */
             client_key?: string | null;
         } | null;
-        Readiness: {
-            /** @enum {string} */
-            status: "ok" | "unavailable";
-            /** @description `ok`, or a short reason, for each. */
-            checks: {
-                database: string;
-                redis: string;
-                beat: string;
-                worker: string;
+        /** Format: date-time */
+        Time: string;
+        Timeline: {
+            approximate?: boolean;
+            buckets: components["schemas"]["TimelineBucket"][];
+            peak: {
+                at: components["schemas"]["Time"];
+                count: number;
             };
+        };
+        TimelineBucket: {
+            at: components["schemas"]["Time"];
+            failed: number;
+            missed: number;
+            planned: number;
+            skipped: number;
+            succeeded: number;
+        };
+        Trial: {
+            attempt: components["schemas"]["Attempt"];
+            response: components["schemas"]["Response"] | null;
+            /** @enum {string} */
+            trigger: "test";
+        };
+        /** @enum {string} */
+        Trigger: "schedule" | "manual" | "backfill";
+        Warning: {
+            code: string;
+            message: string;
+            message_zh: string;
         };
     };
     responses: {
-        /** @description The body is no JSON object, or the path or a header cannot be read. */
-        Malformed: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The key's scope does not reach so far, or a browser sent this for a page of another site. */
-        Forbidden: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description There is no such thing. */
-        NotFound: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The state of the job forbids it; `detail` says why. */
         Conflict: {
             headers: {
                 [name: string]: unknown;
@@ -1813,8 +1180,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The body is larger than 1 MiB, or that of an import than 32 MiB. */
-        TooLarge: {
+        Forbidden: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1822,33 +1188,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Fields or query parameters are wrong; `errors` names each. */
-        Invalid: {
-            headers: {
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "type": "about:blank",
-                 *       "title": "Unprocessable Entity",
-                 *       "status": 422,
-                 *       "code": "invalid",
-                 *       "detail": "1 field is invalid",
-                 *       "errors": [
-                 *         {
-                 *           "field": "schedule.expression",
-                 *           "code": "invalid",
-                 *           "message": "minute: 61 is outside 0-59"
-                 *         }
-                 *       ],
-                 *       "request_id": "01KAMS5EW0QV0V3ZXN9Q6Q4WXK"
-                 *     }
-                 */
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description The service failed. Its log has more under the request id. */
         Internal: {
             headers: {
                 [name: string]: unknown;
@@ -1857,8 +1196,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The database does not answer. Try again. */
-        Unavailable: {
+        Invalid: {
             headers: {
                 [name: string]: unknown;
             };
@@ -1866,7 +1204,6 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description The job. */
         Job: {
             headers: {
                 ETag: components["headers"]["ETag"];
@@ -1877,11 +1214,9 @@ export interface components {
                 "application/json": components["schemas"]["Job"];
             };
         };
-        /** @description The job, new. */
         JobCreated: {
             headers: {
                 ETag: components["headers"]["ETag"];
-                /** @description The path of the job. */
                 Location?: string;
                 "X-Request-Id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1890,7 +1225,22 @@ export interface components {
                 "application/json": components["schemas"]["Job"];
             };
         };
-        /** @description The job has another version than `If-Match` says. */
+        Malformed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         PreconditionFailed: {
             headers: {
                 [name: string]: unknown;
@@ -1899,7 +1249,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A page of runs. Their `request` and `response` are null; a single run has them. */
+        RateLimited: {
+            headers: {
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         Runs: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1909,29 +1267,6 @@ export interface components {
                 "application/json": components["schemas"]["RunList"];
             };
         };
-        /** @description There is no key, or it is not good, or it has expired. */
-        Unauthorized: {
-            headers: {
-                /** @description How to show a key. */
-                "WWW-Authenticate"?: string;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description Too many keys from your address were not good. */
-        RateLimited: {
-            headers: {
-                /** @description Seconds to wait. */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"];
-            };
-        };
-        /** @description What may be known of the secret. */
         Secret: {
             headers: {
                 "X-Request-Id": components["headers"]["RequestId"];
@@ -1941,39 +1276,43 @@ export interface components {
                 "application/json": components["schemas"]["Secret"];
             };
         };
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        Unauthorized: {
+            headers: {
+                "WWW-Authenticate"?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        Unavailable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
     };
     parameters: {
-        /**
-         * @description How many entries a page holds.
-         * @example 20
-         */
-        Limit: number;
-        /** @description The `next_cursor` of the page before. */
         Cursor: string;
-        /**
-         * @description The job's id, percent-encoded.
-         * @example nightly-report
-         */
-        JobId: string;
-        /** @description The ETag of the version that is to be changed, or `*` for any; 412 if the job has another. */
         IfMatch: string;
-        /** @example failed */
+        JobId: string;
+        KeyId: string;
+        Limit: number;
+        RunId: string;
+        Since: string;
         State: components["schemas"]["State"];
         Trigger: components["schemas"]["Trigger"];
-        /**
-         * @description Only runs scheduled at this moment or later.
-         * @example 2026-01-01T00:00:00Z
-         */
-        Since: string;
-        /** @description Only runs scheduled at this moment or earlier. */
         Until: string;
-        /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
-        RunId: string;
-        /**
-         * @description The id of a key, which is no secret.
-         * @example s7mpjVKXcK
-         */
-        KeyId: string;
     };
     requestBodies: {
         Job: {
@@ -1983,60 +1322,55 @@ export interface components {
         };
     };
     headers: {
-        /** @description The id of this request, the caller's own or a new one. */
-        RequestId: string;
-        /**
-         * @description The job's version, quoted.
-         * @example "3"
-         */
         ETag: string;
+        RequestId: string;
     };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    listJobs: {
+    getPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAudit: {
         parameters: {
             query?: {
-                /**
-                 * @description A text to look for in id, name, URL and tags, without regard to case.
-                 * @example report
-                 */
-                q?: string;
-                /**
-                 * @description A tag that the job has. May be repeated; the job then has all of them.
-                 * @example [
-                 *       "billing"
-                 *     ]
-                 */
-                tag?: string[];
-                /** @description The type of the schedule. */
-                type?: components["schemas"]["ScheduleType"];
-                /** @example active */
-                status?: components["schemas"]["Status"];
-                /** @description How the job's last run ended. */
-                last_state?: components["schemas"]["FinalState"];
-                /**
-                 * @description The host that the job calls.
-                 * @example example.com
-                 */
-                host?: string;
-                /**
-                 * @description A minus sign in front turns the order round.
-                 * @example next_run_at
-                 */
-                sort?: "id" | "name" | "next_run_at" | "updated_at" | "-id" | "-name" | "-next_run_at" | "-updated_at";
-                /**
-                 * @description `recent`: each job comes with its last 24 runs, open ones too, the newest first.
-                 * @example recent
-                 */
-                include?: "recent";
-                /**
-                 * @description How many entries a page holds.
-                 * @example 20
-                 */
+                actor?: string;
+                action?: string;
+                target?: string;
+                since?: string;
+                until?: string;
                 limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -2045,7 +1379,76 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page of jobs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        entries: components["schemas"]["AuditEntry"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    streamEvents: {
+        parameters: {
+            query?: {
+                job?: string;
+                types?: "run" | "job" | "run,job" | "job,run";
+            };
+            header?: {
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listJobs: {
+        parameters: {
+            query?: {
+                q?: string;
+                tag?: string[];
+                type?: components["schemas"]["ScheduleType"];
+                status?: components["schemas"]["Status"];
+                last_state?: components["schemas"]["FinalState"];
+                host?: string;
+                sort?: "id" | "name" | "next_run_at" | "updated_at" | "-id" | "-name" | "-next_run_at" | "-updated_at";
+                include?: "recent";
+                limit?: components["parameters"]["Limit"];
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2084,458 +1487,6 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    getJob: {
-        parameters: {
-            query?: never;
-            header?: {
-                /**
-                 * @description The ETag that the caller has; 304 if it is still right.
-                 * @example "7"
-                 */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Job"];
-            /** @description The caller has this version. */
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    replaceJob: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag of the version that is to be changed, or `*` for any; 412 if the job has another. */
-                "If-Match"?: components["parameters"]["IfMatch"];
-                /** @description Only `*`, for which the job must not exist. */
-                "If-None-Match"?: string;
-            };
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        requestBody: components["requestBodies"]["Job"];
-        responses: {
-            200: components["responses"]["Job"];
-            201: components["responses"]["JobCreated"];
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            412: components["responses"]["PreconditionFailed"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    deleteJob: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag of the version that is to be changed, or `*` for any; 412 if the job has another. */
-                "If-Match"?: components["parameters"]["IfMatch"];
-            };
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The job is gone. */
-            204: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            412: components["responses"]["PreconditionFailed"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    patchJob: {
-        parameters: {
-            query?: {
-                dry_run?: boolean;
-            };
-            header?: {
-                /** @description The ETag of the version that is to be changed, or `*` for any; 412 if the job has another. */
-                "If-Match"?: components["parameters"]["IfMatch"];
-            };
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/merge-patch+json": components["schemas"]["JobPatch"];
-                "application/json": components["schemas"]["JobPatch"];
-            };
-        };
-        responses: {
-            /** @description The job as it is now; in a dry run, when it would run before and after the change. */
-            200: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Job"] | components["schemas"]["Comparison"];
-                };
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            412: components["responses"]["PreconditionFailed"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    pauseJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        /** @description May be left out. */
-        requestBody?: {
-            content: {
-                "application/json": {
-                    /**
-                     * Format: date-time
-                     * @description When the pause ends, in the future. `null` or absent until the job is resumed.
-                     */
-                    until?: string | null;
-                    /** @description Shown with the job as `pause_reason`. */
-                    reason?: string | null;
-                };
-            };
-        };
-        responses: {
-            200: components["responses"]["Job"];
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    resumeJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        /** @description May be left out. */
-        requestBody?: {
-            content: {
-                "application/json": {
-                    /**
-                     * @description Where the schedule goes on.
-                     * @default now
-                     * @enum {string|null}
-                     */
-                    resume_from?: "now" | "last" | null;
-                };
-            };
-        };
-        responses: {
-            200: components["responses"]["Job"];
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    runJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        /** @description May be left out. */
-        requestBody?: {
-            content: {
-                "application/json": {
-                    /** @default false */
-                    force?: boolean | null;
-                };
-            };
-        };
-        responses: {
-            /** @description The run, queued. */
-            202: {
-                headers: {
-                    /** @description The path of the run. */
-                    Location?: string;
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    backfillJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
-                id: components["parameters"]["JobId"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /** Format: date-time */
-                    start: string;
-                    /**
-                     * Format: date-time
-                     * @description Not in the future.
-                     */
-                    end: string;
-                    /**
-                     * @description Only count the occurrences.
-                     * @default false
-                     */
-                    dry_run?: boolean | null;
-                };
-            };
-        };
-        responses: {
-            /** @description How many runs were made, or would be. */
-            202: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        runs: number;
-                    };
-                };
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    getTimeline: {
-        parameters: {
-            query?: {
-                /**
-                 * @description The start; 12 hours ago unless given.
-                 * @example 2026-11-18T00:00:00Z
-                 */
-                from?: string;
-                /**
-                 * @description The end, which belongs to no bucket; 24 hours after `from` unless given. At most 400 days after it.
-                 * @example 2026-11-19T00:00:00Z
-                 */
-                to?: string;
-                /** @example 24 */
-                buckets?: number;
-                /** @description The id of a job; all jobs unless given. */
-                job?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The counts. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Timeline"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            404: components["responses"]["NotFound"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    getStats: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The numbers. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Stats"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    streamEvents: {
-        parameters: {
-            query?: {
-                /** @description Only `run` and `job` events of this job. */
-                job?: string;
-                /** @description Only events of these types; `many` and `reset` always come. */
-                types?: "run" | "job" | "run,job" | "job,run";
-            };
-            header?: {
-                /** @description The `id` of the last event that the reader got. */
-                "Last-Event-ID"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description The stream. It goes on until either side ends it. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example id: 1795000000000-0/0
-                     *     event: run
-                     *     data: {"id":"01KAMS5EW0QV0V3ZXN9Q6Q4WXK","job_id":"nightly-report","trigger":"schedule","state":"succeeded","reason":"ok","scheduled_at":"2026-11-18T11:06:40.000Z","started_at":"2026-11-18T11:06:40.008Z","finished_at":"2026-11-18T11:06:40.042Z","duration_ms":34,"status_code":200}
-                     */
-                    "text/event-stream": string;
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
     bulkJobs: {
         parameters: {
             query?: never;
@@ -2548,15 +1499,13 @@ export interface operations {
                 "application/json": {
                     /** @enum {string} */
                     action: "pause" | "resume" | "run" | "delete" | "tag" | "untag";
-                    ids?: string[] | null;
                     filter?: components["schemas"]["JobFilter"] | null;
-                    /** @description Goes with `tag` and `untag`. */
+                    ids?: string[] | null;
                     tag?: string | null;
                 };
             };
         };
         responses: {
-            /** @description What was done. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2564,15 +1513,13 @@ export interface operations {
                 };
                 content: {
                     "application/json": {
-                        /** @description The jobs that exist among those asked for. */
-                        matched: number;
-                        /** @description The jobs with which something was done. */
                         changed: number;
                         errors: {
-                            id: string;
                             code: string;
+                            id: string;
                             message: string;
                         }[];
+                        matched: number;
                     };
                 };
             };
@@ -2590,9 +1537,7 @@ export interface operations {
     exportJobs: {
         parameters: {
             query?: {
-                /** @description As for the list. */
                 q?: string;
-                /** @description As for the list. */
                 tag?: string[];
                 type?: components["schemas"]["ScheduleType"];
                 status?: components["schemas"]["Status"];
@@ -2605,7 +1550,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The jobs. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2627,14 +1571,8 @@ export interface operations {
     importJobs: {
         parameters: {
             query?: {
-                /**
-                 * @description Write nothing, and say what would be done, with the changed jobs before and after.
-                 * @example true
-                 */
                 dry_run?: boolean;
-                /** @description Delete all jobs that are not in the file; their queued runs are canceled. */
                 prune?: boolean;
-                /** @description The zone of the machine that a crontab comes from; UTC by default. */
                 time_zone?: string;
             };
             header?: never;
@@ -2644,13 +1582,12 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["JobFile"];
-                "application/yaml": components["schemas"]["JobFile"];
                 "application/vnd.sqlite3": string;
+                "application/yaml": components["schemas"]["JobFile"];
                 "text/crontab": string;
             };
         };
         responses: {
-            /** @description What was done, or in a dry run would be. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2681,15 +1618,12 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The command or the lines. */
                     text: string;
-                    /** @description The zone of the machine that the crontab comes from; UTC by default. A `CRON_TZ` in the text goes before it. */
                     time_zone?: string | null;
                 };
             };
         };
         responses: {
-            /** @description The drafts. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -2710,40 +1644,62 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    listJobRuns: {
+    testRequest: {
         parameters: {
-            query?: {
-                /** @example failed */
-                state?: components["parameters"]["State"];
-                trigger?: components["parameters"]["Trigger"];
-                /**
-                 * @description Only runs scheduled at this moment or later.
-                 * @example 2026-01-01T00:00:00Z
-                 */
-                since?: components["parameters"]["Since"];
-                /** @description Only runs scheduled at this moment or earlier. */
-                until?: components["parameters"]["Until"];
-                /**
-                 * @description How many entries a page holds.
-                 * @example 20
-                 */
-                limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before. */
-                cursor?: components["parameters"]["Cursor"];
-            };
+            query?: never;
             header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    policy?: components["schemas"]["PolicyInput"] | null;
+                    request: components["schemas"]["RequestInput"];
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-None-Match"?: string;
+            };
             path: {
-                /**
-                 * @description The job's id, percent-encoded.
-                 * @example nightly-report
-                 */
                 id: components["parameters"]["JobId"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            200: components["responses"]["Runs"];
+            200: components["responses"]["Job"];
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
@@ -2754,114 +1710,137 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    listRuns: {
+    replaceJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: components["parameters"]["IfMatch"];
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody: components["requestBodies"]["Job"];
+        responses: {
+            200: components["responses"]["Job"];
+            201: components["responses"]["JobCreated"];
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteJob: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    patchJob: {
         parameters: {
             query?: {
-                /**
-                 * @description The id of a job.
-                 * @example nightly-report
-                 */
-                job?: string;
-                /** @example failed */
-                state?: components["parameters"]["State"];
-                trigger?: components["parameters"]["Trigger"];
-                /**
-                 * @description Only runs scheduled at this moment or later.
-                 * @example 2026-01-01T00:00:00Z
-                 */
-                since?: components["parameters"]["Since"];
-                /** @description Only runs scheduled at this moment or earlier. */
-                until?: components["parameters"]["Until"];
-                /**
-                 * @description How many entries a page holds.
-                 * @example 20
-                 */
-                limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before. */
-                cursor?: components["parameters"]["Cursor"];
+                dry_run?: boolean;
             };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: components["responses"]["Runs"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    getRun: {
-        parameters: {
-            query?: never;
-            header?: never;
+            header?: {
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
-                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
-                id: components["parameters"]["RunId"];
+                id: components["parameters"]["JobId"];
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobPatch"];
+                "application/merge-patch+json": components["schemas"]["JobPatch"];
+            };
+        };
         responses: {
-            /** @description The run, with its request and the target's last answer. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["Job"] | components["schemas"]["Comparison"];
                 };
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
     };
-    cancelRun: {
+    backfillJob: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
-                id: components["parameters"]["RunId"];
+                id: components["parameters"]["JobId"];
             };
             cookie?: never;
         };
-        /** @description May be left out. */
-        requestBody?: {
+        requestBody: {
             content: {
-                "application/json": Record<string, never>;
+                "application/json": {
+                    /** @default false */
+                    dry_run?: boolean | null;
+                    /** Format: date-time */
+                    end: string;
+                    /** Format: date-time */
+                    start: string;
+                };
             };
         };
         responses: {
-            /** @description The run, canceled. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            /** @description The run, which is being cut off. */
             202: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": {
+                        runs: number;
+                    };
                 };
             };
             400: components["responses"]["Malformed"];
@@ -2876,17 +1855,81 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    retryRun: {
+    pauseJob: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
-                id: components["parameters"]["RunId"];
+                id: components["parameters"]["JobId"];
             };
             cookie?: never;
         };
-        /** @description May be left out. */
+        requestBody?: {
+            content: {
+                "application/json": {
+                    reason?: string | null;
+                    /** Format: date-time */
+                    until?: string | null;
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["Job"];
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resumeJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @default now
+                     * @enum {string|null}
+                     */
+                    resume_from?: "now" | "last" | null;
+                };
+            };
+        };
+        responses: {
+            200: components["responses"]["Job"];
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    runJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["JobId"];
+            };
+            cookie?: never;
+        };
         requestBody?: {
             content: {
                 "application/json": {
@@ -2896,10 +1939,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The new run, queued. */
             202: {
                 headers: {
-                    /** @description The path of the run. */
                     Location?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -2920,178 +1961,31 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    completeRun: {
+    listJobRuns: {
         parameters: {
-            query: {
-                token: string;
+            query?: {
+                state?: components["parameters"]["State"];
+                trigger?: components["parameters"]["Trigger"];
+                since?: components["parameters"]["Since"];
+                until?: components["parameters"]["Until"];
+                limit?: components["parameters"]["Limit"];
+                cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
             path: {
-                /** @example 01KAMS5EW0QV0V3ZXN9Q6Q4WXK */
-                id: components["parameters"]["RunId"];
+                id: components["parameters"]["JobId"];
             };
             cookie?: never;
         };
-        /** @description May be left out by one that has succeeded. */
-        requestBody?: {
-            content: {
-                "application/json": {
-                    /**
-                     * @default succeeded
-                     * @enum {string|null}
-                     */
-                    state?: "succeeded" | "failed" | null;
-                    /** @description Kept with the run. */
-                    message?: string | null;
-                };
-            };
-        };
+        requestBody?: never;
         responses: {
-            /** @description The run, which has ended. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
+            200: components["responses"]["Runs"];
             400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            409: components["responses"]["Conflict"];
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    testRequest: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    request: components["schemas"]["RequestInput"];
-                    policy?: components["schemas"]["PolicyInput"] | null;
-                };
-            };
-        };
-        responses: {
-            /** @description What came of the call, whether it succeeded or not. */
-            200: {
-                headers: {
-                    "X-Request-Id": components["headers"]["RequestId"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Trial"];
-                };
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    getSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Who the caller is, and what they may do. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            401: components["responses"]["Unauthorized"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    createSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /** @example sk_s7mpjVKXcKLjvL14qZkvlTYWmvs8RnqGCcfgon2a4o4C9dkP */
-                    key: string;
-                };
-            };
-        };
-        responses: {
-            /** @description Logged in. */
-            201: {
-                headers: {
-                    /** @description The login. */
-                    "Set-Cookie"?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Session"];
-                };
-            };
-            400: components["responses"]["Malformed"];
-            401: components["responses"]["Unauthorized"];
-            403: components["responses"]["Forbidden"];
-            /** @description No key was made yet; everything is open. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            413: components["responses"]["TooLarge"];
-            422: components["responses"]["Invalid"];
-            429: components["responses"]["RateLimited"];
-            500: components["responses"]["Internal"];
-            503: components["responses"]["Unavailable"];
-        };
-    };
-    deleteSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Logged out; the cookie is gone. */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            403: components["responses"]["Forbidden"];
-            422: components["responses"]["Invalid"];
             500: components["responses"]["Internal"];
             503: components["responses"]["Unavailable"];
         };
@@ -3105,7 +1999,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All keys, without their secrets. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3137,10 +2030,8 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The key. */
             201: {
                 headers: {
-                    /** @description Where the key is read. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -3151,7 +2042,6 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            /** @description There are 500 keys already. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3172,17 +2062,12 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The id of a key, which is no secret.
-                 * @example s7mpjVKXcK
-                 */
                 id: components["parameters"]["KeyId"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The key, without its secret. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3206,17 +2091,12 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The id of a key, which is no secret.
-                 * @example s7mpjVKXcK
-                 */
                 id: components["parameters"]["KeyId"];
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Deleted. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -3227,7 +2107,6 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
-            /** @description It is the last key with the scope `admin` and no end. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3242,26 +2121,15 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    listAudit: {
+    listRuns: {
         parameters: {
             query?: {
-                /** @description The id or the name of a key, `anonymous`, `automatic` or `command-line`. */
-                actor?: string;
-                /** @example job.update */
-                action?: string;
-                /**
-                 * @description The id of what was changed.
-                 * @example nightly-report
-                 */
-                target?: string;
-                since?: string;
-                until?: string;
-                /**
-                 * @description How many entries a page holds.
-                 * @example 20
-                 */
+                job?: string;
+                state?: components["parameters"]["State"];
+                trigger?: components["parameters"]["Trigger"];
+                since?: components["parameters"]["Since"];
+                until?: components["parameters"]["Until"];
                 limit?: components["parameters"]["Limit"];
-                /** @description The `next_cursor` of the page before. */
                 cursor?: components["parameters"]["Cursor"];
             };
             header?: never;
@@ -3270,20 +2138,167 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A page. */
+            200: components["responses"]["Runs"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        entries: components["schemas"]["AuditEntry"][];
-                        next_cursor: string | null;
-                    };
+                    "application/json": components["schemas"]["Run"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancelRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    completeRun: {
+        parameters: {
+            query: {
+                token: string;
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    message?: string | null;
+                    /**
+                     * @default succeeded
+                     * @enum {string|null}
+                     */
+                    state?: "succeeded" | "failed" | null;
+                };
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retryRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @default false */
+                    force?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];
@@ -3300,22 +2315,15 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    schedule: components["schemas"]["Schedule"];
-                    /**
-                     * @description How many occurrences to show; there may be fewer.
-                     * @default 10
-                     */
+                    /** @default 10 */
                     count?: number | null;
-                    /**
-                     * Format: date-time
-                     * @description Occurrences strictly after this moment; now when absent.
-                     */
+                    /** Format: date-time */
                     from?: string | null;
+                    schedule: components["schemas"]["Schedule"];
                 };
             };
         };
         responses: {
-            /** @description What the schedule means, or what is wrong with it. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3345,7 +2353,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description All secrets. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3370,10 +2377,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The secret's name.
-                 * @example API_TOKEN
-                 */
                 id: string;
             };
             cookie?: never;
@@ -3396,10 +2399,6 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The secret's name.
-                 * @example API_TOKEN
-                 */
                 id: string;
             };
             cookie?: never;
@@ -3407,17 +2406,14 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description At most 64 KiB. */
                     value: string;
                 };
             };
         };
         responses: {
             200: components["responses"]["Secret"];
-            /** @description The secret, new. */
             201: {
                 headers: {
-                    /** @description The path of the secret. */
                     Location?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
@@ -3442,17 +2438,12 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /**
-                 * @description The secret's name.
-                 * @example API_TOKEN
-                 */
                 id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description The secret is gone. */
             204: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
@@ -3471,6 +2462,170 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    key: string;
+                };
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getTimeline: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                buckets?: number;
+                job?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDocs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+        };
+    };
     getHealth: {
         parameters: {
             query?: never;
@@ -3480,7 +2635,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It answers. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3494,35 +2648,6 @@ export interface operations {
             };
         };
     };
-    getReadiness: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Everything is there. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Readiness"];
-                };
-            };
-            /** @description Something is missing; `checks` says what. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Readiness"];
-                };
-            };
-        };
-    };
     getMetrics: {
         parameters: {
             query?: never;
@@ -3532,7 +2657,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The text format of Prometheus. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3547,46 +2671,6 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    getOpenAPI: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description OpenAPI 3.1. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": Record<string, never>;
-                };
-            };
-        };
-    };
-    getDocs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description A page that loads nothing from other hosts. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-        };
-    };
     getMonitoring: {
         parameters: {
             query?: never;
@@ -3596,7 +2680,6 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The page of the queue monitor; the paths below this one are its own. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -3607,7 +2690,6 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
-            /** @description This process has no queue monitor. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -3620,7 +2702,7 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
-    getPage: {
+    getOpenAPI: {
         parameters: {
             query?: never;
             header?: never;
@@ -3629,32 +2711,39 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /**
-             * @description The web page. Other addresses answer with it too when the caller takes HTML: what it shows has addresses of
-             *     its own.
-             */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/html": string;
+                    "application/json": Record<string, never>;
                 };
             };
-            /** @description The caller has it. */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description This process has no page. */
-            404: {
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
         };
