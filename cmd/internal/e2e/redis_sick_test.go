@@ -61,12 +61,13 @@ func TestRedisThatHangs(t *testing.T) {
 }
 
 // Redis forgets everything while a long call is on its way, and runs are queued
-// because there are more of them than may be called at once.
+// because there are more of them than may be called at once: of three slots one
+// host gets two.
 func TestRedisThatForgets(t *testing.T) {
 	t.Parallel()
 	const long = "long"
 	redis := testserver.StartRedis(t)
-	address, p := overRedis(t, redis, "--concurrency", "2")
+	address, p := overRedis(t, redis, "--concurrency", "3")
 	x := newEverySecond(t, address, 1500*time.Millisecond, object{"concurrency_policy": "allow"})
 	at := time.Now().Add(time.Second)
 	x.s.must("POST", "/api/v1/jobs", object{
