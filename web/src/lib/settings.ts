@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from 'react';
+import { isTimeZone } from './time';
 
 export type Theme = 'system' | 'light' | 'dark';
 export type Density = 'normal' | 'compact';
@@ -35,15 +36,6 @@ export function parseSettings(text: string | null, languages: readonly string[])
     language: kept.language === 'en' || kept.language === 'zh-CN' ? kept.language : preferredLanguage(languages),
     timeZone: typeof kept.timeZone === 'string' && isTimeZone(kept.timeZone) ? kept.timeZone : 'local',
   };
-}
-
-function isTimeZone(name: string): boolean {
-  if (name === 'local') return true;
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
-  } catch {
-    return false;
-  }
 }
 
 function stored(): string | null {

@@ -12,6 +12,15 @@ export function resolveZone(setting: string): string {
   return setting === 'local' ? Intl.DateTimeFormat().resolvedOptions().timeZone : setting;
 }
 
+/** Whether the browser knows the zone. Half of a name, as while one is typed, is none. */
+export function isTimeZone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(locale: Locale, name: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

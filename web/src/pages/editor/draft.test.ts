@@ -29,6 +29,10 @@ describe('a draft', () => {
   it('names the moment of a date in the draft’s zone', () => {
     expect(toSchedule({ ...empty.schedule, type: 'date', at: '2026-11-18T15:00:00' })).toEqual({ type: 'date', at: '2026-11-18T15:00:00+08:00', time_zone: 'Asia/Shanghai' });
   });
+  it('bears with a zone that is half typed', () => {
+    const half = toSchedule({ ...empty.schedule, type: 'date', at: '2026-11-18T15:00:00', timeZone: 'Asia/Sh' });
+    expect(half).toEqual({ type: 'date', at: '2026-11-18T15:00:00+00:00', time_zone: 'Asia/Sh' });
+  });
   it('takes a command without a schedule', () => {
     expect(draftOf({ ...job, schedule: null }, empty).schedule).toBe(empty.schedule);
   });

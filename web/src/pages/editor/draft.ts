@@ -1,5 +1,5 @@
 import type { Job, JobInput, Schedule } from '../../api/client';
-import { fromLocalInput, toLocalInput } from '../../lib/time';
+import { fromLocalInput, isTimeZone, toLocalInput } from '../../lib/time';
 import type { components } from '../../api/schema';
 
 export type PolicyInput = components['schemas']['PolicyInput'];
@@ -93,7 +93,7 @@ export function draftOf(job: Pick<Job, 'id' | 'name' | 'description' | 'tags' | 
 
 function scheduleDraft(s: Schedule, empty: ScheduleDraft): ScheduleDraft {
   const timeZone = s.time_zone ?? 'UTC';
-  const local = (at: string | null | undefined): string => (at ? toLocalInput(Date.parse(at), timeZone) : '');
+  const local = (at: string | null | undefined): string => (at ? toLocalInput(Date.parse(at), knownZone(timeZone)) : '');
   const fields = { ...noFields };
   for (const name of cronFields) fields[name] = String(s.fields?.[name] ?? '');
   return {
@@ -112,7 +112,7 @@ function scheduleDraft(s: Schedule, empty: ScheduleDraft): ScheduleDraft {
 
 /** The schedule as the API takes it. */
 export function toSchedule(s: ScheduleDraft, base?: Schedule): Schedule {
-  const moment = (local: string): string | undefined => (local === '' ? undefined : (fromLocalInput(local, s.timeZone) ?? local));
+  const moment = (local: string): string | undefined => (local === '' ? undefined : (fromLocalInput(local, knownZone(s.timeZone)) ?? local));
   const common = {
     time_zone: s.timeZone,
     start_at: moment(s.startAt),
@@ -127,6 +127,11 @@ export function toSchedule(s: ScheduleDraft, base?: Schedule): Schedule {
     case 'date':
       return { type: 'date', at: moment(s.at) ?? '', time_zone: s.timeZone };
   }
+}
+
+/** A zone to reckon with; the server says what is wrong with one that is none. */
+function knownZone(name: string): string {
+  return isTimeZone(name) ? name : 'UTC';
 }
 
 function givenFields(s: ScheduleDraft): Schedule['fields'] {
