@@ -71,11 +71,14 @@ test('a run is canceled and run again; its neighbours are one key away', async (
   await service.call('PATCH', '/jobs/hang', { request: { url: `${target.url}/` } });
   await page.getByRole('button', { name: /Run again/ }).click();
   await expect(page.getByRole('heading', { name: /^200 after/ })).toBeVisible();
+  const newest = await runToEnd(service, 'hang');
+  await page.goto(`${service.url}/runs/${newest.id}`);
+  await expect(page.getByRole('button', { name: 'Older run (j)' })).toBeEnabled();
   await page.keyboard.press('j');
-  await expect(page).toHaveURL(`${service.url}/runs/${id}`);
+  await expect(page).not.toHaveURL(`${service.url}/runs/${newest.id}`);
   await expect(page.getByRole('button', { name: 'Newer run (k)' })).toBeEnabled();
   await page.keyboard.press('k');
-  await expect(page.getByRole('heading', { name: /^200 after/ })).toBeVisible();
+  await expect(page).toHaveURL(`${service.url}/runs/${newest.id}`);
 });
 
 test('running a job that runs asks whether to start another', async ({ page, service, target }) => {

@@ -53,6 +53,11 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
 export { expect };
 
+/** Keeps a figure for people: how long something takes says as much of the machine, and fails no test. */
+export function note(what: string, figure: number): void {
+  test.info().annotations.push({ type: what, description: String(Math.round(figure)) });
+}
+
 /** Chooses theme and language before the page starts. */
 export async function choose(page: Page, settings: Record<string, string>): Promise<void> {
   await page.addInitScript((text) => localStorage.setItem('schedule-server:settings', text), JSON.stringify(settings));
