@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { statsQuery } from '../../api/queries';
 import { Button } from '../../components/Button';
@@ -18,6 +19,8 @@ export function NowPage() {
   const [, navigate] = useLocation();
   const stats = useQuery(statsQuery);
   const numbers = stats.data;
+  // The server counts anew once a second: right after the first job it may still say that there is none.
+  const [made, setMade] = useState(false);
   return (
     <Page
       title={t('nav.now')}
@@ -28,8 +31,8 @@ export function NowPage() {
         </Button>
       }
     >
-      {numbers?.jobs.total === 0 ? (
-        <FirstStart onMade={() => void stats.refetch()} />
+      {numbers?.jobs.total === 0 && !made ? (
+        <FirstStart onMade={() => setMade(true)} />
       ) : (
         <>
           <LiveHorizon height={132} onPickFuture={() => navigate('/jobs?sort=next_run_at&status=active')} />
