@@ -1,6 +1,6 @@
 import { memo } from 'react';
 import { useI18n } from '../i18n';
-import { barcode, type BarcodeRun, stripes } from '../lib/barcode';
+import { barcode, type BarcodeRun, type Stripe, stripes } from '../lib/barcode';
 
 const pitch = 7;
 const width = 5;
@@ -21,19 +21,22 @@ export const Barcode = memo(function Barcode({ runs }: { runs: readonly BarcodeR
       role="img"
       aria-label={t('barcode.label', { n: list.length, failed })}
     >
-      {Array.from({ length: first }, (_, i) => (
-        <rect key={`none-${i}`} className="stripe-none" x={i * pitch} y={height - 2} width={width} height={2} />
-      ))}
-      {list.map((stripe, i) => {
-        const x = (first + i) * pitch;
-        const h = Math.max(2, stripe.height * height);
-        return (
-          <g key={stripe.id} className={`stripe-${stripe.kind}`}>
-            <rect x={x} y={height - h} width={width} height={h} rx="1" />
-            {stripe.kind === 'failed' && <path d={`M${x} ${height + 5}l${width / 2}-3 ${width / 2} 3z`} />}
-          </g>
-        );
-      })}
+      {Object.entries(paths(list, first)).map(([kind, d]) => d && <path key={kind} className={`stripe-${kind}`} d={d} />)}
     </svg>
   );
 });
+
+type Kind = Stripe['kind'] | 'none';
+
+/** A path for each kind of stripe: rows of them are made anew while one looks, and should be light. */
+function paths(list: readonly Stripe[], first: number): Record<Kind, string> {
+  const d: Record<Kind, string> = { none: '', ok: '', lost: '', open: '', failed: '' };
+  const bar = (i: number, h: number): string => `M${i * pitch} ${height - h}h${width}v${h}h${-width}z`;
+  for (let i = 0; i < first; i++) d.none += bar(i, 2);
+  list.forEach((stripe, i) => {
+    const at = first + i;
+    d[stripe.kind] += bar(at, Math.round(Math.max(2, stripe.height * height)));
+    if (stripe.kind === 'failed') d.failed += `M${at * pitch} ${height + 5}l${width / 2}-3 ${width / 2} 3z`;
+  });
+  return d;
+}

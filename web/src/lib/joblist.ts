@@ -28,6 +28,8 @@ interface Part {
 
 const near = 100;
 const far = 500;
+/** How long changes by events are gathered, in ms. */
+const moment = 200;
 
 /**
  * A long list of jobs of which only what is looked at is loaded. The API's
@@ -79,14 +81,14 @@ export class JobList {
     return true;
   }
 
-  /** Events come in bursts; the list is made anew once for all of a frame. */
+  /** Events come in bursts; the list is made anew once for all of a moment. */
   private publishSoon(): void {
     if (this.planned) return;
     this.planned = true;
-    requestAnimationFrame(() => {
+    setTimeout(() => {
       this.planned = false;
       this.publish({});
-    });
+    }, moment);
   }
 
   private publish(change: Partial<JobListState>): void {
