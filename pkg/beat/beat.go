@@ -60,6 +60,9 @@ type Options struct {
 
 const (
 	defaultChunk = 1000
+	// firstChunk is how many jobs the first transaction claims at most: the workers begin
+	// with these while the next ones, each of four times as many, are claimed.
+	firstChunk = 100
 	// safetyNet bounds every wait: should a wake-up be lost, a change is seen this much later.
 	safetyNet = time.Second
 	// aliveEvery is how often a beat says that it is there.
@@ -159,7 +162,7 @@ func (b *Beat) turn(ctx context.Context, side *sync.WaitGroup) (time.Duration, e
 func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err error) {
 	decide := decider{parser: &b.parser, now: now, settledAt: job.Instant(b.settledAt.Load())}
 	var told news
-	claim := job.Claim{Now: now, Limit: b.chunk}
+	claim := job.Claim{Now: now, Limit: min(firstChunk, b.chunk)}
 	for {
 		claimed, err := b.store.Claim(ctx, claim, func(due []job.Due) []job.Verdict { return told.note(decide.all(due)) })
 		if err != nil {
@@ -174,10 +177,10 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 			return deferred, err
 		}
 		deferred += claimed.Deferred
-		if claimed.Seen < b.chunk {
+		if claimed.Seen < claim.Limit {
 			return deferred, nil
 		}
-		claim.After = claimed.Last
+		claim.After, claim.Limit = claimed.Last, min(4*claim.Limit, b.chunk)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/hibiken/asynq"
 
@@ -32,15 +33,35 @@ func encodeTask(task *job.Task) ([]byte, error) {
 	return payload, nil
 }
 
-// decodeTask reads an asynq task. What a newer version wrote goes back to the
+// taskReader reads tasks. It remembers their policies, which many tasks share and
+// whose reading is most of the work. Its zero value is ready.
+type taskReader struct {
+	mu sync.Mutex
+	// policies are what was read before, by its JSON. Nobody changes them.
+	policies map[string]*job.Policy
+}
+
+// maxPolicies is how many policies are remembered, maxPolicyText how long the JSON of one may be.
+const (
+	maxPolicies   = 256
+	maxPolicyText = 4 << 10
+)
+
+// read reads an asynq task. What a newer version wrote goes back to the
 // queue, uncounted, and is never given up; what nobody can read is given up at
 // once, and its run is found among the archived ones.
-func decodeTask(t *asynq.Task) (*job.Task, error) {
+func (r *taskReader) read(t *asynq.Task) (*job.Task, error) {
 	if t.Type() != taskDeliver {
 		return nil, newerTask()
 	}
-	var payload taskPayload
+	var payload struct {
+		taskPayload
+		Policy json.RawMessage `json:"policy"`
+	}
 	err := json.Unmarshal(t.Payload(), &payload)
+	if err == nil {
+		err = r.readPolicy(payload.Policy, &payload.Task.Policy)
+	}
 	switch {
 	case err == nil && payload.Format == format && payload.RunID != "":
 		return &payload.Task, nil
@@ -48,6 +69,31 @@ func decodeTask(t *asynq.Task) (*job.Task, error) {
 		return nil, newerTask()
 	}
 	return nil, fmt.Errorf("the payload cannot be read: %w", asynq.SkipRetry)
+}
+
+// readPolicy reads a policy, or remembers it; one that is not there stays the zero policy.
+func (r *taskReader) readPolicy(text json.RawMessage, policy *job.Policy) error {
+	if len(text) == 0 {
+		return nil
+	}
+	r.mu.Lock()
+	known := r.policies[string(text)]
+	r.mu.Unlock()
+	if known != nil {
+		*policy = *known
+		return nil
+	}
+	if err := json.Unmarshal(text, policy); err != nil || len(text) > maxPolicyText {
+		return err
+	}
+	read := *policy
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.policies == nil || len(r.policies) >= maxPolicies {
+		r.policies = make(map[string]*job.Policy)
+	}
+	r.policies[string(text)] = &read
+	return nil
 }
 
 // formatOf is the version alone, which is readable even where the rest is not.

@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	resultBatch = 1000
+	resultBatch = 2000
 	// gatherFor is how long events gather after a batch that was not full. A batch
 	// costs a transaction whatever it holds, and the start and the end of a short
 	// call that are in one are written once.
-	gatherFor = 20 * time.Millisecond
+	gatherFor = 50 * time.Millisecond
 	// claimIdle is how long entries lie with another consumer before it counts as dead.
 	claimIdle  = 4 * time.Second
 	claimEvery = time.Second
