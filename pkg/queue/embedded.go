@@ -35,25 +35,33 @@ func NewEmbedded() (*Embedded, error) {
 		return nil, fmt.Errorf("start the embedded redis: %w", err)
 	}
 	m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
-		if !asksEmptyQueue(m, cmd, args) {
-			return false
+		answer := answerEmpty(m, cmd, args)
+		if answer != nil {
+			answer(c)
 		}
-		c.WriteNull()
-		return true
+		return answer != nil
 	})
 	u := url.URL{Scheme: "redis", User: url.UserPassword("", password), Host: m.Addr(), Path: "/0"}
 	return &Embedded{redis: m, url: u.String()}, nil
 }
 
-// asksEmptyQueue reports whether a command is asynq's script that takes a task,
-// asked of a queue that holds none: the script would answer nil. An idle worker
-// asks hundreds of times a second, and a Lua interpreter in Go, started anew for
-// each, would keep a fifth of a core busy.
-func asksEmptyQueue(m *miniredis.Miniredis, cmd string, args []string) bool {
-	return cmd == "EVALSHA" && len(args) == 8 && args[1] == "4" &&
-		strings.HasSuffix(args[2], ":pending") && strings.HasSuffix(args[3], ":paused") &&
-		strings.HasSuffix(args[4], ":active") && strings.HasSuffix(args[5], ":lease") &&
-		!m.Exists(args[2])
+// answerEmpty answers the two scripts that an idle worker runs again and again,
+// where there is nothing for them to do: the one that takes tasks from a queue, and
+// asynq's that looks for tasks whose time has come. A Lua interpreter in Go, started
+// anew for each, would keep a hundredth of a core busy. Nil: the script must run.
+func answerEmpty(m *miniredis.Miniredis, cmd string, args []string) func(*server.Peer) {
+	if cmd != "EVALSHA" || len(args) < 4 || m.Exists(args[2]) {
+		return nil
+	}
+	key := args[2]
+	switch {
+	case args[1] == "4" && strings.HasSuffix(key, ":pending") && strings.HasSuffix(args[3], ":paused"):
+		return func(c *server.Peer) { c.WriteLen(0) }
+	case args[1] == "2" && strings.HasSuffix(args[3], ":pending") &&
+		(strings.HasSuffix(key, ":scheduled") || strings.HasSuffix(key, ":retry")):
+		return func(c *server.Peer) { c.WriteInt(0) }
+	}
+	return nil
 }
 
 // URL is a redis-url for Open; it holds the password.
