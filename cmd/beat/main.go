@@ -24,6 +24,7 @@ func main() {
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
+	app.GrowHeap(400)
 	broker, err := deliver.Broker(p, f.RedisURL)
 	if err != nil {
 		return err

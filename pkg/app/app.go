@@ -58,6 +58,16 @@ func Main(name, description string, flags Flags, run func(context.Context, *Proc
 	}
 }
 
+// GrowHeap lets the heap grow by so many percent of what lives in it until garbage
+// is collected, unless GOGC says how much. What lives in these processes is a few
+// megabytes and what they throw away is much: with Go's 100 percent a beat under load
+// spends a fifth of its time on collecting.
+func GrowHeap(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
+
 // Version is the version of the build: the module's, or the commit it was built from, or "dev".
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
