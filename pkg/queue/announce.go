@@ -111,6 +111,9 @@ func (a *Announcer) Run(ctx context.Context) error {
 			return nil
 		case <-a.wake:
 		}
+		if ctx.Err() != nil {
+			continue // what is left goes with the last
+		}
 		wait := announceEvery
 		if a.send(ctx) != nil {
 			wait += backoff(failures)
