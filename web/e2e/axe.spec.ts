@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Page } from '@playwright/test';
+import { en } from '../src/i18n/en.ts';
+import { zh } from '../src/i18n/zh.ts';
 import { choose, expect, jobCalling, runToEnd, test } from './fixtures.ts';
 
 const axe = readFileSync(join(import.meta.dirname, '../node_modules/axe-core/axe.min.js'), 'utf8');
@@ -26,6 +28,7 @@ for (const theme of ['light', 'dark']) {
     test(`no page breaks WCAG 2.2 AA: ${theme}, ${language}`, async ({ page, service, target }) => {
       test.setTimeout(120_000);
       await choose(page, { theme, language });
+      const words = language === 'en' ? en : zh;
       await service.call('PUT', '/jobs/good', jobCalling(`${target.url}/`, 'good', { tags: ['a', 'b', 'c'], schedule: { type: 'interval', every: '2s' } }));
       await service.call('PUT', '/jobs/bad', jobCalling(`${target.url}/fail`, 'bad', { description: 'It fails.', policy: { retry: { max_attempts: 2, min_backoff: '100ms' } } }));
       await service.call('PUT', '/jobs/rest', jobCalling(`${target.url}/`, 'rest', { status: 'paused' }));
@@ -55,6 +58,21 @@ for (const theme of ['light', 'dark']) {
       await page.locator('.bulk .danger').click();
       found.push(...(await violations(page)).map((line) => `delete: ${line}`));
       await page.keyboard.press('Escape');
+      for (const [path, button] of [
+        ['/jobs/good', 'action.backfill'],
+        ['/jobs/good', 'action.delete'],
+        ['/settings/keys', 'keys.make'],
+        ['/settings/secrets', 'secrets.make'],
+      ] as const) {
+        await page.goto(service.url + path);
+        if (path === '/jobs/good') await page.getByRole('button', { name: words['action.more'] }).click();
+        await page.getByRole(path === '/jobs/good' ? 'menuitem' : 'button', { name: words[button] }).click();
+        const dialog = page.locator('dialog[open]');
+        await expect(dialog).toBeVisible();
+        // It is judged once it stands still.
+        await dialog.evaluate((box) => Promise.all(box.getAnimations({ subtree: true }).map((animation) => animation.finished)));
+        found.push(...(await violations(page)).map((line) => `${button}: ${line}`));
+      }
       await page.goto(`${service.url}/jobs/new`);
       await page.locator('details.more').evaluateAll((list) => list.forEach((e) => e.setAttribute('open', '')));
       await page.locator('.target input').fill('nonsense');
