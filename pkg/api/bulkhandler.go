@@ -21,6 +21,9 @@ type bulkFilter struct {
 	Status    string   `json:"status"`
 	LastState string   `json:"last_state"`
 	Host      string   `json:"host"`
+
+	DueSince *job.Instant `json:"due_since"`
+	DueUntil *job.Instant `json:"due_until"`
 }
 
 // textList is a text or a list of texts.
@@ -98,5 +101,6 @@ func (f *bulkFilter) query(fault func(field, code, message string)) job.JobQuery
 	}
 	return job.JobQuery{
 		Text: f.Text, Tags: f.Tags, Type: f.Type, Status: job.Status(f.Status), LastState: job.State(f.LastState), Host: f.Host,
+		DueSince: f.DueSince, DueUntil: f.DueUntil,
 	}
 }

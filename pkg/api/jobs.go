@@ -26,7 +26,8 @@ func (s *Server) listJobs(c *fiber.Ctx) error {
 	q := jobFilter(params)
 	q.Limit, q.Cursor = params.limit(), params.text("cursor")
 	sort := params.choice("sort", "id", "name", "next_run_at", "updated_at", "-id", "-name", "-next_run_at", "-updated_at")
-	if params.choice("include", "recent") != "" {
+	include := params.choice("include", "recent", "description", "recent,description", "description,recent")
+	if strings.Contains(include, "recent") {
 		q.Recent = recentRuns
 	}
 	q.Sort, q.Descending = strings.TrimPrefix(sort, "-"), strings.HasPrefix(sort, "-")
@@ -40,7 +41,21 @@ func (s *Server) listJobs(c *fiber.Ctx) error {
 	if page.Jobs == nil {
 		page.Jobs = []job.Job{}
 	}
+	if strings.Contains(include, "description") {
+		for i := range page.Jobs {
+			s.describe(&page.Jobs[i])
+		}
+	}
 	return c.JSON(jobList{Jobs: page.Jobs, Total: page.Total, NextCursor: optional(page.NextCursor)})
+}
+
+// describe says a job's schedule in words. One that another version stored, and this one cannot read, has none.
+func (s *Server) describe(j *job.Job) {
+	schedule, err := j.Compile(s.deps.Parser)
+	if err != nil {
+		return
+	}
+	j.ScheduleWords = &job.Words{English: schedule.Describe(trigger.English), Chinese: schedule.Describe(trigger.Chinese)}
 }
 
 // jobFilter reads the conditions that lists, exports and bulk calls have in common.
@@ -52,6 +67,8 @@ func jobFilter(params *query) job.JobQuery {
 		Status:    job.Status(params.choice("status", words(job.StatusActive, job.StatusPaused, job.StatusCompleted)...)),
 		LastState: job.State(params.choice("last_state", words(finalStates()...)...)),
 		Host:      params.text("host"),
+		DueSince:  params.instant("due_since"),
+		DueUntil:  params.instant("due_until"),
 	}
 }
 

@@ -406,3 +406,41 @@ func TestRecent(t *testing.T) {
 	}
 	w.call("GET", "/api/v1/jobs?include=all", "").problem(422, "invalid", "include")
 }
+
+// TestDescriptions lists jobs with their schedules in words.
+func TestDescriptions(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.call("POST", "/api/v1/jobs", intervalJob).is(201)
+	var list jobList
+	w.call("GET", "/api/v1/jobs?include=recent,description", "").is(200).into(&list)
+	if words := list.Jobs[0].ScheduleWords; words == nil || !strings.HasPrefix(words.English, "every ") || !strings.HasPrefix(words.Chinese, "每") {
+		t.Errorf("in words: %+v", words)
+	}
+	if list.Jobs[0].Recent == nil {
+		t.Error("its runs were asked for too")
+	}
+	if a := w.call("GET", "/api/v1/jobs?include=recent", "").is(200); strings.Contains(a.body, "schedule_description") {
+		t.Errorf("nobody asked for words: %s", a.body)
+	}
+}
+
+// TestDue lists the jobs that are due in a stretch of time.
+func TestDue(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.call("POST", "/api/v1/jobs", intervalJob).is(201)
+	next := w.call("GET", "/api/v1/jobs/i", "").is(200).job().NextRunAt.String()
+	for query, want := range map[string]int64{
+		"due_since=" + next + "&due_until=" + next: 1, "due_since=2099-01-01T00:00:00Z": 0, "due_until=2020-01-01T00:00:00Z": 0,
+	} {
+		var list jobList
+		if w.call("GET", "/api/v1/jobs?"+query, "").is(200).into(&list); list.Total != want {
+			t.Errorf("%s: %d jobs, not %d", query, list.Total, want)
+		}
+	}
+	w.call("GET", "/api/v1/jobs?due_since=soon", "").problem(422, "invalid", "due_since")
+	var done BulkResult
+	w.call("POST", "/api/v1/jobs/bulk", `{"action":"pause","filter":{"due_since":"2099-01-01T00:00:00Z"}}`).is(200).into(&done)
+	if done.Matched != 0 {
+		t.Errorf("many: %+v", done)
+	}
+}

@@ -175,6 +175,7 @@ type Input struct {
 	CreatedAt json.RawMessage `json:"created_at"`
 	UpdatedAt json.RawMessage `json:"updated_at"`
 	Recent    json.RawMessage `json:"recent"`
+	Words     json.RawMessage `json:"schedule_description"`
 }
 
 // DecodeInput reads a job over the defaults, and validates it as of the given

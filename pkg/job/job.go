@@ -61,6 +61,8 @@ type Job struct {
 	UpdatedAt Instant `json:"updated_at"`
 	// Recent are the job's latest runs, open ones too, the newest first; nil unless a list asked for them.
 	Recent []LastRun `json:"recent,omitzero"`
+	// ScheduleWords is the schedule in words; nil unless a list asked for it.
+	ScheduleWords *Words `json:"schedule_description,omitzero"`
 
 	// PausedFrom is the first occurrence that the pause held back; nil when not paused, or when there was none.
 	PausedFrom *Instant `json:"-"`
@@ -79,6 +81,12 @@ type LastRun struct {
 	StatusCode *int `json:"status_code"`
 	// DurationMS is the whole run in milliseconds, retries and their waits included; nil when nothing was called or it has not ended.
 	DurationMS *int64 `json:"duration_ms"`
+}
+
+// Words is a text in the languages that the product speaks.
+type Words struct {
+	English string `json:"en"`
+	Chinese string `json:"zh"`
 }
 
 // Change says what becomes of a job at a moment: old is nil when there is none,

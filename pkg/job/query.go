@@ -15,6 +15,8 @@ type JobQuery struct {
 	Status    Status
 	LastState State
 	Host      string
+	// DueSince and DueUntil bound NextRunAt, both inclusive. Nil: no bound.
+	DueSince, DueUntil *Instant
 	// Sort is id, name, next_run_at or updated_at. Empty: id.
 	Sort       string
 	Descending bool

@@ -137,6 +137,14 @@ func (s *Store) jobFilter(q *job.JobQuery) (where conditions, a args) {
 	equal("status", string(q.Status))
 	equal("last_state", string(q.LastState))
 	equal("host", strings.ToLower(q.Host))
+	if q.DueSince != nil {
+		where = append(where, "j.next_run_at >= :due_since")
+		a["due_since"] = *q.DueSince
+	}
+	if q.DueUntil != nil {
+		where = append(where, "j.next_run_at <= :due_until")
+		a["due_until"] = *q.DueUntil
+	}
 	if q.Unfinished {
 		where = append(where, "j.status <> 'completed'")
 	}

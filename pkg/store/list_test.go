@@ -77,6 +77,9 @@ func testFilters(t *testing.T, b *bundle) {
 		{job.JobQuery{LastState: job.StateFailed}, "beta-2"},
 		{job.JobQuery{Host: "api.example.COM"}, "alpha"},
 		{job.JobQuery{Host: "example.com", Text: "beta", Status: job.StatusCompleted}, "beta-2"},
+		{job.JobQuery{DueSince: new(t0), DueUntil: new(t0)}, "alpha"},
+		{job.JobQuery{DueSince: new(t0 + 1)}, ""},
+		{job.JobQuery{DueUntil: new(t0 - 1)}, ""},
 		{job.JobQuery{Text: "nul\x00"}, ""},
 		{job.JobQuery{IDContains: "\xff"}, ""},
 	} {

@@ -11,23 +11,26 @@ export function jobParams(filter: JobFilter) {
     status: filter.status === 'all' || filter.status === 'failing' ? undefined : filter.status,
     last_state: filter.status === 'failing' ? ('failed' as const) : undefined,
     host: filter.host || undefined,
+    due_since: filter.dueSince || undefined,
+    due_until: filter.dueUntil || undefined,
     sort: filter.sort as 'name',
   };
 }
 
 export function readJobs(filter: JobFilter, cursor: string | null, limit: number, recent: boolean): Promise<JobPage> {
-  const query = { ...jobParams(filter), limit, cursor: cursor ?? undefined, include: recent ? ('recent' as const) : undefined };
+  const query = { ...jobParams(filter), limit, cursor: cursor ?? undefined, include: recent ? ('recent,description' as const) : ('description' as const) };
   return unwrap(api.GET('/api/v1/jobs', { params: { query } }));
 }
 
 const at = (id: string) => ({ params: { path: { id } } });
 
-export function pauseJob(id: string): Promise<Job> {
-  return unwrap(api.POST('/api/v1/jobs/{id}/pause', at(id)));
+export function pauseJob(id: string, until?: string, reason?: string): Promise<Job> {
+  return unwrap(api.POST('/api/v1/jobs/{id}/pause', { ...at(id), body: { until, reason } }));
 }
 
-export function resumeJob(id: string): Promise<Job> {
-  return unwrap(api.POST('/api/v1/jobs/{id}/resume', at(id)));
+/** Goes on from now, or from where the pause began: what fell due is then judged by the job's policy. */
+export function resumeJob(id: string, resume_from: 'now' | 'last' = 'now'): Promise<Job> {
+  return unwrap(api.POST('/api/v1/jobs/{id}/resume', { ...at(id), body: { resume_from } }));
 }
 
 export function runJob(id: string, force = false): Promise<Run> {

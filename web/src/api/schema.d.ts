@@ -701,6 +701,10 @@ export interface components {
             recent?: components["schemas"]["ShortRun"][];
             request: components["schemas"]["Request"];
             schedule: components["schemas"]["Schedule"];
+            schedule_description?: {
+                en: string;
+                zh: string;
+            };
             status: components["schemas"]["Status"];
             tags: string[];
             updated_at: components["schemas"]["Time"];
@@ -719,6 +723,10 @@ export interface components {
             jobs: components["schemas"]["JobInput"][];
         };
         JobFilter: {
+            /** Format: date-time */
+            due_since?: string | null;
+            /** Format: date-time */
+            due_until?: string | null;
             host?: string | null;
             last_state?: components["schemas"]["FinalState"] | null;
             q?: string | null;
@@ -740,6 +748,7 @@ export interface components {
             recent?: unknown;
             request: components["schemas"]["RequestInput"];
             schedule: components["schemas"]["Schedule"];
+            schedule_description?: unknown;
             /** @enum {string|null} */
             status?: "active" | "paused" | "completed" | null;
             tags?: string[] | null;
@@ -1438,8 +1447,10 @@ export interface operations {
                 status?: components["schemas"]["Status"];
                 last_state?: components["schemas"]["FinalState"];
                 host?: string;
+                due_since?: string;
+                due_until?: string;
                 sort?: "id" | "name" | "next_run_at" | "updated_at" | "-id" | "-name" | "-next_run_at" | "-updated_at";
-                include?: "recent";
+                include?: "recent" | "description" | "recent,description" | "description,recent";
                 limit?: components["parameters"]["Limit"];
                 cursor?: components["parameters"]["Cursor"];
             };
@@ -1543,6 +1554,8 @@ export interface operations {
                 status?: components["schemas"]["Status"];
                 last_state?: components["schemas"]["FinalState"];
                 host?: string;
+                due_since?: string;
+                due_until?: string;
             };
             header?: never;
             path?: never;

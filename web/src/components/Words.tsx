@@ -1,13 +1,13 @@
 import { useQuery } from '@tanstack/react-query';
-import type { Schedule } from '../api/client';
+import type { Job, Schedule } from '../api/client';
 import { wordsQuery } from '../api/queries';
 import { useI18n } from '../i18n';
 
 /** A schedule in words, which only the server knows to say; until then as it was written. */
-export function Words({ schedule }: { schedule: Schedule }) {
+export function Words({ schedule, known }: { schedule: Schedule; known?: Job['schedule_description'] }) {
   const { language } = useI18n();
-  const { data } = useQuery(wordsQuery(schedule));
-  const text = data?.[language === 'en' ? 'en' : 'zh'];
+  const { data } = useQuery({ ...wordsQuery(schedule), enabled: known === undefined });
+  const text = (known ?? data)?.[language === 'en' ? 'en' : 'zh'];
   return text ? <span title={text}>{text}</span> : <span className="mono soft">{written(schedule)}</span>;
 }
 

@@ -6,11 +6,11 @@ describe('the filter of jobs', () => {
     expect(formatJobFilter(parseJobFilter(''))).toBe('');
   });
   it('goes there and back', () => {
-    const filter = { q: '100% & 中文', status: 'failing', type: 'cron', tags: ['a b', 'c'], host: 'example.com', sort: '-next_run_at' } as const;
+    const filter = { q: '100% & 中文', status: 'failing', type: 'cron', tags: ['a b', 'c'], host: 'example.com', dueSince: '2026-11-18T00:00:00.000Z', dueUntil: '', sort: '-next_run_at' } as const;
     expect(parseJobFilter(formatJobFilter({ ...filter, tags: [...filter.tags] }))).toEqual(filter);
   });
   it('ignores nonsense', () => {
-    expect(parseJobFilter('?status=x&type=y&sort=z&tag=&tag=a&tag=a')).toEqual({ q: '', status: 'all', type: '', tags: ['a'], host: '', sort: 'name' });
+    expect(parseJobFilter('?due_since=x&status=x&type=y&sort=z&tag=&tag=a&tag=a')).toEqual({ q: '', status: 'all', type: '', tags: ['a'], host: '', dueSince: '', dueUntil: '', sort: 'name' });
   });
 });
 

@@ -5,6 +5,9 @@ export interface JobFilter {
   type: '' | 'cron' | 'interval' | 'date';
   tags: string[];
   host: string;
+  /** When the next run is: RFC 3339, or empty. */
+  dueSince: string;
+  dueUntil: string;
   sort: string;
 }
 
@@ -25,6 +28,8 @@ export function parseJobFilter(search: string): JobFilter {
     type: oneOf(params.get('type'), types, ''),
     tags: [...new Set(params.getAll('tag').filter(Boolean))],
     host: params.get('host') ?? '',
+    dueSince: moment(params.get('due_since')),
+    dueUntil: moment(params.get('due_until')),
     sort: oneOf(params.get('sort'), sorts, 'name'),
   };
 }
@@ -37,8 +42,15 @@ export function formatJobFilter(filter: JobFilter): string {
   if (filter.type) params.set('type', filter.type);
   for (const tag of filter.tags) params.append('tag', tag);
   if (filter.host) params.set('host', filter.host);
+  if (filter.dueSince) params.set('due_since', filter.dueSince);
+  if (filter.dueUntil) params.set('due_until', filter.dueUntil);
   if (filter.sort !== 'name') params.set('sort', filter.sort);
   return asSearch(params);
+}
+
+/** The part of a filter that a stretch of the strip stands for; its end belongs to the next one. */
+export function dueBetween(from: number, to: number): Pick<JobFilter, 'dueSince' | 'dueUntil'> {
+  return { dueSince: new Date(from).toISOString(), dueUntil: new Date(to - 1).toISOString() };
 }
 
 export const states = ['waiting', 'queued', 'running', 'retrying', 'succeeded', 'failed', 'skipped', 'missed', 'canceled'] as const;

@@ -12,6 +12,8 @@ interface Props {
 
 type Retry = NonNullable<PolicyInput['retry']>;
 type Success = NonNullable<PolicyInput['success']>;
+type Keep = NonNullable<PolicyInput['keep']>;
+type Limits = NonNullable<PolicyInput['limits']>;
 
 const overlaps = ['forbid', 'allow', 'replace', 'queue'] as const;
 const coalesces = ['latest', 'earliest', 'all'] as const;
@@ -24,6 +26,9 @@ export function IfItFails({ draft, onChange, faults }: Props) {
   const set = (change: Partial<PolicyInput>): void => onChange({ policy: { ...policy, ...change } });
   const setRetry = (change: Partial<Retry>): void => set({ retry: { ...policy.retry, ...change } });
   const setSuccess = (change: Partial<Success>): void => set({ success: { ...policy.success, ...change } });
+
+  const setKeep = (change: Partial<Keep>): void => set({ keep: { ...policy.keep, ...change } });
+  const setLimits = (change: Partial<Limits>): void => set({ limits: { ...policy.limits, ...change } });
 
   const text = (word: Key, path: string, value: string | null | undefined, or: string, write: (value: string | undefined) => void): ReactElement => (
     <Field label={t(word)} error={faults[`policy.${path}`]}>
@@ -93,12 +98,19 @@ export function IfItFails({ draft, onChange, faults }: Props) {
           {text('policy.bodyMatch', 'success.body_match', policy.success?.body_match, '', (body_match) => setSuccess({ body_match }))}
           {text('policy.bodyNotMatch', 'success.body_not_match', policy.success?.body_not_match, '', (body_not_match) => setSuccess({ body_not_match }))}
         </div>
+        <div className="triple">
+          {number('policy.keepSuccesses', 'keep.successes', policy.keep?.successes, 100, (successes) => setKeep({ successes }))}
+          {number('policy.keepFailures', 'keep.failures', policy.keep?.failures, 100, (failures) => setKeep({ failures }))}
+          {text('policy.keepAge', 'keep.max_age', policy.keep?.max_age, '30d', (max_age) => setKeep({ max_age }))}
+          {number('policy.hostConcurrency', 'limits.per_host_concurrency', policy.limits?.per_host_concurrency, 0, (per_host_concurrency) => setLimits({ per_host_concurrency }))}
+          {number('policy.hostRate', 'limits.per_host_rate', policy.limits?.per_host_rate, 0, (per_host_rate) => setLimits({ per_host_rate }))}
+        </div>
       </details>
     </section>
   );
 }
 
-const hidden = ['retry.max_backoff', 'retry.max_retry_duration', 'connect_timeout', 'jitter', 'auto_pause_after', 'queue', 'coalesce', 'success'];
+const hidden = ['retry.max_backoff', 'retry.max_retry_duration', 'connect_timeout', 'jitter', 'auto_pause_after', 'queue', 'coalesce', 'success', 'keep', 'limits'];
 
 function hasFault(faults: Faults): boolean {
   return Object.keys(faults).some((field) => hidden.some((name) => field.startsWith(`policy.${name}`)));

@@ -5,13 +5,13 @@ import type { Job } from '../../api/client';
 import { jobQuery, queries } from '../../api/queries';
 import { Button } from '../../components/Button';
 import { LiveHorizon } from '../../components/LiveHorizon';
-import { Menu } from '../../components/Menu';
+import { Menu, type MenuItem } from '../../components/Menu';
 import { Failure, Skeleton } from '../../components/Notice';
 import { Page } from '../../components/Page';
 import { JobStatus } from '../../components/Status';
 import { Tabs } from '../../components/Tabs';
 import { useJobActions } from '../../components/useJobActions';
-import { useI18n } from '../../i18n';
+import { type Translate, useI18n } from '../../i18n';
 import { parseRunFilter, type RunFilter } from '../../lib/filters';
 import { jobPath, useIdInPath } from '../../lib/navigate';
 import { useKeys } from '../../lib/useKeys';
@@ -21,6 +21,7 @@ import { Backfill } from './Backfill';
 import { Definition } from './Definition';
 import { Facts } from './Facts';
 import { Latency } from './Latency';
+import { CatchUp, PauseUntil } from './Pause';
 
 /** One job: what it is, how its runs went, what comes. */
 export default function JobPage() {
@@ -40,11 +41,10 @@ function Shown({ job }: { job: Job }) {
   const [, navigate] = useLocation();
   const [tab, setTab] = useState<'runs' | 'definition'>('runs');
   const [filter, setFilter] = useState<RunFilter>({ ...parseRunFilter(''), job: job.id });
-  const [backfilling, setBackfilling] = useState(false);
-  const act = useJobActions(
-    (changed) => queries.setQueryData(jobQuery(job.id).queryKey, changed),
-    () => navigate('/jobs'),
-  );
+  const [asking, setAsking] = useState<'backfill' | 'pause' | 'resume' | null>(null);
+  const changed = (to: Job): void => void queries.setQueryData(jobQuery(job.id).queryKey, to);
+  const act = useJobActions(changed, () => navigate('/jobs'));
+  const close = (): void => setAsking(null);
   const name = job.name || job.id;
   const paused = job.status === 'paused';
   const edit = (): void => navigate(`${jobPath(job.id)}/edit`);
@@ -73,7 +73,8 @@ function Shown({ job }: { job: Job }) {
             label={t('action.more')}
             items={[
               { icon: 'copy', label: t('action.clone'), onSelect: clone },
-              { icon: 'runs', label: t('action.backfill'), onSelect: () => setBackfilling(true) },
+              { icon: 'runs', label: t('action.backfill'), onSelect: () => setAsking('backfill') },
+              ...(job.status === 'completed' ? [] : [pauseItem(paused, t, setAsking)]),
               { icon: 'trash', label: t('action.delete'), danger: true, onSelect: () => act.remove(job) },
             ]}
           />
@@ -101,8 +102,16 @@ function Shown({ job }: { job: Job }) {
           <Definition job={job} />
         )}
       </Tabs>
-      {backfilling && <Backfill job={job} onClose={() => setBackfilling(false)} />}
+      {asking === 'backfill' && <Backfill job={job} onClose={close} />}
+      {asking === 'pause' && <PauseUntil job={job} onPaused={changed} onClose={close} />}
+      {asking === 'resume' && <CatchUp job={job} onResumed={changed} onClose={close} />}
       {act.dialog}
     </Page>
   );
+}
+
+function pauseItem(paused: boolean, t: Translate, ask: (what: 'pause' | 'resume') => void): MenuItem {
+  return paused
+    ? { icon: 'retry', label: t('pause.catchUp'), onSelect: () => ask('resume') }
+    : { icon: 'pause', label: t('pause.until'), onSelect: () => ask('pause') };
 }

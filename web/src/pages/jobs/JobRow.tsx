@@ -57,7 +57,7 @@ export const JobRow = memo(function JobRow({ job, index, active, selected, ...on
         </span>
       </div>
       <div role="gridcell" className="cell-schedule">
-        <Words schedule={job.schedule} />
+        <Words schedule={job.schedule} known={job.schedule_description} />
       </div>
       <div role="gridcell" className="cell-next">
         {job.next_run_at ? (

@@ -6,7 +6,7 @@ import { LiveHorizon } from '../../components/LiveHorizon';
 import { Blank, Failure } from '../../components/Notice';
 import { Page } from '../../components/Page';
 import { useI18n } from '../../i18n';
-import { formatJobFilter, type JobFilter, parseJobFilter } from '../../lib/filters';
+import { dueBetween, formatJobFilter, type JobFilter, parseJobFilter } from '../../lib/filters';
 import { jobPath, useSearchText } from '../../lib/navigate';
 import { useKeys } from '../../lib/useKeys';
 import { BulkBar } from './BulkBar';
@@ -28,7 +28,7 @@ export function JobsPage() {
   const selection = chosen.key === filterKey ? chosen.selection : nothing;
   const [active, setActive] = useState(0);
   const { list, rows, total, error, byId } = useJobList(filter);
-  const act = useJobActions((job) => list.patch(job.id, () => ({ ...job, recent: byId.get(job.id)?.recent })));
+  const act = useJobActions((job) => list.patch(job.id, (before) => ({ ...before, ...job })));
 
   const change = useCallback(
     (to: Partial<JobFilter>) => navigate(`/jobs${formatJobFilter({ ...parseJobFilter(filterKey), ...to })}`, { replace: true }),
@@ -79,7 +79,7 @@ export function JobsPage() {
         <FirstStart onMade={() => list.refresh()} />
       ) : (
         <>
-          <LiveHorizon onPickFuture={() => change({ sort: 'next_run_at', status: 'active' })} />
+          <LiveHorizon onPickFuture={(from, to) => change({ ...dueBetween(from, to), sort: 'next_run_at' })} />
           <Toolbar filter={filter} onChange={change} total={total} search={search} />
           {error !== null && rows.length === 0 ? (
             <Failure error={error} onRetry={() => list.refresh()} />

@@ -1,7 +1,9 @@
 import { type RefObject, useEffect, useState } from 'react';
 import { useI18n } from '../../i18n';
 import { type JobFilter, statuses, types } from '../../lib/filters';
+import { useNowEvery } from '../../lib/clock';
 import { count } from '../../lib/number';
+import { clock, nearTime } from '../../lib/time';
 import { Glyph } from '../../components/icons';
 import { Segmented } from '../../components/Segmented';
 
@@ -16,7 +18,8 @@ const pause = 200;
 
 /** What narrows the list; all of it is in the address. */
 export function Toolbar({ filter, onChange, total, search }: Props) {
-  const { t, language } = useI18n();
+  const { t, language, locale } = useI18n();
+  const now = useNowEvery(60_000);
   return (
     <div className="toolbar">
       <Search key="search" value={filter.q} onChange={(q) => onChange({ q })} search={search} />
@@ -37,6 +40,12 @@ export function Toolbar({ filter, onChange, total, search }: Props) {
       {filter.tags.map((tag) => (
         <Chip key={`tag ${tag}`} text={`#${tag}`} onRemove={() => onChange({ tags: filter.tags.filter((x) => x !== tag) })} />
       ))}
+      {filter.dueSince && filter.dueUntil && (
+        <Chip
+          text={t('filter.due', { from: nearTime(Date.parse(filter.dueSince), now, locale), to: clock(Date.parse(filter.dueUntil) + 1, locale, false) })}
+          onRemove={() => onChange({ dueSince: '', dueUntil: '' })}
+        />
+      )}
       {filter.host && <Chip text={filter.host} onRemove={() => onChange({ host: '' })} />}
       <span className="toolbar-count num" role="status">
         {total !== null && t('jobs.count', { n: total, count: count(total, language) })}

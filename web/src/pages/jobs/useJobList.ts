@@ -29,8 +29,14 @@ export function useJobList(filter: JobFilter): UsedJobList {
     const ends = live.onEvent((event) => {
       if (event.type === 'run') list.patch(event.run.job_id, (job) => applyRun(job, event.run));
       else if (event.type === 'job' && !event.job.deleted) {
-        const { id, status, next_run_at } = event.job;
-        if (!list.patch(id, (job) => ({ ...job, status: status || job.status, next_run_at }))) pace.mark();
+        const { id, status, next_run_at, version } = event.job;
+        let same = false;
+        list.patch(id, (job) => {
+          same = job.version === version;
+          return { ...job, status: status || job.status, next_run_at };
+        });
+        // It was edited, or is not among those loaded.
+        if (!same) pace.mark();
       } else pace.mark();
     });
     const unwatch = live.watch(() => live.getStatus() === 'live' && pace.mark());

@@ -15,7 +15,7 @@ export function NextUp() {
   const { data, error, isPending } = useQuery({
     queryKey: ['jobs', 'next'],
     placeholderData: keepPreviousData,
-    queryFn: () => unwrap(api.GET('/api/v1/jobs', { params: { query: { status: 'active', sort: 'next_run_at', limit: shown } } })),
+    queryFn: () => unwrap(api.GET('/api/v1/jobs', { params: { query: { status: 'active', sort: 'next_run_at', limit: shown, include: 'description' } } })),
   });
   return (
     <Panel
@@ -30,7 +30,7 @@ export function NextUp() {
           <div className="panel-text">
             <Link to={jobPath(job.id)}>{job.name || job.id}</Link>
             <span className="soft">
-              <Words schedule={job.schedule} />
+              <Words schedule={job.schedule} known={job.schedule_description} />
             </span>
           </div>
           {job.next_run_at && (

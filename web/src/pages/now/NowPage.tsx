@@ -7,6 +7,7 @@ import { LiveHorizon } from '../../components/LiveHorizon';
 import { Failure } from '../../components/Notice';
 import { Page } from '../../components/Page';
 import { useI18n } from '../../i18n';
+import { dueBetween, formatJobFilter, parseJobFilter } from '../../lib/filters';
 import { count } from '../../lib/number';
 import { FirstStart } from '../jobs/FirstStart';
 import { Attention } from './Attention';
@@ -35,7 +36,7 @@ export function NowPage() {
         <FirstStart onMade={() => setMade(true)} />
       ) : (
         <>
-          <LiveHorizon height={132} onPickFuture={() => navigate('/jobs?sort=next_run_at&status=active')} />
+          <LiveHorizon height={132} onPickFuture={(from, to) => navigate(`/jobs${formatJobFilter({ ...parseJobFilter(''), ...dueBetween(from, to), sort: 'next_run_at' })}`)} />
           {stats.error && !numbers ? (
             <Failure error={stats.error} onRetry={() => void stats.refetch()} />
           ) : (

@@ -1,10 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
+import { Link } from 'wouter';
 import { basePath } from '../../api/client';
 import { statsQuery } from '../../api/queries';
 import type { components } from '../../api/schema';
 import { Glyph } from '../../components/icons';
 import { Blank, Failure, Skeleton } from '../../components/Notice';
 import { Page } from '../../components/Page';
+import { Countdown } from '../../components/Time';
 import { useI18n } from '../../i18n';
 import { took, tookOr } from '../../lib/duration';
 import { count } from '../../lib/number';
@@ -72,7 +74,46 @@ function Shown({ stats }: { stats: Stats }) {
         </div>
       )}
       <p className="soft">{t('queues.text')}</p>
+      {stats.hosts && stats.hosts.length > 0 && <Held hosts={stats.hosts} />}
     </>
+  );
+}
+
+/** Hosts that are left alone for a while, because they asked for it or cannot be reached. */
+function Held({ hosts }: { hosts: NonNullable<Stats['hosts']> }) {
+  const { t } = useI18n();
+  return (
+    <section className="card" aria-label={t('queues.held')}>
+      <header className="card-head">
+        <h2>{t('queues.held')}</h2>
+      </header>
+      <div className="table-scroll">
+        <table className="plain-table">
+          <thead>
+            <tr>
+              <th scope="col">{t('queues.host')}</th>
+              <th scope="col">{t('runs.reason')}</th>
+              <th scope="col">{t('queues.times')}</th>
+              <th scope="col">{t('queues.until')}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {hosts.map((held) => (
+              <tr key={held.host}>
+                <th scope="row">
+                  <Link to={`/jobs?host=${encodeURIComponent(held.host.replace(/:\d+$/, ''))}`}>{held.host}</Link>
+                </th>
+                <td>{t(`held.${held.cause}`)}</td>
+                <td className="num">{held.times}</td>
+                <td>
+                  <Countdown at={held.until} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
   );
 }
 
