@@ -16,11 +16,13 @@ const (
 	pruneTime = 20 * time.Millisecond
 	// firstBatch, minBatch and maxBatch are how many rows it removes.
 	firstBatch = 200
-	minBatch   = 20
+	minBatch   = 50
 	maxBatch   = 2000
-	// newRuns and oldJobs are how many are looked at in one step.
-	newRuns = 2000
-	oldJobs = 200
+	// newRuns and oldJobs are how many are looked at at once, batchJobs of how many
+	// jobs one batch removes runs.
+	newRuns   = 2000
+	oldJobs   = 200
+	batchJobs = 20
 )
 
 // Pruner keeps the history as small as the jobs' policies want it. Each of its
@@ -30,6 +32,16 @@ type Pruner struct {
 	s *Store
 	// batch is how many rows the next transaction removes.
 	batch int
+	work  pruneWork
+}
+
+// pruneWork is what is left to do of one step's jobs.
+type pruneWork struct {
+	// key names the chore and the place that the work belongs to.
+	key    string
+	limits []historyLimits
+	// after is the answer of the chore when all is done.
+	after job.ChoreStep
 }
 
 // NewPruner makes a pruner.
@@ -37,73 +49,82 @@ func (s *Store) NewPruner() *Pruner { return &Pruner{s: s, batch: firstBatch} }
 
 // Recent prunes the jobs that had runs since the place.
 func (p *Pruner) Recent(ctx context.Context, now job.Instant, place string) (job.ChoreStep, error) {
-	step := job.ChoreStep{Place: place}
-	rows, err := readAll[struct {
-		ID    string `db:"id"`
-		JobID string `db:"job_id"`
-	}](ctx, p.s, "SELECT r.id, r.job_id FROM runs r WHERE r.id > :after AND r.id < :now ORDER BY r.id LIMIT :limit",
-		args{"after": cleanText(place), "now": boundaryID(now, 0), "limit": newRuns})
-	if err != nil || len(rows) == 0 {
-		step.Done = true
-		return step, fail("look for new runs", err)
-	}
-	jobs := make(map[string]bool, len(rows))
-	for _, r := range rows {
-		jobs[r.JobID] = true
-	}
-	var more bool
-	if step.Removed, more, err = p.jobs(ctx, now, sortedKeys(jobs)); err != nil || more {
-		return step, err
-	}
-	step.Place, step.Done = rows[len(rows)-1].ID, len(rows) < newRuns
-	return step, nil
+	return p.step(ctx, "recent", place, func() (job.ChoreStep, error) {
+		rows, err := readAll[struct {
+			ID    string `db:"id"`
+			JobID string `db:"job_id"`
+		}](ctx, p.s, "SELECT r.id, r.job_id FROM runs r WHERE r.id > :after AND r.id < :now ORDER BY r.id LIMIT :limit",
+			args{"after": cleanText(place), "now": boundaryID(now, 0), "limit": newRuns})
+		if err != nil || len(rows) == 0 {
+			return job.ChoreStep{Place: place, Done: true}, fail("look for new runs", err)
+		}
+		jobs := make(map[string]bool, len(rows))
+		for _, r := range rows {
+			jobs[r.JobID] = true
+		}
+		p.work.limits, err = p.limits(ctx, now, sortedKeys(jobs))
+		return job.ChoreStep{Place: rows[len(rows)-1].ID, Done: len(rows) < newRuns}, err
+	})
 }
 
 // All prunes every job that has a history, those that are no more included.
 func (p *Pruner) All(ctx context.Context, now job.Instant, place string) (job.ChoreStep, error) {
+	return p.step(ctx, "all", place, func() (job.ChoreStep, error) {
+		ids, err := readAll[string](ctx, p.s, "SELECT DISTINCT r.job_id FROM runs r WHERE r.job_id > :after ORDER BY r.job_id LIMIT :limit",
+			args{"after": cleanText(place), "limit": oldJobs})
+		if err != nil || len(ids) == 0 {
+			return job.ChoreStep{Done: true}, fail("look for jobs with a history", err)
+		}
+		p.work.limits, err = p.limits(ctx, now, ids)
+		if len(ids) < oldJobs {
+			return job.ChoreStep{Done: true}, err
+		}
+		return job.ChoreStep{Place: ids[len(ids)-1]}, err
+	})
+}
+
+// step removes one batch of what find finds, which is asked once for each place.
+func (p *Pruner) step(ctx context.Context, chore, place string, find func() (job.ChoreStep, error)) (job.ChoreStep, error) {
 	step := job.ChoreStep{Place: place}
-	ids, err := readAll[string](ctx, p.s, "SELECT DISTINCT r.job_id FROM runs r WHERE r.job_id > :after ORDER BY r.job_id LIMIT :limit",
-		args{"after": cleanText(place), "limit": oldJobs})
-	if err != nil {
-		return step, fail("look for jobs with a history", err)
+	if key := chore + " " + place; p.work.key != key {
+		p.work = pruneWork{}
+		after, err := find()
+		if err != nil {
+			return step, fail("look for what is to be pruned", err)
+		}
+		p.work.key, p.work.after = key, after
 	}
-	var more bool
-	if step.Removed, more, err = p.jobs(ctx, now, ids); err != nil || more {
+	some := min(len(p.work.limits), batchJobs)
+	removed, more, err := p.removeSome(ctx, p.work.limits[:some])
+	if step.Removed = removed; err != nil || more {
 		return step, err
 	}
-	if len(ids) < oldJobs {
-		step.Place, step.Done = "", true
+	if p.work.limits = p.work.limits[some:]; len(p.work.limits) > 0 {
 		return step, nil
 	}
-	step.Place = ids[len(ids)-1]
+	step.Place, step.Done = p.work.after.Place, p.work.after.Done
+	p.work = pruneWork{}
 	return step, nil
 }
 
-// jobs prunes some jobs by one batch. More says that there is more to remove.
-func (p *Pruner) jobs(ctx context.Context, now job.Instant, ids []string) (removed int, more bool, err error) {
-	limits, err := p.limits(ctx, now, ids)
-	if err != nil || len(limits) == 0 {
-		return 0, false, fail("look for what is to be pruned", err)
+// removeSome removes one batch of the runs, or else of the answers, that are
+// beyond limits. More says that there are more.
+func (p *Pruner) removeSome(ctx context.Context, limits []historyLimits) (removed int, more bool, err error) {
+	if len(limits) == 0 {
+		return 0, false, nil
 	}
-	var rows rowset
+	var runs, answers rowset
 	for i := range limits {
-		limits[i].addRows(&rows)
-	}
-	if rows.n > 0 {
-		if removed, more, err = p.removeBatch(ctx, "prune runs", deleteRuns(p.s.d), rows.text()); err != nil || more {
-			return removed, more, err
-		}
-	}
-	var answers rowset
-	for i := range limits {
+		limits[i].addRows(&runs)
 		limits[i].addAnswers(&answers)
 	}
-	if answers.n > 0 {
-		var n int
-		n, more, err = p.removeBatch(ctx, "prune answers", dropAnswers(p.s.d), answers.text())
-		removed += n
+	beyond := runsBeyond(p.s.d, "")
+	removed, more, err = p.removeBatch(ctx, "prune runs", "DELETE FROM runs WHERE id IN ("+beyond+" LIMIT :limit)", runs.text())
+	if err != nil || removed > 0 {
+		return removed, true, err
 	}
-	return removed, more, err
+	beyond = runsBeyond(p.s.d, " AND r.response IS NOT NULL")
+	return p.removeBatch(ctx, "prune answers", "UPDATE runs SET response = NULL WHERE id IN ("+beyond+" LIMIT :limit)", answers.text())
 }
 
 // removeBatch removes some of the rows that a statement names and sizes the next batch by how long that took.
@@ -125,16 +146,17 @@ func (p *Pruner) removeBatch(ctx context.Context, doing, statement, rows string)
 	return removed, err == nil && removed == limit, err
 }
 
-// deleteRuns removes runs of the states, up to an id of each job, at most :limit of them.
-func deleteRuns(d dialect) string {
-	return `DELETE FROM runs WHERE id IN (SELECT r.id FROM ` + d.rows("job_id TEXT", "state TEXT", "upto TEXT") + ` AS v
-		JOIN runs r ON r.job_id = v.job_id AND r.id <= v.upto AND r.open = 0 AND r.state = v.state LIMIT :limit)`
-}
-
-// dropAnswers empties the responses of such runs.
-func dropAnswers(d dialect) string {
-	return `UPDATE runs SET response = NULL WHERE id IN (SELECT r.id FROM ` + d.rows("job_id TEXT", "state TEXT", "upto TEXT") + ` AS v
-		JOIN runs r ON r.job_id = v.job_id AND r.id <= v.upto AND r.open = 0 AND r.state = v.state AND r.response IS NOT NULL LIMIT :limit)`
+// runsBeyond finds ended runs of jobs up to an id, of the state that each row of
+// :rows names, which fulfil a condition on r.
+func runsBeyond(d dialect, condition string) string {
+	rows := d.rows("job_id TEXT", "state TEXT", "upto TEXT")
+	return `WITH v AS MATERIALIZED (SELECT w.* FROM ` + rows + ` AS w)
+		SELECT b.id FROM (
+			SELECT r.id FROM v JOIN runs r` + d.by("runs_of_job") + ` ON r.job_id = v.job_id AND r.id <= v.upto
+			WHERE v.state = 'succeeded' AND r.open = 0 AND r.state = 'succeeded'` + condition + `
+			UNION ALL
+			SELECT r.id FROM v JOIN runs r` + d.by("runs_not_ok") + ` ON r.job_id = v.job_id AND r.id <= v.upto
+			WHERE r.open = 0 AND r.state <> 'succeeded' AND r.state = v.state` + condition + `) AS b`
 }
 
 // historyLimits are the newest ids of a job's runs that are beyond what it keeps,

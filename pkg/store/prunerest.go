@@ -105,7 +105,7 @@ func (p *Pruner) removeDefinitions(ctx context.Context, old []definitionPlace) (
 	these := `(d.job_id, d.version) IN (SELECT v.job_id, v.version FROM ` + p.s.d.rows("job_id TEXT", "version BIGINT") + ` AS v)`
 	isLast := "NOT EXISTS (SELECT 1 FROM definitions l WHERE l.job_id = d.job_id AND l.version > d.version)"
 	err = p.s.write(ctx, "prune definitions", func(tx *sqlx.Tx) error {
-		emptied, err := execute(ctx, tx, "UPDATE definitions AS d SET description = '', schedule = '', request = '', policy = '' WHERE "+
+		emptied, err := execute(ctx, tx, "UPDATE definitions AS d SET description = '', schedule = '', request = '', policy = '', secrets = NULL WHERE "+
 			these+" AND "+isLast+" AND "+unfollowed, args{"rows": rows.text()})
 		if err != nil {
 			return err
