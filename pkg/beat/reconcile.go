@@ -11,10 +11,10 @@ import (
 
 // History is what the database says of open runs.
 type History interface {
-	// StaleRuns are open runs that nothing changed since the moment, after an id, in the order of their ids.
+	// StaleRuns names open runs that nothing changed since the moment, after an id, in the order of their ids.
 	StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error)
-	// StillOpen are those of the runs that have not ended.
-	StillOpen(ctx context.Context, ids []string) ([]string, error)
+	// OpenTasks are those of the runs that have not ended, as they are to be delivered.
+	OpenTasks(ctx context.Context, ids []string) ([]job.Task, error)
 	// Record takes events into the accounts.
 	Record(ctx context.Context, events []job.Event) (job.Recorded, error)
 }
@@ -160,13 +160,9 @@ func (r *Reconciler) compare(ctx context.Context, tasks []job.Task) error {
 	for i := range missing {
 		ids[i] = missing[i].RunID
 	}
-	open, err := r.history.StillOpen(ctx, ids)
-	if err != nil {
+	lost, err := r.history.OpenTasks(ctx, ids)
+	if err != nil || len(lost) == 0 {
 		return err
-	}
-	lost := pick(missing, open)
-	if len(lost) == 0 {
-		return nil
 	}
 	r.logger.Warn("delivering runs that the queue does not know", "runs", len(lost), "first_run_id", lost[0].RunID)
 	r.metrics.recovered.WithLabelValues("delivered").Add(float64(len(lost)))
@@ -210,19 +206,4 @@ func (r *Reconciler) freeWaiting(ctx context.Context) error {
 	}
 	r.metrics.recovered.WithLabelValues("freed").Add(float64(len(tasks)))
 	return r.transport.Enqueue(ctx, tasks)
-}
-
-// pick keeps the tasks whose run ids are listed.
-func pick(tasks []job.Task, ids []string) []job.Task {
-	wanted := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		wanted[id] = true
-	}
-	var picked []job.Task
-	for _, task := range tasks {
-		if wanted[task.RunID] {
-			picked = append(picked, task)
-		}
-	}
-	return picked
 }

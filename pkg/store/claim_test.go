@@ -328,7 +328,7 @@ func testReopen(t *testing.T, b *bundle) {
 	b.create(newJob("a"))
 	got := b.claimAll(t0)
 	again := b.open() // what was committed is all that a crash leaves
-	stale, err := again.StaleRuns(t.Context(), t0.Add(time.Minute), "", 10)
+	stale, err := (&bundle{t: t, Store: again}).staleTasks(t0.Add(time.Minute), "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}

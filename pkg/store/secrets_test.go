@@ -90,7 +90,7 @@ func testTaskSecrets(t *testing.T, b *bundle) {
 	wantEqual(t, "the credentials", stored.Request.Sealed, map[string]string{"signing_secret": "sealed by hand"})
 
 	check("claimed", b.claimAll(t0).Tasks)
-	stale, err := b.StaleRuns(ctx, t0.Add(time.Hour), "", 10)
+	stale, err := b.staleTasks(t0.Add(time.Hour), "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}

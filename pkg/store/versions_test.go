@@ -155,7 +155,7 @@ func testOlderVersion(t *testing.T, b *bundle) {
 	if r := b.run("run-1"); r.State != job.StateSucceeded {
 		t.Errorf("the run is %+v", r)
 	}
-	stale, err := b.StaleRuns(t.Context(), t0+1000, "", 10)
+	stale, err := b.staleTasks(t0+1000, "", 10)
 	if err != nil || len(stale) != 1 || stale[0].RunID != "run-2" || stale[0].Request.URL != "http://example.com/old" {
 		t.Errorf("to deliver: %+v, %v", stale, err)
 	}
