@@ -27,7 +27,7 @@ func TestAWriteWaitsForItsTurnForAWhileOnly(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	wantCode(t, s.CreateJob(ended, newJob("a")), job.CodeUnavailable)
-	if err := s.Ping(t.Context()); err != nil {
+	if _, err := s.ListJobs(t.Context(), job.JobQuery{Limit: 1}); err != nil {
 		t.Error(err)
 	}
 	waiting := make(chan error)
