@@ -66,7 +66,7 @@ func (s *Server) getTimeline(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderCacheControl, "no-store")
+	c.Set(fiber.HeaderCacheControl, "no-cache")
 	return c.JSON(t)
 }
 

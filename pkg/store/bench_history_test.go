@@ -24,12 +24,20 @@ import (
 //
 //	BENCH_RUNS=10000000 go test -run - -bench History -benchtime 1x -timeout 1h ./pkg/store
 func BenchmarkHistory(b *testing.B) {
-	for range b.N {
-		benchmarkHistory(b)
-	}
+	b.Run("sqlite", func(b *testing.B) {
+		for range b.N {
+			benchmarkHistory(b, "sqlite://"+filepath.Join(b.TempDir(), "bench.db"))
+		}
+	})
+	b.Run("postgres", func(b *testing.B) {
+		s := startPostgres(b)
+		for range b.N {
+			benchmarkHistory(b, s.database(b))
+		}
+	})
 }
 
-func benchmarkHistory(b *testing.B) {
+func benchmarkHistory(b *testing.B, url string) {
 	const jobs = 1000
 	total := 500_000
 	if text := os.Getenv("BENCH_RUNS"); text != "" {
@@ -37,10 +45,6 @@ func benchmarkHistory(b *testing.B) {
 		if total, err = strconv.Atoi(text); err != nil {
 			b.Fatal(err)
 		}
-	}
-	url := os.Getenv("BENCH_DATABASE_URL")
-	if url == "" {
-		url = "sqlite://" + filepath.Join(b.TempDir(), "bench.db")
 	}
 	s, err := Open(b.Context(), url, Options{})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,13 +74,29 @@ func TestPlans(t *testing.T) {
 		"stale runs":     {func() { _, err := b.StaleRuns(ctx, t0.Add(time.Hour), "0", 1); must(err) }, "SCAN o USING INDEX runs_open"},
 		"cancel pending": {func() { _, err := b.CancelPending(ctx, 1); must(err) }, "SCAN r USING INDEX runs_to_cancel"},
 		"delete":         {func() { _, err := b.DeleteJob(ctx, "c", 0, t0); must(err) }, "runs_open"},
-		"by id":          {page(job.JobQuery{}), "SCAN j USING INDEX sqlite_autoindex_jobs_1"},
-		"with runs":      {page(job.JobQuery{Recent: 24}), "SCAN j USING INDEX sqlite_autoindex_jobs_1"},
-		"by name":        {page(job.JobQuery{Sort: "name"}), "SCAN j USING INDEX jobs_name"},
-		"by name, desc":  {page(job.JobQuery{Sort: "name", Descending: true}), "SCAN j USING INDEX jobs_name"},
-		"by update":      {page(job.JobQuery{Sort: "updated_at"}), "SCAN j USING INDEX jobs_updated"},
-		"by next":        {page(job.JobQuery{Sort: "next_run_at"}), ""},
-		"by next, desc":  {page(job.JobQuery{Sort: "next_run_at", Descending: true}), ""},
+		"prune": {func() {
+			p := b.NewPruner()
+			limits, err := p.limits(ctx, t0.Add(20*24*time.Hour), []string{"a", "b"}) // old enough for the answers to go
+			must(err)
+			if len(limits) == 0 {
+				t.Error("nothing is beyond the limits")
+			}
+			_, _, err = p.removeSome(ctx, limits)
+			must(err)
+		}, ""},
+		"prune recent": {func() { _, err := b.NewPruner().Recent(ctx, t0, ""); must(err) }, ""},
+		"outcomes":     {func() { _, err := b.Outcomes(ctx, job.Buckets{From: t0, Width: 1000, N: 9}); must(err) }, "USE TEMP B-TREE FOR GROUP BY"},
+		"job's outcomes": {func() {
+			_, _, err := b.JobOutcomes(ctx, "a", job.Buckets{From: t0, Width: 1000, N: 9})
+			must(err)
+		}, "SCAN r, USE TEMP B-TREE FOR GROUP BY"}, // of what the inner statement has bounded
+		"by id":         {page(job.JobQuery{}), "SCAN j USING INDEX sqlite_autoindex_jobs_1"},
+		"with runs":     {page(job.JobQuery{Recent: 24}), "SCAN j USING INDEX sqlite_autoindex_jobs_1"},
+		"by name":       {page(job.JobQuery{Sort: "name"}), "SCAN j USING INDEX jobs_name"},
+		"by name, desc": {page(job.JobQuery{Sort: "name", Descending: true}), "SCAN j USING INDEX jobs_name"},
+		"by update":     {page(job.JobQuery{Sort: "updated_at"}), "SCAN j USING INDEX jobs_updated"},
+		"by next":       {page(job.JobQuery{Sort: "next_run_at"}), ""},
+		"by next, desc": {page(job.JobQuery{Sort: "next_run_at", Descending: true}), ""},
 	} {
 		spy.forget()
 		c.call()
@@ -110,7 +127,7 @@ type step struct{ text string }
 // is what a total costs.
 func (s step) fine(allowed string) bool {
 	switch {
-	case strings.HasPrefix(s.text, "SCAN") && allowed != "" && s.text == allowed:
+	case slices.Contains(strings.Split(allowed, ", "), s.text):
 		return true
 	case regexp.MustCompile(`^SCAN (jsonb?_each|v|stale|\d+ CONSTANT ROWS?)\b`).MatchString(s.text),
 		s.text == "SCAN jobs USING COVERING INDEX sqlite_autoindex_jobs_1":

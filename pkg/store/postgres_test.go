@@ -28,7 +28,7 @@ type server struct {
 
 // startPostgres starts a server in a folder of its own, in a locale whose order of texts is not that of their bytes,
 // and stops it with the test. Without PostgreSQL the test is skipped, with CI=true it fails.
-func startPostgres(t *testing.T) *server {
+func startPostgres(t testing.TB) *server {
 	t.Helper()
 	initdb, postgres := findPostgres("initdb"), findPostgres("postgres")
 	if initdb == "" || postgres == "" {
@@ -87,7 +87,7 @@ func (s *server) url(database string) string {
 }
 
 // database makes an empty database and names it.
-func (s *server) database(t *testing.T) string {
+func (s *server) database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d", s.databases.Add(1))
 	db, err := sql.Open("pgx", s.url("postgres"))
@@ -114,7 +114,7 @@ func findPostgres(name string) string {
 }
 
 // ordinaryUser gives the folder to a user whom PostgreSQL agrees to run as: it refuses root.
-func ordinaryUser(t *testing.T, dir string) *syscall.SysProcAttr {
+func ordinaryUser(t testing.TB, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		return nil
@@ -147,7 +147,7 @@ func runAs(as *syscall.SysProcAttr, dir, name string, arg ...string) error {
 
 func tail(text string, n int) string { return text[max(0, len(text)-n):] }
 
-func freePort(t *testing.T) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -158,7 +158,7 @@ func freePort(t *testing.T) int {
 }
 
 // eventually waits until something holds.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !holds(); {
 		if time.Now().After(deadline) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -13,16 +14,18 @@ import (
 const (
 	// pruneTime is how long one transaction that prunes may hold up another: its
 	// batches are made as small as that takes.
-	pruneTime = 20 * time.Millisecond
+	pruneTime = 10 * time.Millisecond
 	// firstBatch, minBatch and maxBatch are how many rows it removes.
 	firstBatch = 200
 	minBatch   = 50
-	maxBatch   = 2000
+	maxBatch   = 500
 	// newRuns and oldJobs are how many are looked at at once, batchJobs of how many
 	// jobs one batch removes runs.
 	newRuns   = 2000
 	oldJobs   = 200
-	batchJobs = 20
+	batchJobs = 50
+	// maxSeen bounds how many jobs are remembered.
+	maxSeen = 100_000
 )
 
 // Pruner keeps the history as small as the jobs' policies want it. Each of its
@@ -33,6 +36,8 @@ type Pruner struct {
 	// batch is how many rows the next transaction removes.
 	batch int
 	work  pruneWork
+	// seen are the jobs that Recent has pruned since it last had come to the end.
+	seen map[string]bool
 }
 
 // pruneWork is what is left to do of one step's jobs.
@@ -60,11 +65,25 @@ func (p *Pruner) Recent(ctx context.Context, now job.Instant, place string) (job
 		}
 		jobs := make(map[string]bool, len(rows))
 		for _, r := range rows {
-			jobs[r.JobID] = true
+			if !p.seen[r.JobID] {
+				jobs[r.JobID] = true
+			}
 		}
 		p.work.limits, err = p.limits(ctx, now, sortedKeys(jobs))
+		p.see(jobs, len(rows) < newRuns)
 		return job.ChoreStep{Place: rows[len(rows)-1].ID, Done: len(rows) < newRuns}, err
 	})
+}
+
+// see remembers jobs until the end: one that has many new runs is pruned once for
+// all of them.
+func (p *Pruner) see(jobs map[string]bool, end bool) {
+	if end || p.seen == nil || len(p.seen) > maxSeen {
+		p.seen = map[string]bool{}
+	}
+	if !end {
+		maps.Copy(p.seen, jobs)
+	}
 }
 
 // All prunes every job that has a history, those that are no more included.
@@ -119,7 +138,7 @@ func (p *Pruner) removeSome(ctx context.Context, limits []historyLimits) (remove
 		limits[i].addAnswers(&answers)
 	}
 	beyond := runsBeyond(p.s.d, "")
-	removed, more, err = p.removeBatch(ctx, "prune runs", "DELETE FROM runs WHERE id IN ("+beyond+" LIMIT :limit)", runs.text())
+	removed, _, err = p.removeBatch(ctx, "prune runs", "DELETE FROM runs WHERE id IN ("+beyond+" LIMIT :limit)", runs.text())
 	if err != nil || removed > 0 {
 		return removed, true, err
 	}
@@ -130,20 +149,25 @@ func (p *Pruner) removeSome(ctx context.Context, limits []historyLimits) (remove
 // removeBatch removes some of the rows that a statement names and sizes the next batch by how long that took.
 func (p *Pruner) removeBatch(ctx context.Context, doing, statement, rows string) (removed int, more bool, err error) {
 	limit := p.batch
-	var took time.Duration
+	var start time.Time // a distance, from the turn on; the wait for it holds up nobody
 	err = p.s.write(ctx, doing, func(tx *sqlx.Tx) error {
-		start := time.Now() // a distance; the wait for the turn is not counted
+		start = time.Now()
 		n, err := execute(ctx, tx, statement, args{"rows": rows, "limit": limit})
-		removed, took = int(n), time.Since(start)
+		removed = int(n)
 		return err
 	})
+	if err != nil {
+		return 0, false, err
+	}
+	took := time.Since(start)
+	p.s.checkpoint(ctx)
 	switch {
 	case took > pruneTime:
 		p.batch = max(minBatch, p.batch/2)
 	case took < pruneTime/4 && removed == limit:
 		p.batch = min(maxBatch, p.batch*3/2)
 	}
-	return removed, err == nil && removed == limit, err
+	return removed, removed == limit, nil
 }
 
 // runsBeyond finds ended runs of jobs up to an id, of the state that each row of
@@ -168,6 +192,8 @@ type historyLimits struct {
 	Failures         *string `db:"failures"`
 	FailuresAnswers  *string `db:"failures_answers"`
 	Others           *string `db:"others"`
+	// Oldest is the job's first run.
+	Oldest *string `db:"oldest"`
 	// age and ageAnswers are the ids that are too old, whatever became of them.
 	age, ageAnswers string
 }
@@ -175,6 +201,12 @@ type historyLimits struct {
 // otherEnds are the states other than succeeded and failed that a run ends in.
 func otherEnds() []job.State {
 	return []job.State{job.StateSkipped, job.StateMissed, job.StateCanceled}
+}
+
+// idle reports that nothing is beyond them.
+func (l *historyLimits) idle() bool {
+	return l.Oldest == nil || *l.Oldest > l.ageAnswers && l.Successes == nil && l.SuccessesAnswers == nil &&
+		l.Failures == nil && l.FailuresAnswers == nil && l.Others == nil
 }
 
 func (l *historyLimits) addRows(rows *rowset) {
@@ -257,7 +289,7 @@ func keepOf(policy string) job.Keep {
 	return p.Keep
 }
 
-func (p *Pruner) limitsOf(ctx context.Context, now job.Instant, keep job.Keep, jobs []string) ([]historyLimits, error) {
+func (p *Pruner) limitsOf(ctx context.Context, now job.Instant, policy job.Keep, jobs []string) ([]historyLimits, error) {
 	d := p.s.d
 	notOK := " FROM runs n" + d.by("runs_not_ok") + " WHERE n.job_id = v.job_id AND n.open = 0 AND n.state <> 'succeeded'"
 	success := `(SELECT r.id FROM runs r` + d.by("runs_of_job") + ` WHERE r.job_id = v.job_id
@@ -275,12 +307,13 @@ func (p *Pruner) limitsOf(ctx context.Context, now job.Instant, keep job.Keep, j
 		SELECT v.job_id, `+
 		success+":successes) AS successes, "+success+":half_successes) AS successes_answers, "+
 		failure+":failures) AS failures, "+failure+":half_failures) AS failures_answers, "+
-		"(SELECT n.id"+notOK+" AND n.state <> 'failed' ORDER BY n.id DESC LIMIT 1 OFFSET :failures) AS others FROM v",
-		args{"rows": rows.text(), "successes": keep.Successes, "half_successes": (keep.Successes + 1) / 2,
-			"failures": keep.Failures, "half_failures": (keep.Failures + 1) / 2})
+		"(SELECT n.id"+notOK+" AND n.state <> 'failed' ORDER BY n.id DESC LIMIT 1 OFFSET :failures) AS others, "+
+		"(SELECT r.id FROM runs r"+d.by("runs_of_job")+" WHERE r.job_id = v.job_id ORDER BY r.id LIMIT 1) AS oldest FROM v",
+		args{"rows": rows.text(), "successes": policy.Successes, "half_successes": (policy.Successes + 1) / 2,
+			"failures": policy.Failures, "half_failures": (policy.Failures + 1) / 2})
 	for i := range found {
-		found[i].age = boundaryID(now.Add(-time.Duration(keep.MaxAge)), 0)
-		found[i].ageAnswers = boundaryID(now.Add(-time.Duration(keep.MaxAge)/2), 0)
+		found[i].age = boundaryID(now.Add(-time.Duration(policy.MaxAge)), 0)
+		found[i].ageAnswers = boundaryID(now.Add(-time.Duration(policy.MaxAge)/2), 0)
 	}
-	return found, err
+	return keep(found, func(l historyLimits) bool { return !l.idle() }), err
 }

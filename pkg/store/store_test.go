@@ -103,7 +103,7 @@ func TestStore(t *testing.T) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		s := startPostgres(t)
-		runSuite(t, s.database)
+		runSuite(t, func(t *testing.T) string { return s.database(t) })
 		t.Run("a connection that was cut", func(t *testing.T) { testCutConnection(t, newBundle(t, s.database(t))) })
 	})
 }
