@@ -22,7 +22,7 @@ const (
 	// slow: its calls end every few milliseconds.
 	waitWithin = 250 * time.Millisecond
 	// The bounds of how long a delivery is held back before it asks again.
-	minHeld, maxHeld = time.Second, time.Minute
+	minHeld, maxHeld = time.Second, 20 * time.Second
 	// maxHosts is how many hosts are known before those that are not called are forgotten.
 	maxHosts = 4096
 )
