@@ -47,14 +47,16 @@ type Program struct {
 	Log *Log
 }
 
-// Start runs a program until the test ends. Its environment holds nothing that
-// could lead it to another test's neighbours.
+// Start runs a program until the test ends, in a folder of its own: what it makes
+// there goes with the test. Its environment holds nothing that could lead it to
+// another test's neighbours.
 func (p *Programs) Start(t testing.TB, program string, args ...string) *Program {
 	t.Helper()
 	started := &Program{Log: &Log{}}
 	cmd := exec.Command(p.Path(program), args...)
 	cmd.Stdout, cmd.Stderr = started.Log, started.Log
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}
+	cmd.Dir = t.TempDir()
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir}
 	var err error
 	if started.Child, err = StartChild(cmd); err != nil {
 		t.Fatal(err)
