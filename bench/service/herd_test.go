@@ -37,13 +37,17 @@ func herdInto(b *testing.B, title, row string, l layout, n int) {
 	time.Sleep(time.Until(due.Add(-200 * time.Millisecond)))
 	defer s.profile(1 + n/4000)()
 	used := meter(b, s.pids)
+	for wait := time.Now().Add(time.Minute); t.count() < n && time.Now().Before(wait); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	calls := cell{"cpu-µs-until-called", used.sum(b, n)}
 	ended, took := s.db.awaitEnded(b, n, due, time.Minute)
 	arrivals := t.await(b, n, time.Minute)
 	lost, twice := accounts(arrivals, n)
 	if lost+twice > 0 || ended != n {
 		b.Errorf("of %d jobs %d were not called, %d calls were too many, %d runs ended", n, lost, twice, ended)
 	}
-	cells := append(percentiles(lateness(arrivals, due)), cell{"recorded-ms", millis(took)})
+	cells := append(percentiles(lateness(arrivals, due)), cell{"recorded-ms", millis(took)}, calls)
 	tables.note(b, title, "p99-ms", row, append(cells, used.each(b, n)...)...)
 }
 

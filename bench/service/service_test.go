@@ -126,6 +126,9 @@ func (s *service) ops(role string) []string {
 
 // profile writes profiles of the next seconds, and returns a wait for their end.
 func (s *service) profile(seconds int) (wait func()) {
+	if err := os.MkdirAll(*profiles, 0o700); *profiles != "" && err != nil {
+		s.b.Fatal(err)
+	}
 	var group sync.WaitGroup
 	for role, address := range s.listeners {
 		group.Go(func() {
@@ -140,12 +143,22 @@ func (s *service) profile(seconds int) (wait func()) {
 				s.b.Error(err)
 				return
 			}
-			if err := os.WriteFile(filepath.Join(*profiles, role+".pprof"), profile, 0o600); err != nil {
-				s.b.Error(err)
-			}
+			s.write(role+".pprof", profile)
 		})
 	}
-	return group.Wait
+	return func() {
+		group.Wait()
+		if s.redis != nil && *profiles != "" {
+			s.write("redis-commands.txt", fmt.Append(nil, s.redis.Must(s.b, "INFO", "commandstats")))
+		}
+	}
+}
+
+// write writes a file beside the profiles.
+func (s *service) write(name string, data []byte) {
+	if err := os.WriteFile(filepath.Join(*profiles, name), data, 0o600); err != nil {
+		s.b.Error(err)
+	}
 }
 
 // run starts one program until the benchmark ends.

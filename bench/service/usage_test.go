@@ -36,6 +36,15 @@ func (u *usage) each(b *testing.B, n int) []cell {
 	return cells
 }
 
+// sum tells the processor time since then that one of n things took, of all roles together.
+func (u *usage) sum(b *testing.B, n int) float64 {
+	total := 0.0
+	for _, c := range u.each(b, n) {
+		total += c.value
+	}
+	return total
+}
+
 // cpuTime is the processor time of a process and of those of its children that have ended.
 func cpuTime(b *testing.B, pid int) time.Duration {
 	b.Helper()

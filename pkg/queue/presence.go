@@ -29,9 +29,13 @@ const (
 
 // releaseScript forgets who makes calls that have ended, where that is still the worker that says so.
 const releaseScript = `
-for i = 2, #ARGV do
-	if redis.call("HGET", KEYS[1], ARGV[i]) == ARGV[1] then redis.call("HDEL", KEYS[1], ARGV[i]) end
+if #ARGV == 1 then return redis.status_reply("OK") end
+local ids, mine = {}, {}
+for i = 2, #ARGV do ids[i - 1] = ARGV[i] end
+for i, life in ipairs(redis.call("HMGET", KEYS[1], unpack(ids))) do
+	if life == ARGV[1] then mine[#mine + 1] = ids[i] end
 end
+if #mine > 0 then redis.call("HDEL", KEYS[1], unpack(mine)) end
 return redis.status_reply("OK")`
 
 // newLife names one life of a process: host and number come again after a restart.

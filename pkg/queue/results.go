@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ const (
 	// costs a transaction whatever it holds, and the start and the end of a short
 	// call that are in one are written once.
 	gatherFor = 50 * time.Millisecond
+	// yieldMost is how long the account waits at most while tasks wait for a worker.
+	yieldMost = time.Second
 	// claimIdle is how long entries lie with another consumer before it counts as dead.
 	claimIdle  = 4 * time.Second
 	claimEvery = time.Second
@@ -79,6 +82,7 @@ func (r *resultReader) read(ctx context.Context) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
+	caughtUp := true
 	for ctx.Err() == nil {
 		if time.Since(r.claimed) >= claimEvery {
 			if err := r.claim(ctx); err != nil {
@@ -89,15 +93,51 @@ func (r *resultReader) read(ctx context.Context) error {
 			}
 			r.claimed = time.Now()
 		}
+		if caughtUp {
+			if err := r.yield(ctx); err != nil {
+				return err
+			}
+		}
 		n, err := r.next(ctx, ">", blockTimeout)
 		if err != nil {
 			return err
 		}
-		if 0 < n && n < resultBatch {
+		caughtUp = n < resultBatch
+		if n > 0 && caughtUp {
 			pause(ctx, gatherFor)
 		}
 	}
 	return ctx.Err()
+}
+
+// yield waits while tasks wait for a worker and nobody for the account: calls
+// are made in time first, and the later their events are read the more of them
+// belong to one run, which is then written once.
+func (r *resultReader) yield(ctx context.Context) error {
+	for end := time.Now().Add(yieldMost); time.Now().Before(end); {
+		busy, err := r.b.callsFirst(ctx)
+		if err != nil || !busy || !pause(ctx, gatherFor) {
+			return err
+		}
+	}
+	return nil
+}
+
+// callsFirst reports whether tasks wait for a worker, and nobody for what has been reported.
+func (b *Broker) callsFirst(ctx context.Context) (bool, error) {
+	var settling *redis.IntCmd
+	var pending []*redis.IntCmd
+	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		settling = p.Exists(ctx, keySettling)
+		for _, queue := range queues() {
+			pending = append(pending, p.LLen(ctx, asynqKey(queue, "pending")))
+		}
+		return nil
+	})
+	if err != nil || settling.Val() > 0 {
+		return false, err
+	}
+	return slices.ContainsFunc(pending, func(n *redis.IntCmd) bool { return n.Val() > 0 }), nil
 }
 
 // join makes the group where it is not there, and forgets the consumers that

@@ -325,3 +325,36 @@ func TestCancelTakesWaitingTasksOutOfTheQueue(t *testing.T) {
 		t.Errorf("%d marks, want 4", n)
 	}
 }
+
+// Calls are made first; but what was reported is recorded within a moment also
+// where tasks go on waiting, and at once where somebody waits for that.
+func TestTheAccountYieldsToTasksThatWait(t *testing.T) {
+	x := newBench(t)
+	yields := func() bool {
+		t.Helper()
+		busy, err := x.b.callsFirst(x.ctx)
+		noError(t, err)
+		return busy
+	}
+	if yields() {
+		t.Error("it yields to nothing")
+	}
+	x.enqueue("waits")
+	x.report("done")
+	if !yields() {
+		t.Error("it does not yield to a task that waits")
+	}
+	noError(t, x.b.client.Set(x.ctx, keySettling, "somebody", 0).Err())
+	if yields() {
+		t.Error("it yields although somebody waits")
+	}
+	noError(t, x.b.client.Del(x.ctx, keySettling).Err())
+	r := &record{}
+	x.record(x.b, "one", r)
+	eventually(t, "recorded while a task waits", func() bool { return len(r.all()) == 1 })
+	x.report("done as well")
+	noError(t, x.b.Settle(x.ctx))
+	if len(r.all()) != 2 {
+		t.Error("settled before all was recorded")
+	}
+}

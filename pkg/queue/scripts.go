@@ -37,21 +37,25 @@ local messages = {}
 if redis.call("EXISTS", KEYS[2]) == 1 then
   return messages
 end
-for _ = 1, tonumber(ARGV[3]) do
-  local id = redis.call("RPOPLPUSH", KEYS[1], KEYS[3])
-  if not id then
-    break
-  end
+local ids = redis.call("RPOP", KEYS[1], ARGV[3])
+if not ids then
+  return messages
+end
+redis.call("LPUSH", KEYS[3], unpack(ids))
+local leases = {}
+for _, id in ipairs(ids) do
   local key = ARGV[2] .. id
+  leases[#leases + 1] = ARGV[1]
+  leases[#leases + 1] = id
   redis.call("HSET", key, "state", "active")
   redis.call("HDEL", key, "pending_since")
-  redis.call("ZADD", KEYS[4], ARGV[1], id)
   local message = redis.call("HGET", key, "msg")
   if message then
     messages[#messages + 1] = id
     messages[#messages + 1] = message
   end
 end
+redis.call("ZADD", KEYS[4], unpack(leases))
 return messages`
 
 	// KEYS: active, lease, pending, then the task of each; ARGV: the id of each.
@@ -69,19 +73,32 @@ return redis.status_reply("OK")`
 	// ARGV: the end of the day's count, the greatest count, then id, end of retention and message of each.
 	// The oldest active task is the last of its list. The answer says what is wrong with each, empty for nothing.
 	completeScript = `
-local wrong, good = {}, 0
+local wrong, ids = {}, {}
 for i = 6, #KEYS do
-  local a = 3 * (i - 5)
-  local id = ARGV[a]
-  if redis.call("LREM", KEYS[1], -1, id) == 0 or redis.call("ZREM", KEYS[2], id) == 0 then
-    wrong[i - 5] = "NOT FOUND"
-  elseif redis.call("ZADD", KEYS[3], ARGV[a + 1], id) ~= 1 then
-    wrong[i - 5] = "INTERNAL"
+  ids[i - 5] = ARGV[3 * (i - 5)]
+end
+local leased = redis.call("ZMSCORE", KEYS[2], unpack(ids))
+local completed = redis.call("ZMSCORE", KEYS[3], unpack(ids))
+local ended, kept = {}, {}
+for i, id in ipairs(ids) do
+  if redis.call("LREM", KEYS[1], -1, id) == 0 or not leased[i] then
+    wrong[i] = "NOT FOUND"
   else
-    redis.call("HSET", KEYS[i], "msg", ARGV[a + 2], "state", "completed")
-    wrong[i - 5] = ""
-    good = good + 1
+    ended[#ended + 1] = id
+    wrong[i] = completed[i] and "INTERNAL" or ""
   end
+  if wrong[i] == "" then
+    kept[#kept + 1] = ARGV[3 * i + 1]
+    kept[#kept + 1] = id
+    redis.call("HSET", KEYS[i + 5], "msg", ARGV[3 * i + 2], "state", "completed")
+  end
+end
+if #ended > 0 then
+  redis.call("ZREM", KEYS[2], unpack(ended))
+end
+local good = #kept / 2
+if good > 0 then
+  redis.call("ZADD", KEYS[3], unpack(kept))
 end
 if good > 0 then
   if redis.call("INCRBY", KEYS[4], good) == good then

@@ -15,6 +15,9 @@ func (b *Broker) Settle(ctx context.Context) error {
 	if len(last) == 0 {
 		return nil // what has been recorded is deleted
 	}
+	if err := b.client.Set(ctx, keySettling, b.name, yieldMost).Err(); err != nil {
+		return unavailable(err)
+	}
 	for wait := time.Millisecond; ; wait = min(2*wait, 20*time.Millisecond) {
 		left, err := b.client.XRangeN(ctx, keyResults, "-", last[0].ID, 1).Result()
 		if err != nil {
