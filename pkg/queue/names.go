@@ -35,6 +35,7 @@ const (
 	fieldEvent   = "e"                          // of a result: the event as JSON
 	fieldFormat  = "v"                          // of a result: the version of that JSON
 	fieldChanges = "c"                          // of news: the changes as a JSON list
+	fieldTaker   = "taker"                      // of an asynq task: life of the worker process that took it last
 	fieldOrigin  = "id"                         // of an unknown entry: the id it had among the results
 	keyWorkers   = "{schedule}:workers"         // zset: life of a worker process → second of its last sign of life
 	keyCalls     = "{schedule}:calls"           // hash: run id → life of the worker process that is calling it

@@ -31,7 +31,8 @@ if #ids > 0 then
 end
 return #ids`
 
-	// KEYS: pending, paused, active, lease; ARGV: the end of the lease, the prefix of tasks, how many.
+	// KEYS: pending, paused, active, lease; ARGV: the end of the lease, the prefix of tasks, how many, the life
+	// of the worker process, which is noted with each task so that it is missed when that process dies.
 	takeScript = `
 local messages = {}
 if redis.call("EXISTS", KEYS[2]) == 1 then
@@ -47,7 +48,7 @@ for _, id in ipairs(ids) do
   local key = ARGV[2] .. id
   leases[#leases + 1] = ARGV[1]
   leases[#leases + 1] = id
-  redis.call("HSET", key, "state", "active")
+  redis.call("HSET", key, "state", "active", "taker", ARGV[4])
   redis.call("HDEL", key, "pending_since")
   local message = redis.call("HGET", key, "msg")
   if message then
@@ -58,11 +59,12 @@ end
 redis.call("ZADD", KEYS[4], unpack(leases))
 return messages`
 
-	// KEYS: active, lease, pending, then the task of each; ARGV: the id of each.
+	// KEYS: active, lease, pending, then the task of each; ARGV: the life of the worker process, then the id of each.
+	// What somebody else has taken meanwhile is not given back.
 	giveBackScript = `
 for i = 4, #KEYS do
-  local id = ARGV[i - 3]
-  if redis.call("LREM", KEYS[1], -1, id) == 1 and redis.call("ZREM", KEYS[2], id) == 1 then
+  local id = ARGV[i - 2]
+  if redis.call("HGET", KEYS[i], "taker") == ARGV[1] and redis.call("LREM", KEYS[1], -1, id) == 1 and redis.call("ZREM", KEYS[2], id) == 1 then
     redis.call("RPUSH", KEYS[3], id)
     redis.call("HSET", KEYS[i], "state", "pending")
   end
@@ -91,6 +93,7 @@ for i, id in ipairs(ids) do
     kept[#kept + 1] = ARGV[3 * i + 1]
     kept[#kept + 1] = id
     redis.call("HSET", KEYS[i + 5], "msg", ARGV[3 * i + 2], "state", "completed")
+    redis.call("HDEL", KEYS[i + 5], "taker")
   end
 end
 if #ended > 0 then

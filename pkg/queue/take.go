@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +17,9 @@ const (
 	lookEvery = 100 * time.Millisecond
 	// keptTooLong is how long a task that was taken waits for a slot before it is given back.
 	keptTooLong = time.Second
+	// handOutWithin is how old a task may be, since it was taken, to be handed to asynq. It
+	// is older if the process was stopped or its machine asleep: others may have taken it over.
+	handOutWithin = 5 * time.Second
 	// batchTimeout bounds one batch that goes to Redis for many.
 	batchTimeout = 10 * time.Second
 )
@@ -98,6 +102,9 @@ func (t *taker) take(ctx context.Context, keys []string, args []any) (message st
 		s = &stock{keys: keys, prefix: prefix}
 		t.taken[keys[0]] = s
 	}
+	if len(s.ids) > 0 && time.Since(s.since) > handOutWithin {
+		t.giveBackAll(ctx, s)
+	}
 	if len(s.ids) == 0 && time.Now().After(s.emptyUntil) {
 		if err := t.fetch(ctx, s, args[0]); err != nil {
 			return "", err
@@ -123,7 +130,7 @@ func (t *taker) fetch(ctx context.Context, s *stock, leaseEnd any) error {
 		return nil
 	}
 	n := max(1, min(takeMost, free-waiting))
-	pairs, err := t.b.scripts.take.Run(ctx, t.UniversalClient, s.keys, leaseEnd, s.prefix, n).StringSlice()
+	pairs, err := t.b.scripts.take.Run(ctx, t.UniversalClient, s.keys, leaseEnd, s.prefix, n, t.b.life).StringSlice()
 	if err != nil {
 		return err
 	}
@@ -205,24 +212,27 @@ func (t *taker) watch(ctx context.Context) {
 	}
 }
 
-// giveBack returns the tasks that were taken before a moment. What cannot be
-// returned comes back when its lease ends, as from a worker that died.
+// giveBack returns the tasks that were taken before a moment.
 func (t *taker) giveBack(ctx context.Context, before time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, s := range t.taken {
-		if len(s.ids) == 0 || s.since.After(before) {
-			continue
+		if len(s.ids) > 0 && !s.since.After(before) {
+			t.giveBackAll(ctx, s)
 		}
-		keys := []string{s.keys[2], s.keys[3], s.keys[0]}
-		ids := make([]any, len(s.ids))
-		for i := len(s.ids) - 1; i >= 0; i-- { // the first taken is to be the next one again
-			keys = append(keys, s.prefix+s.ids[i])
-			ids[len(s.ids)-1-i] = s.ids[i]
-		}
-		if err := t.b.scripts.giveBack.Run(ctx, t.UniversalClient, keys, ids...).Err(); err != nil {
-			t.b.log.Warn("tasks that were taken could not be given back", "tasks", len(s.ids), "error", err)
-		}
-		s.ids, s.messages = nil, nil
 	}
+}
+
+// giveBackAll returns the tasks of a stock. What cannot be returned comes back when its lease ends.
+func (t *taker) giveBackAll(ctx context.Context, s *stock) {
+	keys := []string{s.keys[2], s.keys[3], s.keys[0]}
+	args := []any{t.b.life}
+	for _, id := range slices.Backward(s.ids) { // the first taken is to be the next one again
+		keys = append(keys, s.prefix+id)
+		args = append(args, id)
+	}
+	if err := t.b.scripts.giveBack.Run(ctx, t.UniversalClient, keys, args...).Err(); err != nil {
+		t.b.log.Warn("tasks that were taken could not be given back", "tasks", len(s.ids), "error", err)
+	}
+	s.ids, s.messages = nil, nil
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -42,7 +43,9 @@ return found`
 	// bringBackScript lets an active task wait again, unless it changed or its lease was renewed.
 	bringBackScript = `
 local lease = redis.call("ZSCORE", KEYS[2], ARGV[1])
-if not lease or tonumber(lease) > tonumber(ARGV[2]) or redis.call("HGET", KEYS[4], "msg") ~= ARGV[3] then return 0 end
+if not lease or tonumber(lease) > tonumber(ARGV[2]) then return 0 end
+local task = redis.call("HMGET", KEYS[4], "msg", "taker")
+if task[1] ~= ARGV[3] or (task[2] or "") ~= ARGV[5] then return 0 end
 redis.call("LREM", KEYS[1], 0, ARGV[1])
 redis.call("ZREM", KEYS[2], ARGV[1])
 redis.call("HSET", KEYS[4], "msg", ARGV[4], "state", "pending")
@@ -61,7 +64,7 @@ type watch struct {
 type silence struct{ since, last time.Time }
 
 // WatchWorkers looks for workers that died, until the context ends, and has what
-// they were calling delivered again, as asynq does after one to two minutes: the
+// they were calling, or had taken to call it, delivered again, as asynq does after one to two minutes: the
 // task stays one and the same, so that nobody else can enqueue its run meanwhile,
 // and counts one return more, so that the next worker looks for what was saved of it. It returns nil.
 func (b *Broker) WatchWorkers(ctx context.Context) error {
@@ -122,7 +125,8 @@ func (b *Broker) signs(ctx context.Context) (clock int64, signs map[string]int64
 	return clock, signs, nil
 }
 
-// bury has the tasks that dead workers were calling delivered again.
+// bury has the tasks delivered again that dead workers had in their hands: those
+// that they were calling, and those that they had taken and not begun.
 func (b *Broker) bury(ctx context.Context, clock int64, gone map[string]bool) error {
 	if len(gone) == 0 {
 		return nil
@@ -136,13 +140,13 @@ func (b *Broker) bury(ctx context.Context, clock int64, gone map[string]bool) er
 		if len(ids) == 0 {
 			continue
 		}
-		makers, err := b.client.HMGet(ctx, keyCalls, ids...).Result()
+		held, err := b.holders(ctx, queue, ids)
 		if err != nil {
-			return unavailable(err)
+			return err
 		}
-		for i, maker := range makers {
-			if life, ok := maker.(string); ok && gone[life] {
-				if err := b.bringBack(ctx, queue, ids[i], life, most); err != nil {
+		for i := range held {
+			if h := &held[i]; h.dead(gone) {
+				if err := b.bringBack(ctx, queue, ids[i], h, most); err != nil {
 					return err
 				}
 			}
@@ -151,8 +155,42 @@ func (b *Broker) bury(ctx context.Context, clock int64, gone map[string]bool) er
 	return nil
 }
 
+// hands are who has an active task: the lives of the worker process that took
+// it last, and of the one that last began to call its run. A worker of an older
+// version does not note what it takes. Empty: not known.
+type hands struct{ taker, caller string }
+
+// dead reports whether all who may have the task are.
+func (h *hands) dead(gone map[string]bool) bool {
+	return (h.taker == "" || gone[h.taker]) && (h.caller == "" || gone[h.caller]) && *h != hands{}
+}
+
+// holders tells who has the active tasks of a queue.
+func (b *Broker) holders(ctx context.Context, queue job.Queue, ids []string) ([]hands, error) {
+	callers, err := b.client.HMGet(ctx, keyCalls, ids...).Result()
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	takers := make([]*redis.StringCmd, len(ids))
+	_, err = b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, id := range ids {
+			takers[i] = p.HGet(ctx, asynqTask(queue, id), fieldTaker)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, unavailable(err)
+	}
+	held := make([]hands, len(ids))
+	for i := range held {
+		held[i].taker = takers[i].Val()
+		held[i].caller, _ = callers[i].(string)
+	}
+	return held, nil
+}
+
 // bringBack has one task of a dead worker delivered again, unless its run has lost too many.
-func (b *Broker) bringBack(ctx context.Context, queue job.Queue, runID, life, most string) error {
+func (b *Broker) bringBack(ctx context.Context, queue job.Queue, runID string, h *hands, most string) error {
 	losses, err := b.client.Get(ctx, keyLosses+runID).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return unavailable(err)
@@ -172,12 +210,12 @@ func (b *Broker) bringBack(ctx context.Context, queue job.Queue, runID, life, mo
 		return nil // of another asynq: its recoverer knows
 	}
 	keys := []string{asynqKey(queue, "active"), asynqKey(queue, "lease"), asynqKey(queue, "pending"), asynqTask(queue, runID)}
-	n, err := b.bringBackScript.Run(ctx, b.client, keys, runID, most, message, next).Int()
+	n, err := b.bringBackScript.Run(ctx, b.client, keys, runID, most, message, next, h.taker).Int()
 	if err != nil || n == 0 {
 		return unavailable(err)
 	}
-	name, _, _ := strings.Cut(life, "/")
-	b.log.Warn("the worker of a call died; the run is delivered again", "run_id", runID, "worker", name)
+	name, _, _ := strings.Cut(cmp.Or(h.caller, h.taker), "/")
+	b.log.Warn("the worker of a run died; the run is delivered again", "run_id", runID, "worker", name)
 	return unavailable(b.client.Set(ctx, keyLosses+runID, losses+1, lossesKept).Err())
 }
 

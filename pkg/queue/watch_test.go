@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -45,6 +46,7 @@ func newGrave(t *testing.T) *grave {
 	t.Cleanup(func() { close(release) })
 	g.set(-60)
 	noError(t, g.b.client.HSet(g.ctx, keyCalls, "run", deadLife).Err())
+	g.taker(deadLife)
 	g.lease(10)
 	return g
 }
@@ -59,6 +61,12 @@ func (g *grave) set(seconds int64) {
 func (g *grave) lease(seconds int64) {
 	g.t.Helper()
 	noError(g.t, g.b.client.ZAdd(g.ctx, asynqKey(job.QueueDefault, "lease"), redis.Z{Score: float64(time.Now().Unix() + seconds), Member: "run"}).Err())
+}
+
+// taker notes who took the run's task.
+func (g *grave) taker(life string) {
+	g.t.Helper()
+	noError(g.t, g.b.client.HSet(g.ctx, asynqTask(job.QueueDefault, "run"), fieldTaker, life).Err())
 }
 
 // looks makes looks at the workers at moments so many seconds from a beginning.
@@ -99,6 +107,42 @@ func TestTheTaskOfADeadWorkerComesBack(t *testing.T) {
 	g.looks(12, 14, 16, 18)
 	if n := g.calls.Load(); n != 2 {
 		t.Errorf("it was delivered %d times", n)
+	}
+}
+
+// What a worker had taken and not begun when it died is missed as well, and called once.
+func TestTheTasksThatADeadWorkerHadNotBegunComeBack(t *testing.T) {
+	x := newBench(t)
+	dead := x.open("host:9")
+	noError(t, x.b.Enqueue(x.ctx, tasksOf(12)))
+	_, err := takeOne(dead.newTaker(8, func() int { return 0 }))
+	noError(t, err)
+	lease := time.Now().Add(10 * time.Second).Unix()
+	for i := range 8 {
+		noError(t, x.b.client.ZAdd(x.ctx, takeKeys()[3], redis.Z{Score: float64(lease), Member: fmt.Sprintf("run-%05d", i)}).Err())
+	}
+	noError(t, x.b.client.ZAdd(x.ctx, keyWorkers, redis.Z{Score: float64(time.Now().Unix() - 60), Member: dead.life}).Err())
+	w := &watch{b: x.b}
+	look := func(second int) {
+		noError(t, w.look(x.ctx, time.Unix(1_000_000, 0).Add(time.Duration(second)*time.Second)))
+	}
+	for s := 0; s < 10; s += 2 {
+		look(s)
+	}
+	if n := x.b.client.LLen(x.ctx, takeKeys()[2]).Val(); n != 8 {
+		t.Fatalf("after eight seconds %d tasks are taken", n)
+	}
+	look(10)
+	c := &calls{answer: done}
+	x.work(x.b, c)
+	eventually(t, "all are delivered", func() bool { return c.count() == 12 })
+	look(12)
+	for i := range 12 {
+		id := fmt.Sprintf("run-%05d", i)
+		eventually(t, id+" is completed", func() bool { return x.state(id) == "completed" })
+	}
+	if n := c.count(); n != 12 {
+		t.Errorf("%d deliveries of 12 tasks", n)
 	}
 }
 
@@ -157,8 +201,14 @@ func TestTheTaskOfALivingWorkerIsKept(t *testing.T) {
 			noError(g.t, g.b.client.HSet(g.ctx, keyCalls, "run", "host:8/other").Err())
 			g.looks(0, 2, 4, 6, 8, 10, 12)
 		},
-		"nobody knows who calls the run": func(g *grave) {
+		"another worker took the task": func(g *grave) { g.taker("host:8/other"); g.looks(0, 2, 4, 6, 8, 10, 12) },
+		"another worker took it between look and deed": func(g *grave) {
+			most := fmt.Sprint(time.Now().Unix() + 20)
+			noError(g.t, g.b.bringBack(g.ctx, job.QueueDefault, "run", &hands{taker: "host:8/other"}, most))
+		},
+		"nobody knows who has the run": func(g *grave) {
 			noError(g.t, g.b.client.HDel(g.ctx, keyCalls, "run").Err())
+			g.taker("")
 			g.looks(0, 2, 4, 6, 8, 10, 12)
 		},
 		"the run has killed too many workers": func(g *grave) {

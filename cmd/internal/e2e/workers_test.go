@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"fmt"
+	"net"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -11,8 +14,9 @@ import (
 
 // separate is a service of separate processes, with one worker to begin with.
 type separate struct {
-	s  *service
-	tg *target
+	s     *service
+	tg    *target
+	redis *testserver.Redis
 	// caller is the first worker, which makes all calls as long as it is alone.
 	caller *process
 	// worker starts one more.
@@ -21,9 +25,9 @@ type separate struct {
 
 func newSeparate(t *testing.T) *separate {
 	t.Helper()
-	redis := testserver.StartRedis(t).URL()
 	database := "sqlite://" + filepath.Join(t.TempDir(), "jobs.db")
-	x := &separate{tg: newTarget(t)}
+	x := &separate{tg: newTarget(t), redis: testserver.StartRedis(t)}
+	redis := x.redis.URL()
 	address := freeAddress(t)
 	start(t, "api", "--listen", address, "--database-url", database, "--redis-url", redis)
 	start(t, "beat", "--database-url", database, "--redis-url", redis)
@@ -77,6 +81,57 @@ func TestAStoppedWorkerKeepsItsCall(t *testing.T) {
 	runs := x.s.settled("long")
 	if n := len(x.tg.of("long")); n != 1 || len(runs) != 1 || runs[0].State != "succeeded" {
 		t.Errorf("called %d times: %+v", n, runs)
+	}
+}
+
+// What a killed worker had taken and not begun is called within seconds too, and once. That moment
+// is made: Redis is stopped while the worker asks for tasks, and the worker before it gets them.
+func TestTheTasksThatAKilledWorkerHadNotBegunComeBackSoon(t *testing.T) {
+	t.Parallel()
+	x := newSeparate(t)
+	paused, pending, active := "asynq:{default}:paused", "asynq:{default}:pending", "asynq:{default}:active"
+	count := func(list string) int64 { n, _ := x.redis.Must(t, "LLEN", list).(int64); return n }
+	x.redis.Must(t, "SET", paused, 1)
+	const jobs = 6
+	for i := range jobs {
+		x.s.must("POST", "/api/v1/jobs", object{
+			"id": fmt.Sprint("taken-", i), "schedule": object{"type": "date", "at": time.Now().UTC().Format(time.RFC3339)},
+			"request": object{"url": x.tg.URL},
+		}, nil)
+	}
+	x.s.until("all tasks wait", func() (bool, string) { return count(pending) == jobs, fmt.Sprint(count(pending)) })
+	admit, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(x.redis.URL(), "redis://"), "/0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admit.Close()
+	x.s.until("the worker has taken them", func() (bool, string) {
+		x.redis.Signal(syscall.SIGSTOP)
+		_, err := fmt.Fprintf(admit, "DEL %s\r\n", paused)
+		pass(t, 300*time.Millisecond) // the worker asks meanwhile
+		_ = x.caller.Cmd.Process.Signal(syscall.SIGSTOP)
+		x.redis.Signal(syscall.SIGCONT)
+		if count(active) == jobs {
+			return true, ""
+		}
+		x.redis.Must(t, "SET", paused, 1) // it was asked for tasks before it let them go
+		_ = x.caller.Cmd.Process.Signal(syscall.SIGCONT)
+		return false, fmt.Sprint(err)
+	})
+	x.caller.kill()
+	died := time.Now()
+	x.worker()
+	for i := range jobs {
+		id := fmt.Sprint("taken-", i)
+		hits := x.tg.wait(t, id, 1)
+		t.Logf("%s: called %v after the worker was killed", id, hits[0].at.Sub(died).Round(time.Millisecond))
+		// Without our own watch asynq brings a task back after 60 s at the earliest.
+		if took := hits[0].at.Sub(died); took < 0 || took >= 60*time.Second {
+			t.Errorf("%s: called after %v", id, took)
+		}
+		if runs := x.s.settled(id); len(runs) != 1 || runs[0].State != "succeeded" || len(x.tg.of(id)) != 1 {
+			t.Errorf("%s: after %d calls: %+v", id, len(x.tg.of(id)), runs)
+		}
 	}
 }
 
