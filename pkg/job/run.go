@@ -77,6 +77,7 @@ const (
 	ReasonInvalidRequest   Reason = "invalid_request"    // failed: the definition could not be made into a call
 	ReasonAuthFailed       Reason = "auth_failed"        // failed: no token could be fetched for the call
 	ReasonSecret           Reason = "secret_unavailable" // failed: a secret of the call is gone, or the worker has no key for it
+	ReasonCircuitOpen      Reason = "circuit_open"       // failed: its host was held back until the next occurrence, for it refuses connections or asked for a wait
 	ReasonWorkerLost       Reason = "worker_lost"        // failed: worker after worker died while calling
 
 	ReasonCompletionFailed  Reason = "completion_failed"  // failed: the target, which had asked for time, reported so

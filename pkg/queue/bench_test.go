@@ -111,6 +111,31 @@ func BenchmarkDeliverAndReport(b *testing.B) {
 	})
 }
 
+// BenchmarkNearAttempt tells how long after their moment retries come that are due within a quarter of a second.
+func BenchmarkNearAttempt(b *testing.B) {
+	x := newBench(b)
+	late := make(chan job.Instant, 1)
+	stop := run(b, x.b.NewWorkers(deliverer(func(_ context.Context, task *job.Task) (job.Outcome, error) {
+		if len(task.Made) > 0 {
+			late <- now() - *task.Made[0].NextRetryAt
+			return job.Outcome{}, nil
+		}
+		first, at := attempt(1), now()+250
+		first.NextRetryAt = &at
+		return job.Outcome{RetryAt: &at, Made: []job.Attempt{first}}, nil
+	}), WorkerOptions{}).Run)
+	defer stop()
+	var sum, worst job.Instant
+	n := 0
+	for b.Loop() {
+		noError(b, x.b.Enqueue(x.ctx, []job.Task{taskOf(fmt.Sprintf("run-%d", n))}))
+		took := <-late
+		sum, worst, n = sum+took, max(worst, took), n+1
+	}
+	b.ReportMetric(float64(sum)/float64(n), "late-ms")
+	b.ReportMetric(float64(worst), "worst-ms")
+}
+
 func (x *bench) deliver(b *testing.B, call func(context.Context, *job.Task) error) {
 	b.StopTimer()
 	for left := b.N; left > 0; left -= min(left, 10_000) {

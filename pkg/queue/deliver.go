@@ -12,6 +12,9 @@ import (
 	"schedule-server/pkg/job"
 )
 
+// nearAttempt is how long a delivery waits for its next attempt at most.
+const nearAttempt = 2 * time.Second
+
 // deliveries is the handler of one worker process.
 type deliveries struct {
 	b     *Broker
@@ -60,20 +63,48 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 			}
 		}
 	}
-	outcome, err := h.call(ctx, call, task)
-	if err != nil {
-		return err
+	for {
+		outcome, err := h.call(ctx, call, task)
+		switch {
+		case err != nil:
+			return err
+		case outcome.HeldUntil != nil:
+			return heldBack(*outcome.HeldUntil)
+		case outcome.RetryAt == nil:
+			if recalled {
+				h.b.forget(ctx, task.RunID)
+			}
+			return nil
+		case !h.waitsFor(ctx, call, task, *outcome.RetryAt):
+			return nextAttempt(*outcome.RetryAt)
+		}
+		task.Made, recalled = outcome.Made, true
 	}
-	if outcome.HeldUntil != nil {
-		return heldBack(*outcome.HeldUntil)
+}
+
+// waitsFor waits for a task's next attempt, if it is so near that asynq, which
+// looks a few times a second and counts in seconds, would bring it late. It reports
+// false when the task is to go back instead: others want the slot, the attempt could outlast the
+// time that asynq gives to the delivery, or the delivery or the worker is to end.
+func (h *deliveries) waitsFor(lease, call context.Context, task *job.Task, at job.Instant) bool {
+	wait := at.Sub(h.b.now())
+	if wait > nearAttempt || h.count() > h.taker.slots*3/4 {
+		return false
 	}
-	if outcome.RetryAt != nil {
-		return nextAttempt(*outcome.RetryAt)
+	end, bounded := lease.Deadline()
+	if bounded && time.Now().Add(wait+time.Duration(task.Policy.AttemptTimeout)+timeoutHeadroom/2).After(end) {
+		return false
 	}
-	if recalled {
-		h.b.forget(ctx, task.RunID)
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-lease.Done():
+	case <-call.Done():
+	case <-h.taker.closed:
 	}
-	return nil
+	return false
 }
 
 // resume reports whether an earlier delivery, whose end asynq did not see, left nothing to call now.

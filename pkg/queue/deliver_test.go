@@ -102,6 +102,82 @@ func TestNextAttemptComesInTimeWithTheOnesBefore(t *testing.T) {
 	}
 }
 
+// failsOnce fails the first call, and asks for the next one after a wait.
+func failsOnce(wait job.Instant) *calls {
+	return &calls{answer: func(_ context.Context, task *job.Task, nth int) (job.Outcome, error) {
+		if nth > 1 {
+			return job.Outcome{Made: append(task.Made, attempt(2))}, nil
+		}
+		at := now() + wait
+		return job.Outcome{RetryAt: &at, Made: append(task.Made, attempt(1))}, nil
+	}}
+}
+
+// retried is how often asynq has brought a task back.
+func (x *bench) retried(id string) int {
+	x.t.Helper()
+	info, err := x.b.inspector.GetTaskInfo("default", id)
+	noError(x.t, err)
+	return info.Retried
+}
+
+func TestANearAttemptIsWaitedForWhereThereIsRoom(t *testing.T) {
+	for name, tc := range map[string]struct {
+		wait                 job.Instant
+		concurrency, retried int
+	}{
+		"near":      {wait: 200, concurrency: 20, retried: 0},
+		"far":       {wait: job.Instant(nearAttempt.Milliseconds()) + 500, concurrency: 20, retried: 1},
+		"busy":      {wait: 200, concurrency: 1, retried: 1},
+		"past":      {wait: -5, concurrency: 20, retried: 0},
+		"past, now": {wait: 0, concurrency: 20, retried: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newBench(t)
+			c := failsOnce(tc.wait)
+			x.enqueue("run")
+			run(t, x.b.NewWorkers(c, WorkerOptions{Concurrency: tc.concurrency, ShutdownTimeout: time.Second}).Run)
+			eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+			if n := x.retried("run"); n != tc.retried || c.count() != 2 || len(c.all()[1].Made) != 1 {
+				t.Errorf("asynq brought the task back %d times, want %d; calls: %d", n, tc.retried, c.count())
+			}
+		})
+	}
+}
+
+// An attempt that would not end within the time that asynq gives to a delivery is not waited for.
+func TestANearAttemptThatCouldTakeTooLongGoesBack(t *testing.T) {
+	x := newBench(t)
+	h := &deliveries{b: x.b, taker: x.b.newTaker(20, func() int { return 0 })}
+	task := taskOf("run")
+	task.Policy.AttemptTimeout = job.Duration(30 * time.Second)
+	for left, want := range map[time.Duration]bool{50 * time.Second: false, 70 * time.Second: true} {
+		lease, cancel := context.WithTimeout(x.ctx, left)
+		if got := h.waitsFor(lease, x.ctx, &task, now()); got != want {
+			t.Errorf("with %v left it waits: %v", left, got)
+		}
+		cancel()
+	}
+}
+
+func TestAWaitForTheNextAttemptEndsWithTheWorker(t *testing.T) {
+	x := newBench(t)
+	c := failsOnce(job.Instant(nearAttempt.Milliseconds()) - 1)
+	x.enqueue("run")
+	stop := x.work(x.b, c)
+	eventually(t, "the first attempt is saved", func() bool { return x.b.client.Exists(x.ctx, keyOutcome+"run").Val() == 1 })
+	stop()
+	if got := x.state("run"); c.count() == 1 && got != "retry" {
+		t.Errorf("the task that waited is %s, want retry", got)
+	}
+	x.work(x.b, c)
+	eventually(t, "completed", func() bool { return x.state("run") == "completed" })
+	if c.count() != 2 {
+		t.Errorf("%d calls were made, want 2", c.count())
+	}
+}
+
 func TestTheHistoryOfALostTaskIsNotForgotten(t *testing.T) {
 	x := newBench(t)
 	task := taskOf("run")

@@ -67,14 +67,27 @@ func (b *Broker) Try(ctx context.Context, task *job.Task) (*job.Trial, error) {
 // answer waits for a worker's answer, in short reads, so that it heeds the context. redis.Nil: none came.
 func (b *Broker) answer(ctx context.Context, id string, within time.Duration) (string, error) {
 	for last := time.Now().Add(within); ; {
-		reply, err := b.client.BLPop(ctx, blockTimeout, keyTried+id).Result()
+		reply, err := b.pop(ctx, keyTried+id)
 		switch {
-		case err == nil && len(reply) == 2:
-			return reply[1], nil
+		case err == nil:
+			return reply, nil
 		case !errors.Is(err, redis.Nil) || time.Now().After(last):
 			return "", err
 		}
 	}
+}
+
+// pop takes the first of a list, waiting for it for a while. redis.Nil: there was none.
+// The library's own method cuts the wait to whole seconds.
+func (b *Broker) pop(ctx context.Context, key string) (string, error) {
+	reply, err := b.client.Do(ctx, "BLPOP", key, blockTimeout.Seconds()).StringSlice()
+	switch {
+	case err != nil:
+		return "", err
+	case len(reply) != 2:
+		return "", errAnswer
+	}
+	return reply[1], nil
 }
 
 // Trials makes the calls that Try asks for, until the context ends. An outage of Redis is waited out. It returns nil.
@@ -83,7 +96,7 @@ func (b *Broker) Trials(ctx context.Context, t Tester) error {
 	defer calls.Wait()
 	slots := make(chan struct{}, trialsAtOnce)
 	for failures := 0; ctx.Err() == nil; {
-		reply, err := b.client.BLPop(ctx, blockTimeout, keyTrials).Result()
+		reply, err := b.pop(ctx, keyTrials)
 		if err != nil {
 			if !errors.Is(err, redis.Nil) {
 				pause(ctx, backoff(failures))
@@ -95,7 +108,7 @@ func (b *Broker) Trials(ctx context.Context, t Tester) error {
 		slots <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			b.try(ctx, t, reply[1])
+			b.try(ctx, t, reply)
 		})
 	}
 	return nil

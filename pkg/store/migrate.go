@@ -15,7 +15,7 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrateTimeout bounds the wait for another process that is migrating.
+// migrateTimeout bounds the wait for another process that is migrating, and for one that holds the file.
 const migrateTimeout = 60 * time.Second
 
 // migrate brings the schema up to date, under a lock that only one process at a time can hold.
@@ -37,10 +37,22 @@ func migrate(ctx context.Context, a *address, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	if err := outlastLock(ctx, func() error { _, err := provider.Up(ctx); return err }); err != nil {
 		return fmt.Errorf("bring the schema up to date: %w", err)
 	}
 	return nil
+}
+
+// outlastLock does something again for as long as another program holds the
+// file, a backup say, which may last longer than the wait of one statement. It
+// gives up after migrateTimeout.
+func outlastLock(ctx context.Context, do func() error) error {
+	for end := time.Now().Add(migrateTimeout); ; {
+		err := do()
+		if err == nil || classify(err) != faultBusy || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+	}
 }
 
 // lockFile keeps other processes from migrating a SQLite file: an exclusive

@@ -31,7 +31,7 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 			return w.endAgain(ctx, task, last)
 		}
 		if w.tooLate(task, last) {
-			return w.giveUp(ctx, task, last)
+			return w.giveUp(ctx, task)
 		}
 		n = last.N + 1
 	}
@@ -40,6 +40,9 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 		return job.Outcome{}, fmt.Errorf("run %s: no place at its host: %w", task.RunID, err)
 	}
 	if until != nil {
+		if place.barred && task.RetryUntil != nil && *until >= *task.RetryUntil {
+			return w.giveUp(ctx, task)
+		}
 		return job.Outcome{HeldUntil: until, Made: task.Made}, nil
 	}
 	var told verdict
@@ -131,9 +134,13 @@ func (w *Worker) tooLate(task *job.Task, last *job.Attempt) bool {
 		most > 0 && now.Sub(firstStart(task.Made, last.StartedAt)) > most
 }
 
-// giveUp ends a run whose next attempt comes too late, with the reason of the last one.
-func (w *Worker) giveUp(ctx context.Context, task *job.Task, last *job.Attempt) (job.Outcome, error) {
-	event := job.Event{RunID: task.RunID, At: w.now(), State: job.StateFailed, Reason: last.Reason, N: last.N}
+// giveUp ends a run whose next attempt would come too late, with the reason of the
+// last one; without any attempt its host was held back all the time.
+func (w *Worker) giveUp(ctx context.Context, task *job.Task) (job.Outcome, error) {
+	event := job.Event{RunID: task.RunID, At: w.now(), State: job.StateFailed, Reason: job.ReasonCircuitOpen}
+	if last := lastMade(task.Made); last != nil {
+		event.Reason, event.N = last.Reason, last.N
+	}
 	if _, err := w.report(ctx, &event); err != nil {
 		return job.Outcome{}, err
 	}

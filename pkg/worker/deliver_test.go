@@ -124,6 +124,64 @@ func TestDeliverRetryAfter(t *testing.T) {
 	}
 }
 
+// A retry that comes late, because all workers or its host had no room for it, is not made any more.
+func TestDeliverRetryThatComesTooLate(t *testing.T) {
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a call was made") }))
+	defer target.Close()
+	for name, change := range map[string]func(*job.Task){
+		"the next occurrence is due": func(task *job.Task) { task.RetryUntil = new(start) },
+		"max_retry_duration is over": func(task *job.Task) { task.Policy.Retry.MaxRetryDuration = job.Duration(10 * time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			task := taskFor(target.URL, change)
+			task.Made = []job.Attempt{{N: 1, StartedAt: start - 10_001, NextRetryAt: new(start - 5000), Reason: job.StatusReason(503)}}
+			outcome, err := b.Deliver(t.Context(), task)
+			if err != nil || outcome.RetryAt != nil || outcome.HeldUntil != nil || len(outcome.Made) != 1 {
+				t.Fatalf("%+v, %v", outcome, err)
+			}
+			if e := b.journal.last(); e.State != job.StateFailed || e.Reason != "status_503" || e.N != 1 || e.Attempt != nil {
+				t.Errorf("the run ended with %+v", e)
+			}
+		})
+	}
+}
+
+// A run whose host is held back until its job's next occurrence fails, so that that one is no overlap.
+func TestDeliverAtAHostThatIsHeldBack(t *testing.T) {
+	target := answering(t, 503, "", "Retry-After", "120")
+	b := newBench(t)
+	b.deliver(t, taskFor(target.URL))
+	for name, tc := range map[string]struct {
+		until *job.Instant
+		made  []job.Attempt
+		want  job.Reason
+	}{
+		"no next occurrence":          {},
+		"the next one after the hold": {until: new(start + 200_000)},
+		"the next one before its end": {until: new(start + 60_000), want: job.ReasonCircuitOpen},
+		"a retry": {until: new(start + 60_000), want: "status_500",
+			made: []job.Attempt{{N: 1, StartedAt: start - 100, NextRetryAt: new(start), Reason: job.StatusReason(500)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(b.journal.states())
+			outcome, err := b.Deliver(t.Context(), taskFor(target.URL, func(task *job.Task) { task.RetryUntil, task.Made = tc.until, tc.made }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.want == "" {
+				if outcome.HeldUntil == nil || len(b.journal.states()) != before {
+					t.Errorf("%+v, events: %v", outcome, b.journal.states())
+				}
+				return
+			}
+			if e := b.journal.last(); outcome.HeldUntil != nil || e.State != job.StateFailed || e.Reason != tc.want || e.Attempt != nil || e.N != len(tc.made) {
+				t.Errorf("%+v, event %+v", outcome, e)
+			}
+		})
+	}
+}
+
 func TestDeliverCanceled(t *testing.T) {
 	calls := 0
 	target := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

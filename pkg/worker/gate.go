@@ -74,6 +74,8 @@ type pass struct {
 	probe bool
 	// late: it is made although the host is held back, because it has waited long enough.
 	late bool
+	// barred: there is no place because the host is held back.
+	barred bool
 	// placed: it counts against a shared limit.
 	placed bool
 	began  time.Time
@@ -96,6 +98,7 @@ func (g *gate) enter(ctx context.Context, task *job.Task) (p pass, until *job.In
 	if h.cause != "" {
 		g.mu.Unlock()
 		if until, err = g.knock(ctx, h, task, &p); until != nil || err != nil {
+			p.barred = until != nil
 			return p, until, err
 		}
 		g.mu.Lock()

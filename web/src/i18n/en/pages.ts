@@ -84,6 +84,11 @@ export const pages = {
   'reason.blocked_target': 'the address is not an allowed target',
   'reason.too_many_redirects': 'too many redirects',
   'reason.invalid_request': 'the request could not be made',
+  'reason.auth_failed': 'no token for the call',
+  'reason.secret_unavailable': 'a secret was not to be had',
+  'reason.circuit_open': 'the host was held back until the next occurrence',
+  'reason.completion_failed': 'the target reported a failure',
+  'reason.completion_timeout': 'the target did not report in time',
   'reason.worker_lost': 'worker after worker died',
 
   'time.due': 'due',

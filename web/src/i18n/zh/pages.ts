@@ -86,6 +86,11 @@ export const pages: Record<keyof typeof english, string> = {
   'reason.blocked_target': '目标地址不被允许',
   'reason.too_many_redirects': '重定向过多',
   'reason.invalid_request': '无法构造请求',
+  'reason.auth_failed': '无法取得令牌',
+  'reason.secret_unavailable': '无法取得密钥',
+  'reason.circuit_open': '目标主机在下一次触发前一直被暂缓调用',
+  'reason.completion_failed': '目标报告失败',
+  'reason.completion_timeout': '目标未在约定时间内报告',
   'reason.worker_lost': '多个 worker 在调用中退出',
 
   'time.due': '即将运行',
