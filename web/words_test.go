@@ -30,6 +30,12 @@ func TestEveryReasonHasWords(t *testing.T) {
 			}
 		}
 	}
+	zh := read("src/i18n/zh/pages.ts")
+	for _, code := range regexp.MustCompile(`(?m)^\s+Code\w+\s+Code = "(\w+)"`).FindAllStringSubmatch(read("../pkg/job/errors.go"), -1) {
+		if !strings.Contains(zh, "'problem."+code[1]+"':") {
+			t.Errorf("there are no words for the code %s", code[1])
+		}
+	}
 	document := read("../pkg/api/openapi/runs.yaml")
 	for _, reason := range reasons {
 		if !strings.Contains(document, "`"+reason[1]+"`") {

@@ -1,6 +1,7 @@
 /** One field at fault, as the API names it. */
 export interface Fault {
   field: string;
+  code: string;
   message: string;
 }
 
@@ -27,7 +28,7 @@ export function toApiError(status: number, body: unknown): ApiError {
   const code = typeof body.code === 'string' ? body.code : `status_${status}`;
   const detail = typeof body.detail === 'string' ? body.detail : '';
   const list = Array.isArray(body.errors) ? body.errors : [];
-  const faults = list.filter(isObject).map((e) => ({ field: String(e.field ?? ''), message: String(e.message ?? '') }));
+  const faults = list.filter(isObject).map((e) => ({ field: String(e.field ?? ''), code: String(e.code ?? ''), message: String(e.message ?? '') }));
   return new ApiError(status, code, detail, faults);
 }
 

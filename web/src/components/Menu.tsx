@@ -1,10 +1,14 @@
 import { type KeyboardEvent, type ReactNode, useId, useRef } from 'react';
+import { type Scope, useBarred } from '../api/scope';
+import { orBarred } from './Button';
 import { Glyph, type IconName } from './icons';
 
 export interface MenuItem {
   label: string;
   icon: IconName;
   danger?: boolean;
+  /** What a key must allow for this. */
+  needs?: Scope;
   onSelect: () => void;
 }
 
@@ -13,6 +17,7 @@ export function Menu({ label, items, children }: { label: string; items: readonl
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  const barred = useBarred();
 
   const place = (): void => {
     const box = button.current?.getBoundingClientRect();
@@ -66,6 +71,7 @@ export function Menu({ label, items, children }: { label: string; items: readonl
               list.current?.hidePopover();
               item.onSelect();
             }}
+            {...orBarred(barred(item.needs))}
           >
             <Glyph name={item.icon} />
             {item.label}

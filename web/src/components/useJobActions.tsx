@@ -3,6 +3,7 @@ import type { Job } from '../api/client';
 import { ApiError } from '../api/errors';
 import { deleteJob, pauseJob, resumeJob, runJob } from '../api/jobs';
 import { queries } from '../api/queries';
+import { type Scope, useBarred } from '../api/scope';
 import { useI18n } from '../i18n';
 import { errorText } from '../i18n/words';
 import { runPath } from '../lib/navigate';
@@ -23,6 +24,13 @@ type Question = { kind: 'force' | 'delete'; job: Job };
 export function useJobActions(onChanged: (job: Job) => void, onDeleted?: () => void): JobActions {
   const { t } = useI18n();
   const [question, setQuestion] = useState<Question | null>(null);
+  const barred = useBarred();
+  /** Also a shortcut does only what the key allows, and says why. */
+  const allowed = (needs: Scope): boolean => {
+    const why = barred(needs);
+    if (why) toast('fail', why);
+    return !why;
+  };
   const failed = (error: unknown): void => toast('fail', errorText(error, t));
 
   const start = async (job: Job, force: boolean): Promise<void> => {
@@ -31,12 +39,14 @@ export function useJobActions(onChanged: (job: Job) => void, onDeleted?: () => v
     void queries.invalidateQueries({ queryKey: ['runs'] });
   };
   const run = (job: Job): void => {
+    if (!allowed('run')) return;
     start(job, false).catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 409) setQuestion({ kind: 'force', job });
       else failed(error);
     });
   };
   const togglePause = (job: Job): void => {
+    if (!allowed('write')) return;
     const paused = job.status === 'paused';
     (paused ? resumeJob(job.id) : pauseJob(job.id))
       .then((changed) => {
@@ -67,5 +77,5 @@ export function useJobActions(onChanged: (job: Job) => void, onDeleted?: () => v
         {t('jobs.deleteText')}
       </Confirm>
     ) : null;
-  return { run, togglePause, remove: (job) => setQuestion({ kind: 'delete', job }), dialog };
+  return { run, togglePause, remove: (job) => allowed('write') && setQuestion({ kind: 'delete', job }), dialog };
 }

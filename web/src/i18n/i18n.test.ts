@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { fill, isKey } from '.';
+import { fill, isKey, type Translate } from '.';
 import { en } from './en';
-import { reasonText } from './words';
+import { errorText, faultText, reasonText } from './words';
+import { ApiError } from '../api/errors';
 import { zh } from './zh';
 
 const holes = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g))].toSorted();
@@ -40,5 +41,24 @@ describe('a reason', () => {
     expect(reasonText('dns', t)).toBe(en['reason.dns']);
     expect(reasonText('brand_new', t)).toBe('brand new');
     expect(reasonText('', t)).toBe('');
+  });
+});
+
+describe('an error of the server', () => {
+  const chinese: Translate = (key, values) => fill(zh[key], values ?? {});
+  const english: Translate = (key, values) => fill(en[key], values ?? {});
+  it('is told in the language of the page, with what the server said', () => {
+    const conflict = new ApiError(409, 'conflict', 'job "a" exists', []);
+    expect(errorText(conflict, english)).toBe('job "a" exists');
+    expect(errorText(conflict, chinese)).toBe('与现有状态冲突：job "a" exists');
+  });
+  it('names the fields', () => {
+    const invalid = new ApiError(422, 'invalid', '1 field is invalid', [{ field: 'request.url', code: 'required', message: 'is required' }]);
+    expect(errorText(invalid, english)).toBe('request.url: is required');
+    expect(errorText(invalid, chinese)).toBe('request.url: 必填（is required）');
+  });
+  it('is told as it came where its code is a new one', () => {
+    expect(errorText(new ApiError(418, 'teapot', 'short and stout', []), chinese)).toBe('short and stout');
+    expect(faultText({ code: 'brand_new', message: 'no' }, chinese)).toBe('no');
   });
 });

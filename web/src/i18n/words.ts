@@ -1,4 +1,4 @@
-import { ApiError } from '../api/errors';
+import { ApiError, type Fault } from '../api/errors';
 import { isKey, type Translate } from '.';
 
 /** A reason of a run for people; the server's own word when it is a new one. */
@@ -14,8 +14,15 @@ export function reasonText(reason: string, t: Translate): string {
 export function errorText(error: unknown, t: Translate): string {
   if (!(error instanceof ApiError)) return t('error.page');
   if (error.status === 0) return t('error.unreachable');
-  const faults = error.faults.map((f) => `${f.field}: ${f.message}`).join('; ');
+  const faults = error.faults.map((f) => `${f.field}: ${faultText(f, t)}`).join('; ');
   if (faults) return faults;
-  if (error.status === 403) return error.detail || t('error.forbidden');
+  const key = `problem.${error.code}`;
+  if (isKey(key)) return t(key, { detail: error.detail });
   return error.detail || t('error.status', { status: error.status });
+}
+
+/** What is wrong with a field, for people: the server speaks English, its codes have words in every language. */
+export function faultText(fault: Pick<Fault, 'code' | 'message'>, t: Translate): string {
+  const key = `fault.${fault.code}`;
+  return isKey(key) ? t(key, { message: fault.message }) : fault.message;
 }

@@ -180,6 +180,7 @@ export const editing = {
   'scope.read': 'read',
   'scope.run': 'read and run',
   'scope.write': 'read, run and write',
+  'scope.needs': 'Your key may {has}. This needs one that may {needs}.',
   'scope.admin': 'do everything',
 
   'secrets.text': 'Jobs use a secret as {secret} in URL, headers, body and credentials. Nobody can read it again.',

@@ -182,6 +182,7 @@ export const editing: Record<keyof typeof english, string> = {
   'scope.read': '只读',
   'scope.run': '读取与运行',
   'scope.write': '读取、运行与写入',
+  'scope.needs': '您的密钥权限为“{has}”，此操作需要“{needs}”。',
   'scope.admin': '全部权限',
 
   'secrets.text': '任务在 URL、标头、内容和凭据中以 {secret} 使用机密。之后无人能再读取。',

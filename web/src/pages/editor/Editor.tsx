@@ -4,6 +4,7 @@ import type { Job } from '../../api/client';
 import { ApiError } from '../../api/errors';
 import { createJob, replaceJob } from '../../api/jobs';
 import { queries } from '../../api/queries';
+import { useBarred } from '../../api/scope';
 import { Button } from '../../components/Button';
 import { Confirm } from '../../components/Confirm';
 import { Alert } from '../../components/Notice';
@@ -31,6 +32,7 @@ interface Props {
 /** Writes a job: what to call, when, and what to do if it fails. */
 export function Editor({ initial, saved }: Props) {
   const { t } = useI18n();
+  const barred = useBarred()('write');
   const [, navigate] = useLocation();
   const [draft, setDraft] = useState(initial);
   const [start] = useState(() => JSON.stringify(toInput(initial)));
@@ -49,7 +51,7 @@ export function Editor({ initial, saved }: Props) {
   }, []);
 
   const save = async (): Promise<void> => {
-    if (busy) return;
+    if (busy || barred) return;
     setBusy(true);
     setRefused(null);
     try {
@@ -68,7 +70,7 @@ export function Editor({ initial, saved }: Props) {
   const back = saved ? jobPath(saved.id) : '/jobs';
   useKeys({ 'mod+enter': () => void save(), escape: () => navigate(back) });
 
-  const faults = { ...previewFaults, ...faultsOf(refused) };
+  const faults = { ...previewFaults, ...faultsOf(refused, t) };
   const title = saved ? t('editor.edit', { name: saved.name || saved.id }) : t('jobs.new');
   return (
     <Page
@@ -78,12 +80,13 @@ export function Editor({ initial, saved }: Props) {
       actions={
         <>
           <Button onClick={() => navigate(back)}>{t('action.cancel')}</Button>
-          <Button kind="primary" hint={`${modKey}↵`} disabled={busy} onClick={() => void save()}>
+          <Button kind="primary" hint={`${modKey}↵`} needs="write" disabled={busy} onClick={() => void save()}>
             {t(saved ? 'action.save' : 'editor.create')}
           </Button>
         </>
       }
     >
+      {barred && <Alert>{barred}</Alert>}
       {refused !== null && <Refusal error={refused} />}
       <form
         className="editor"

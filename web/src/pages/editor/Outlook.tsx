@@ -24,7 +24,7 @@ export function Outlook({ draft, onFaults }: { draft: Draft; onFaults: (faults: 
   const settled = useDebounced(schedule, pause);
   const { data, error } = useQuery({ ...previewQuery(settled, count), placeholderData: keepPreviousData });
   const faults = data && !data.valid ? data.errors : undefined;
-  useEffect(() => onFaults(faults ? byField(faults) : none), [faults, onFaults]);
+  useEffect(() => onFaults(faults ? byField(faults, t) : none), [faults, onFaults, t]);
   const valid = data?.valid ? data : undefined;
   const peak = usePeak(valid?.next);
   return (

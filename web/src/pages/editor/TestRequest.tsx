@@ -32,7 +32,7 @@ export function TestRequest({ draft }: { draft: Draft }) {
   };
   return (
     <>
-      <Button icon="play" className="test" disabled={busy || draft.request.url.trim() === ''} onClick={() => void run()}>
+      <Button icon="play" className="test" needs="run" disabled={busy || draft.request.url.trim() === ''} onClick={() => void run()}>
         {t(busy ? 'editor.testing' : 'editor.test')}
       </Button>
       {(error !== null || result !== null) && (

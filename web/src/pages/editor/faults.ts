@@ -1,16 +1,18 @@
 import { ApiError, type Fault } from '../../api/errors';
+import type { Translate } from '../../i18n';
+import { faultText } from '../../i18n/words';
 
 /** What is wrong, by the field's path in the API. */
 export type Faults = Readonly<Record<string, string>>;
 
-export function faultsOf(error: unknown): Faults {
-  return error instanceof ApiError ? byField(error.faults) : {};
+export function faultsOf(error: unknown, t: Translate): Faults {
+  return error instanceof ApiError ? byField(error.faults, t) : {};
 }
 
 /** The first fault of each field. */
-export function byField(faults: readonly Fault[]): Faults {
+export function byField(faults: readonly Fault[], t: Translate): Faults {
   const map: Record<string, string> = {};
-  for (const { field, message } of faults) map[field] ??= message;
+  for (const fault of faults) map[fault.field] ??= faultText(fault, t);
   return map;
 }
 

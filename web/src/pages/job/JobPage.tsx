@@ -59,23 +59,23 @@ function Shown({ job }: { job: Job }) {
       actions={
         <>
           {job.status !== 'completed' && (
-            <Button icon={paused ? 'retry' : 'pause'} hint="p" onClick={() => act.togglePause(job)}>
+            <Button icon={paused ? 'retry' : 'pause'} hint="p" needs="write" onClick={() => act.togglePause(job)}>
               {t(paused ? 'action.resume' : 'action.pause')}
             </Button>
           )}
-          <Button icon="edit" hint="e" onClick={edit}>
+          <Button icon="edit" hint="e" needs="write" onClick={edit}>
             {t('action.edit')}
           </Button>
-          <Button kind="primary" icon="play" hint="r" onClick={() => act.run(job)}>
+          <Button kind="primary" icon="play" hint="r" needs="run" onClick={() => act.run(job)}>
             {t('action.run')}
           </Button>
           <Menu
             label={t('action.more')}
             items={[
-              { icon: 'copy', label: t('action.clone'), onSelect: clone },
-              { icon: 'runs', label: t('action.backfill'), onSelect: () => setAsking('backfill') },
+              { icon: 'copy', label: t('action.clone'), needs: 'write', onSelect: clone },
+              { icon: 'runs', label: t('action.backfill'), needs: 'run', onSelect: () => setAsking('backfill') },
               ...(job.status === 'completed' ? [] : [pauseItem(paused, t, setAsking)]),
-              { icon: 'trash', label: t('action.delete'), danger: true, onSelect: () => act.remove(job) },
+              { icon: 'trash', label: t('action.delete'), danger: true, needs: 'write', onSelect: () => act.remove(job) },
             ]}
           />
         </>
@@ -112,6 +112,6 @@ function Shown({ job }: { job: Job }) {
 
 function pauseItem(paused: boolean, t: Translate, ask: (what: 'pause' | 'resume') => void): MenuItem {
   return paused
-    ? { icon: 'retry', label: t('pause.catchUp'), onSelect: () => ask('resume') }
-    : { icon: 'pause', label: t('pause.until'), onSelect: () => ask('pause') };
+    ? { icon: 'retry', label: t('pause.catchUp'), needs: 'write', onSelect: () => ask('resume') }
+    : { icon: 'pause', label: t('pause.until'), needs: 'write', onSelect: () => ask('pause') };
 }

@@ -61,22 +61,22 @@ export function BulkBar({ selection, filter, total, names, onClear, onDone }: Pr
         <strong className="num" role="status">
           {t('bulk.selected', { n: size, count: count(size, language) })}
         </strong>
-        <Button icon="play" disabled={busy} onClick={() => void act('run')}>
+        <Button icon="play" disabled={busy} needs="write" onClick={() => void act('run')}>
           {t('action.run')}
         </Button>
-        <Button icon="pause" disabled={busy} onClick={() => void act('pause')}>
+        <Button icon="pause" disabled={busy} needs="write" onClick={() => void act('pause')}>
           {t('action.pause')}
         </Button>
-        <Button icon="retry" disabled={busy} onClick={() => void act('resume')}>
+        <Button icon="retry" disabled={busy} needs="write" onClick={() => void act('resume')}>
           {t('action.resume')}
         </Button>
-        <Button icon="plus" disabled={busy} onClick={() => setAsking('tag')}>
+        <Button icon="plus" disabled={busy} needs="write" onClick={() => setAsking('tag')}>
           {t('action.tag')}
         </Button>
-        <Button icon="dash" disabled={busy} onClick={() => setAsking('untag')}>
+        <Button icon="dash" disabled={busy} needs="write" onClick={() => setAsking('untag')}>
           {t('action.untag')}
         </Button>
-        <Button kind="danger" icon="trash" disabled={busy} onClick={() => setAsking('delete')}>
+        <Button kind="danger" icon="trash" disabled={busy} needs="write" onClick={() => setAsking('delete')}>
           {t('action.delete')}
         </Button>
         <Button kind="quiet" icon="cross" hint="Esc" onClick={onClear}>

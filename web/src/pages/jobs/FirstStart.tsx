@@ -2,7 +2,8 @@ import { useState } from 'react';
 import { useLocation } from 'wouter';
 import { basePath, type JobInput } from '../../api/client';
 import { createJob } from '../../api/jobs';
-import { Button } from '../../components/Button';
+import { useBarred } from '../../api/scope';
+import { Button, orBarred } from '../../components/Button';
 import { Glyph, type IconName } from '../../components/icons';
 import { toast } from '../../components/Toasts';
 import { type Key, useI18n } from '../../i18n';
@@ -27,6 +28,7 @@ const samples: readonly Sample[] = [
 export function FirstStart({ onMade }: { onMade: () => void }) {
   const { t } = useI18n();
   const [, navigate] = useLocation();
+  const barred = useBarred()('write');
   const [busy, setBusy] = useState<Key | null>(null);
   const make = async (sample: Sample): Promise<void> => {
     setBusy(sample.title);
@@ -45,7 +47,7 @@ export function FirstStart({ onMade }: { onMade: () => void }) {
       <p className="soft">{t('first.text')}</p>
       <div className="first-samples">
         {samples.map((sample) => (
-          <button key={sample.title} type="button" className="card sample" disabled={busy !== null} onClick={() => void make(sample)}>
+          <button key={sample.title} type="button" className="card sample" disabled={busy !== null} onClick={() => void make(sample)} {...orBarred(barred)}>
             <Glyph name={sample.icon} width="18" height="18" />
             <strong>{t(sample.title)}</strong>
             <span className="soft">{t(sample.text)}</span>
@@ -57,10 +59,10 @@ export function FirstStart({ onMade }: { onMade: () => void }) {
         ))}
       </div>
       <div className="first-own">
-        <Button kind="primary" icon="plus" hint="n" onClick={() => navigate('/jobs/new')}>
+        <Button kind="primary" icon="plus" hint="n" needs="write" onClick={() => navigate('/jobs/new')}>
           {t('first.own')}
         </Button>
-        <Button icon="up" onClick={() => navigate('/settings/import')}>
+        <Button icon="up" needs="write" onClick={() => navigate('/settings/import')}>
           {t('first.import')}
         </Button>
       </div>

@@ -80,15 +80,16 @@ export const JobRow = memo(function JobRow({ job, index, active, selected, ...on
         <Tags tags={job.tags} onTag={on.onTag} />
       </div>
       <div role="gridcell" className="cell-actions">
-        <IconButton icon="play" tabIndex={-1} label={t('action.runJob', { name })} onClick={stop(() => on.onRun(job))} />
+        <IconButton icon="play" needs="run" tabIndex={-1} label={t('action.runJob', { name })} onClick={stop(() => on.onRun(job))} />
         <IconButton
           icon={paused ? 'retry' : 'pause'}
           tabIndex={-1}
+          needs="write"
           disabled={job.status === 'completed'}
           label={t(paused ? 'action.resumeJob' : 'action.pauseJob', { name })}
           onClick={stop(() => on.onPause(job))}
         />
-        <IconButton icon="edit" tabIndex={-1} label={t('action.editJob', { name })} onClick={stop(() => on.onEdit(job))} />
+        <IconButton icon="edit" needs="write" tabIndex={-1} label={t('action.editJob', { name })} onClick={stop(() => on.onEdit(job))} />
       </div>
     </div>
   );

@@ -70,7 +70,7 @@ export function JobsPage() {
       title={t('nav.jobs')}
       name={t('nav.jobs')}
       actions={
-        <Button kind="primary" icon="plus" hint="n" onClick={() => navigate('/jobs/new')}>
+        <Button kind="primary" icon="plus" hint="n" needs="write" onClick={() => navigate('/jobs/new')}>
           {t('jobs.new')}
         </Button>
       }

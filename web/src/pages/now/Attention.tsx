@@ -53,7 +53,7 @@ function Item({ job, onRun }: { job: Job; onRun: (job: Job) => void }) {
         )}
       </div>
       <Barcode runs={job.recent ?? []} />
-      <IconButton icon="play" label={t('action.runJob', { name: job.name || job.id })} onClick={() => onRun(job)} />
+      <IconButton icon="play" needs="run" label={t('action.runJob', { name: job.name || job.id })} onClick={() => onRun(job)} />
     </li>
   );
 }

@@ -27,7 +27,7 @@ export function NowPage() {
       title={t('nav.now')}
       name={t('nav.now')}
       actions={
-        <Button kind="primary" icon="plus" hint="n" onClick={() => navigate('/jobs/new')}>
+        <Button kind="primary" icon="plus" hint="n" needs="write" onClick={() => navigate('/jobs/new')}>
           {t('jobs.new')}
         </Button>
       }

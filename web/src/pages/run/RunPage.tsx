@@ -4,6 +4,7 @@ import { Link, useLocation } from 'wouter';
 import type { Run } from '../../api/client';
 import { queries, runQuery } from '../../api/queries';
 import { cancelRun, retryRun } from '../../api/runs';
+import { useBarred } from '../../api/scope';
 import { Button, IconButton } from '../../components/Button';
 import { CopyButton, CopyText } from '../../components/Copy';
 import { JobName } from '../../components/JobName';
@@ -38,6 +39,7 @@ export default function RunPage() {
 }
 
 function Shown({ run }: { run: Run }) {
+  const barred = useBarred();
   const { t } = useI18n();
   const [, navigate] = useLocation();
   const sentence = useSentence(run);
@@ -66,7 +68,7 @@ function Shown({ run }: { run: Run }) {
       navigate(runPath(fresh.id));
     });
   const go = (id: string | undefined) => () => id && navigate(runPath(id));
-  useKeys({ j: go(older), k: go(newer), r: () => void (open ? undefined : retry()), escape: () => navigate(jobPath(run.job_id)) });
+  useKeys({ j: go(older), k: go(newer), r: () => void (open || barred('run') ? undefined : retry()), escape: () => navigate(jobPath(run.job_id)) });
   return (
     <Page
       title={sentence}
@@ -88,11 +90,11 @@ function Shown({ run }: { run: Run }) {
           <IconButton icon="right" label={t('run.older')} disabled={!older} onClick={go(older)} />
           {run.request && <CopyButton text={toCurl(run.request)} label={t('action.copyCurl')} />}
           {open ? (
-            <Button kind="danger" icon="stop" disabled={busy} onClick={() => void cancel()}>
+            <Button kind="danger" icon="stop" disabled={busy} needs="run" onClick={() => void cancel()}>
               {t('action.cancelRun')}
             </Button>
           ) : (
-            <Button kind="primary" icon="retry" hint="r" disabled={busy} onClick={() => void retry()}>
+            <Button kind="primary" icon="retry" hint="r" disabled={busy} needs="run" onClick={() => void retry()}>
               {t('action.runAgain')}
             </Button>
           )}

@@ -93,7 +93,7 @@ export function ImportExport() {
               }}
             />
           </label>
-          <Button disabled={busy || text.trim() === ''} onClick={() => take({ name: '', content: new Blob([text]) })}>
+          <Button needs="write" disabled={busy || text.trim() === ''} onClick={() => take({ name: '', content: new Blob([text]) })}>
             {t('import.check')}
           </Button>
           <Check
@@ -114,7 +114,7 @@ export function ImportExport() {
               </p>
             )}
             <ImportDiff plan={plan} />
-            <Button kind="primary" disabled={busy || nothingIn(plan)} onClick={() => void call(source, prune, false)}>
+            <Button kind="primary" needs="write" disabled={busy || nothingIn(plan)} onClick={() => void call(source, prune, false)}>
               {t('import.do')}
             </Button>
           </>

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { api, unwrap } from '../../api/client';
 import { queries } from '../../api/queries';
 import type { components } from '../../api/schema';
+import { sessionQuery } from '../../api/scope';
 import { requireLogin } from '../../api/session';
 import { Button, IconButton } from '../../components/Button';
 import { Confirm } from '../../components/Confirm';
@@ -17,7 +18,6 @@ type ApiKey = components['schemas']['Key'];
 type MadeKey = components['schemas']['NewKey'];
 
 const keysQuery = { queryKey: ['keys'], queryFn: () => unwrap(api.GET('/api/v1/keys')) };
-const sessionQuery = { queryKey: ['session'], queryFn: () => unwrap(api.GET('/api/v1/session')) };
 
 /** Who may call the API and use this page. */
 export function Keys() {
@@ -32,7 +32,7 @@ export function Keys() {
       <Who />
       <div className="section-head">
         <p className="soft">{t(first ? 'keys.open' : 'keys.text')}</p>
-        <Button kind="primary" icon="plus" onClick={() => setMaking(true)}>
+        <Button kind="primary" icon="plus" needs="admin" onClick={() => setMaking(true)}>
           {t('keys.make')}
         </Button>
       </div>

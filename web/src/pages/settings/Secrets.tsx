@@ -23,7 +23,7 @@ export function Secrets() {
     <>
       <div className="section-head">
         <p className="soft">{t('secrets.text', { secret: '{{ secret.NAME }}' })}</p>
-        <Button kind="primary" icon="plus" onClick={() => setWriting('')}>
+        <Button kind="primary" icon="plus" needs="admin" onClick={() => setWriting('')}>
           {t('secrets.make')}
         </Button>
       </div>
