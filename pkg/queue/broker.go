@@ -45,6 +45,8 @@ type Broker struct {
 	beats     *redis.Script
 	place     *redis.Script
 	holdOn    *redis.Script
+	// For results of which Redis lost the trace.
+	underwayScript, showScript *redis.Script
 	// For the dead among the workers.
 	release, workers, bringBackScript *redis.Script
 }
@@ -65,15 +67,16 @@ func Open(o Options) (*Broker, error) {
 	}
 	b := &Broker{
 		client: client, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
-		outage:    &outage{log: o.Logger},
-		tasks:     asynq.NewClientFromRedisClient(&holder{client}),
-		inspector: asynq.NewInspectorFromRedisClient(client),
-		scripts:   newScripts(),
-		beat:      redis.NewScript(beatScript),
-		beats:     redis.NewScript(beatsScript),
-		place:     redis.NewScript(placeScript),
-		holdOn:    redis.NewScript(holdScript),
-		release:   redis.NewScript(releaseScript), workers: redis.NewScript(workersScript), bringBackScript: redis.NewScript(bringBackScript),
+		outage:         &outage{log: o.Logger},
+		tasks:          asynq.NewClientFromRedisClient(&holder{client}),
+		inspector:      asynq.NewInspectorFromRedisClient(client),
+		scripts:        newScripts(),
+		beat:           redis.NewScript(beatScript),
+		beats:          redis.NewScript(beatsScript),
+		place:          redis.NewScript(placeScript),
+		holdOn:         redis.NewScript(holdScript),
+		underwayScript: redis.NewScript(underwayScript), showScript: redis.NewScript(showScript),
+		release: redis.NewScript(releaseScript), workers: redis.NewScript(workersScript), bringBackScript: redis.NewScript(bringBackScript),
 	}
 	b.reports.do = b.report
 	redis.SetLogger(redisLog{newLibraryLog(o.Logger, b.outage, "redis client")})

@@ -12,6 +12,8 @@ import (
 const (
 	keyResults   = "{schedule}:results"         // stream: events of runs, until the recorder has written them
 	keySettling  = "{schedule}:settling"        // somebody waits until the results are recorded
+	keySince     = "{schedule}:since"           // since when Redis keeps its data, in milliseconds
+	keyRecording = "{schedule}:recording"       // zset: batch of results that is being recorded → until when this holds
 	keyUnknown   = "{schedule}:results:unknown" // stream: entries that this version cannot read, kept aside
 	keyChanges   = "{schedule}:changes"         // stream: news for the live page, capped
 	keyBeats     = "{schedule}:beats"           // zset: name of a beat → second of its last sign of life

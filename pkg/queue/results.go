@@ -147,6 +147,9 @@ func (r *resultReader) join(ctx context.Context) error {
 	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 		return err
 	}
+	if _, err := r.b.underway(ctx); err != nil { // so that nobody has to wait for it later
+		return err
+	}
 	consumers, err := r.b.client.XInfoConsumers(ctx, keyResults, groupRecord).Result()
 	if err != nil {
 		return err
@@ -259,6 +262,8 @@ func (r *resultReader) work(ctx context.Context, entries []redis.XMessage) error
 		}
 		events = append(events, event)
 	}
+	shown := r.b.show(r.grace)
+	defer shown()
 	if err := r.hand(ctx, events); err != nil {
 		return err
 	}

@@ -240,6 +240,53 @@ func TestSettleWaitsForWhatIsThereAndNoLonger(t *testing.T) {
 	}
 }
 
+// Redis loses its data while a recorder has a batch in its hands: that is waited for all the same.
+func TestSettleKnowsWhatIsRecordedWhenRedisForgets(t *testing.T) {
+	for _, when := range []string{"before", "in the middle"} {
+		t.Run(when, func(t *testing.T) {
+			x := newBench(t)
+			entered, release := make(chan bool, 1), make(chan bool)
+			r := &record{fail: func(int) error { entered <- true; <-release; return nil }}
+			x.record(x.b, "host:1", r)
+			noError(t, x.b.client.Set(x.ctx, keySince, 1, 0).Err())
+			x.report("run")
+			<-entered
+			forget := func() { noError(t, x.b.client.FlushAll(x.ctx).Err()) }
+			if when == "before" {
+				forget()
+			}
+			settled := make(chan error, 1)
+			go func() { settled <- x.b.Settle(x.ctx) }()
+			if when == "in the middle" {
+				eventually(t, "somebody waits", func() bool { return x.b.client.Exists(x.ctx, keySettling).Val() == 1 })
+				forget()
+			}
+			eventually(t, "the batch is noted", func() bool { return x.b.client.ZCard(x.ctx, keyRecording).Val() == 1 })
+			select {
+			case err := <-settled:
+				t.Fatalf("settled before the batch was recorded: %v", err)
+			default:
+			}
+			close(release)
+			noError(t, <-settled)
+			if r.times()["run"] != 1 {
+				t.Error("settled before the batch was recorded")
+			}
+			eventually(t, "no batch is noted", func() bool { return x.b.client.ZCard(x.ctx, keyRecording).Val() == 0 })
+		})
+	}
+}
+
+// What a recorder noted that died, or the clock of Redis that was set back, holds nobody up.
+func TestSettleIsHeldUpByNoOldNote(t *testing.T) {
+	x := newBench(t)
+	now := x.b.client.Time(x.ctx).Val().UnixMilli()
+	noError(t, x.b.client.Set(x.ctx, keySince, now+3_600_000, 0).Err())
+	noError(t, x.b.client.ZAdd(x.ctx, keyRecording, redis.Z{Score: float64(now - 1), Member: "dead"},
+		redis.Z{Score: float64(now + 3_600_000), Member: "before the step back"}).Err())
+	noError(t, x.b.Settle(x.ctx))
+}
+
 func TestCancelMarksFirstAndStartedCallsAreSeen(t *testing.T) {
 	x := newBench(t)
 	r := &record{}

@@ -26,7 +26,9 @@ import (
 type plant struct {
 	*world
 	store *store.Store
-	ahead atomic.Int64 // of the real clock, in milliseconds
+	// record starts to record what is reported, and gives what stops it.
+	record func() (stop func())
+	ahead  atomic.Int64 // of the real clock, in milliseconds
 }
 
 func newPlant(t *testing.T) *plant {
@@ -40,7 +42,7 @@ func newPlant(t *testing.T) *plant {
 	must(t, err)
 	b, err := beat.New(s, p.broker, p.broker, beat.Options{Now: p.now})
 	must(t, err)
-	p.background(r.Run)
+	p.record = func() func() { return p.background(r.Run) }
 	p.background(b.NewReconciler(s, s, s, p.broker).Run)
 	p.background(b.Run)
 	return p
@@ -103,11 +105,43 @@ func (p *plant) story(want ...string) {
 	})
 }
 
+// A call whose result was lost with all of Redis is made again under the same key: nobody can know that it ended
+// well. The run has one account, and the next occurrence is called as well.
+func TestAResultThatIsLostJamsNoJob(t *testing.T) {
+	for _, policy := range []job.Concurrency{job.ConcurrencyForbid, job.ConcurrencyQueue} {
+		t.Run(string(policy), func(t *testing.T) {
+			p := newPlant(t)
+			keys := make(chan string, 10)
+			tg := newTarget(t, func(_ http.ResponseWriter, r *http.Request) { keys <- r.Header.Get("Idempotency-Key") })
+			p.call()
+			p.hourly(policy, tg.URL)
+			p.forward(time.Hour)
+			eventually(t, func() string {
+				if n := p.redis.Must(t, "XLEN", "{schedule}:results"); n != int64(2) {
+					return fmt.Sprintf("%v events are reported, not the start and the end", n)
+				}
+				return ""
+			})
+			p.story("queued")
+			p.redis.Must(t, "FLUSHALL")
+			p.record()
+			p.forward(time.Minute)
+			p.story("succeeded ok")
+			p.forward(59 * time.Minute)
+			p.story("succeeded ok", "succeeded ok")
+			if first, again, next := <-keys, <-keys, <-keys; first != again || next == first || len(keys) > 0 {
+				t.Errorf("called are %s, %s, %s and %d more", first, again, next, len(keys))
+			}
+		})
+	}
+}
+
 // A run whose task vanished is delivered again, and the next occurrence finds it ended.
 func TestAVanishedTaskJamsNoJob(t *testing.T) {
 	for _, policy := range []job.Concurrency{job.ConcurrencyForbid, job.ConcurrencyQueue} {
 		t.Run(string(policy), func(t *testing.T) {
 			p := newPlant(t)
+			p.record()
 			tg := newTarget(t, func(http.ResponseWriter, *http.Request) {})
 			p.hourly(policy, tg.URL)
 			p.forward(time.Hour)
@@ -140,6 +174,7 @@ func TestACompletionThatNeverComesJamsNoJob(t *testing.T) {
 	for policy, want := range meanwhile {
 		t.Run(string(policy), func(t *testing.T) {
 			p := newPlant(t)
+			p.record()
 			var calls atomic.Int64
 			tg := newTarget(t, func(rw http.ResponseWriter, _ *http.Request) {
 				if calls.Add(1) == 1 {
