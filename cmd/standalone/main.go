@@ -29,7 +29,6 @@ func main() {
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
-	app.GrowHeap(200)
 	if p.Command != control.Serve {
 		return f.Commands.Do(ctx, p, f.Database.URL())
 	}

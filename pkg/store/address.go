@@ -82,7 +82,7 @@ func (a *address) connect(maxOpen int) (w, r *sqlx.DB, err error) {
 	if err := os.MkdirAll(filepath.Dir(a.file), 0o750); err != nil {
 		return nil, nil, err
 	}
-	w = sqlx.NewDb(sql.OpenDB(a.connector("&_txlock=immediate&_auto_vacuum=incremental&_cache_size=-65536")), "sqlite3")
+	w = sqlx.NewDb(sql.OpenDB(a.connector("&_txlock=immediate&_auto_vacuum=incremental&_cache_size=-16384")), "sqlite3")
 	w.SetMaxOpenConns(1)
 	r = sqlx.NewDb(sql.OpenDB(a.connector("&_query_only=1&_cache_size=-16384")), "sqlite3")
 	r.SetMaxOpenConns(cmp.Or(maxOpen, 4))

@@ -96,7 +96,8 @@ func fill(tb testing.TB, s *Store, n, spread int, from job.Instant) {
 	}
 	for _, text := range []string{
 		fmt.Sprintf(`WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < %d)
-			INSERT INTO definitions SELECT 'job-' || substr('%07d' || n, -7), version, description, schedule, request, policy, secrets
+			INSERT INTO definitions (job_id, version, description, schedule, request, policy, secrets)
+			SELECT 'job-' || substr('%07d' || n, -7), version, description, schedule, request, policy, secrets
 			FROM c, definitions WHERE job_id = 'template'`, n-1, 0),
 		fmt.Sprintf(`WITH RECURSIVE c(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM c WHERE n < %d)
 			INSERT INTO jobs (id, status, next_run_at, due_at, failures, version, ran_version, created_at, updated_at,
