@@ -10,7 +10,7 @@ import (
 const (
 	// Anonymous calls a server that asks for no key.
 	Anonymous = "anonymous"
-	// Automatic is the service itself: a job that is paused because it fails.
+	// Automatic is the service itself: a job that is paused because it fails, or goes on at the end of its pause.
 	Automatic = "automatic"
 	// CommandLine is whoever may run programs against the database.
 	CommandLine = "command-line"

@@ -40,7 +40,7 @@ func (s *Service) cutOff(ctx context.Context, run job.Run) error {
 	if err != nil {
 		return err
 	}
-	s.announceRuns(done.Changed)
+	s.announce(done.News()...)
 	return s.queue.Enqueue(ctx, done.Tasks)
 }
 

@@ -183,7 +183,7 @@ func (r *Reconciler) giveUp(ctx context.Context, archived []job.Task) error {
 	if err != nil {
 		return err
 	}
-	r.announce(job.NewsOf(done.Changed)...)
+	r.announce(done.News()...)
 	return r.transport.Enqueue(ctx, done.Tasks)
 }
 
@@ -194,7 +194,7 @@ func (r *Reconciler) expireWaits(ctx context.Context) error {
 		return err
 	}
 	r.metrics.recovered.WithLabelValues("expired").Add(float64(len(done.Changed)))
-	r.announce(job.NewsOf(done.Changed)...)
+	r.announce(done.News()...)
 	return r.transport.Enqueue(ctx, done.Tasks)
 }
 

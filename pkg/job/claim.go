@@ -46,6 +46,17 @@ type Recorded struct {
 	Changed []Run
 	// Tasks are runs that waited for one of those, and are to be delivered now.
 	Tasks []Task
+	// Paused are the jobs that the failure of one of those paused.
+	Paused []Job
+}
+
+// News is the news of what was recorded.
+func (r *Recorded) News() []News {
+	changes := NewsOf(r.Changed)
+	for i := range r.Paused {
+		changes = append(changes, r.Paused[i].News())
+	}
+	return changes
 }
 
 // Outcome is how a delivery ended, for the queue.

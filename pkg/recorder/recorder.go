@@ -104,7 +104,7 @@ func (r *Recorder) record(ctx context.Context, events []job.Event) error {
 		return err
 	}
 	r.count(events, done.Changed)
-	r.announce(job.NewsOf(done.Changed)...)
+	r.announce(done.News()...)
 	if err := r.queue.Enqueue(ctx, done.Tasks); err != nil {
 		// The events are recorded: what they set free is delivered by the reconciler.
 		r.logger.Warn("runs that waited are not enqueued yet", "runs", len(done.Tasks), "error", err)

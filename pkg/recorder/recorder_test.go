@@ -98,6 +98,25 @@ func TestRecorderWritesAndFreesWhatWaited(t *testing.T) {
 	}
 }
 
+// A job that a failure pauses is news, beside its run.
+func TestRecorderTellsOfPausedJobs(t *testing.T) {
+	s, first, _ := newStore(t)
+	events := succeeded(first)
+	last := &events[len(events)-1]
+	last.State, last.Reason = job.StateFailed, job.StatusReason(410)
+	var told []job.News
+	r, err := New(batches{events}, s, &tray{}, Options{Name: "r", Announce: func(changes ...job.News) { told = append(told, changes...) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(told); n != 2 || told[0].Run == nil || told[1].Job == nil || told[1].Job.ID != "a" || told[1].Job.Status != job.StatusPaused {
+		t.Errorf("%d pieces of news: %+v", n, told)
+	}
+}
+
 // A queue that is away does not keep results from being acknowledged: they are recorded.
 func TestRecorderGoesOnWithoutTheQueue(t *testing.T) {
 	s, first, second := newStore(t)

@@ -163,6 +163,18 @@ type state struct {
 	pausedUntil job.Instant
 }
 
+// of is a job as it was in the state.
+func (st state) of(j job.Job) *job.Job {
+	j.Status, j.PauseReason, j.PausedUntil = st.status, nil, nil
+	if st.pauseReason != "" {
+		j.PauseReason = &st.pauseReason
+	}
+	if st.pausedUntil != 0 {
+		j.PausedUntil = &st.pausedUntil
+	}
+	return &j
+}
+
 func stateOf(j *job.Job) state {
 	st := state{status: j.Status}
 	if j.PauseReason != nil {
@@ -190,6 +202,8 @@ type claimWriter struct {
 	ended []*job.Run
 	// replaced are the jobs whose open runs are to be canceled.
 	replaced []string
+	// turned are the jobs that a pause began or ended for, for the audit log.
+	turned []edit
 }
 
 func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
@@ -214,6 +228,9 @@ func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
 		}
 	}
 	if after := stateOf(&v.Job); after != before {
+		if (before.status == job.StatusPaused) != (after.status == job.StatusPaused) {
+			w.turned = append(w.turned, edit{change: turnover{before.of(due.Job), after.of(due.Job), w.now}})
+		}
 		w.states.add(due.ID, v.Job.NextRunAt, v.Job.DueAt, ran, string(v.Job.Status), v.Job.PauseReason, v.Job.PausedUntil)
 		return
 	}
@@ -233,6 +250,9 @@ func (s *Store) writeClaim(ctx context.Context, tx *sqlx.Tx, w *claimWriter) ([]
 		return nil, err
 	}
 	if err := s.updatePlans(ctx, tx, w); err != nil {
+		return nil, err
+	}
+	if err := s.noteJobs(ctx, tx, w.turned); err != nil {
 		return nil, err
 	}
 	if w.careful {

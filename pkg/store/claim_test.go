@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
@@ -159,6 +160,10 @@ func testClaimStates(t *testing.T, b *bundle) {
 	}
 	if j := b.get("paused"); j.Status != job.StatusActive || j.PauseReason != nil || j.PausedUntil != nil || *j.DueAt != t0+60_000 {
 		t.Errorf("paused: %+v", j)
+	}
+	entries := b.entries(access.EntryQuery{Action: access.ActionResumeJob}).Entries
+	if len(entries) != 1 || entries[0].Actor.ID != access.Automatic || entries[0].Target != "paused" || entries[0].At != t0 || len(entries[0].Diff) == 0 {
+		t.Errorf("the audit log says %+v", entries)
 	}
 	if j := b.get("busy"); j.LastRun == nil || j.LastRun.State != job.StateSkipped || j.LastRun.ScheduledAt != t0 {
 		t.Errorf("busy: %+v", j.LastRun)

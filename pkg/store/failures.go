@@ -27,25 +27,25 @@ type streak struct {
 }
 
 // countFailures counts runs that failed in a row, and pauses the jobs whose
-// policy, or whose target, says so. A run of an older version counts only if the
+// policy, or whose target, says so, and answers these. A run of an older version counts only if the
 // job still makes the same request.
-func (s *Store) countFailures(ctx context.Context, tx *sqlx.Tx, finished []*job.Run) error {
+func (s *Store) countFailures(ctx context.Context, tx *sqlx.Tx, finished []*job.Run) (paused []job.Job, err error) {
 	finished = keep(slices.Clone(finished), func(r *job.Run) bool {
 		return r.State == job.StateSucceeded || r.State == job.StateFailed
 	})
 	if len(finished) == 0 {
-		return nil
+		return nil, nil
 	}
 	slices.SortStableFunc(finished, func(a, b *job.Run) int {
 		return cmp.Or(cmp.Compare(finishedAt(a), finishedAt(b)), cmp.Compare(a.ID, b.ID))
 	})
 	streaks, err := s.readStreaks(ctx, tx, finished)
 	if err != nil || len(streaks) == 0 {
-		return err
+		return nil, err
 	}
 	requests, err := s.oldRequests(ctx, tx, finished, streaks)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, run := range finished {
 		st := streaks[run.JobID]
@@ -148,7 +148,7 @@ func (st *streak) count(run *job.Run) error {
 	return nil
 }
 
-func (s *Store) writeStreaks(ctx context.Context, tx *sqlx.Tx, streaks map[string]*streak) error {
+func (s *Store) writeStreaks(ctx context.Context, tx *sqlx.Tx, streaks map[string]*streak) ([]job.Job, error) {
 	var counts rowset
 	var paused []*streak
 	for _, id := range sortedKeys(streaks) {
@@ -161,13 +161,13 @@ func (s *Store) writeStreaks(ctx context.Context, tx *sqlx.Tx, streaks map[strin
 	_, err := execute(ctx, tx, "UPDATE jobs SET failures = v.failures FROM "+s.d.rows("id TEXT", "failures BIGINT")+
 		" AS v WHERE jobs.id = v.id", args{"rows": counts.text()})
 	if err != nil || len(paused) == 0 {
-		return err
+		return nil, err
 	}
 	return s.pauseFailing(ctx, tx, paused)
 }
 
 // pauseFailing pauses jobs whose runs failed, as of the end of the run that was too much.
-func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak) error {
+func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak) ([]job.Job, error) {
 	ids := make([]string, len(failing))
 	for i, st := range failing {
 		ids[i] = st.ID
@@ -175,7 +175,7 @@ func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak
 	var rows []jobRow
 	err := selectAll(ctx, tx, &rows, "SELECT "+jobColumns+jobTables+"WHERE "+s.d.in("j.id", ":ids")+" ORDER BY j.id", args{"ids": s.d.list(ids)})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	changes := make([]turnover, len(rows))
 	for i, st := range failing { // both in the order of their ids
@@ -186,7 +186,7 @@ func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak
 	}
 	dropped, err := s.overtake(ctx, tx, changes)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var pauses rowset
 	for i, st := range failing {
@@ -199,14 +199,14 @@ func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak
 		FROM `+s.d.rows("id TEXT", "reason TEXT", "paused_at BIGINT", "paused_from BIGINT")+" AS v WHERE jobs.id = v.id",
 		args{"rows": pauses.text()})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := s.writeLastRuns(ctx, tx, dropped); err != nil {
-		return err
+		return nil, err
 	}
-	edits := make([]edit, len(changes))
+	edits, paused := make([]edit, len(changes)), make([]job.Job, len(changes))
 	for i := range changes {
-		edits[i] = edit{&rows[i], changes[i]}
+		edits[i], paused[i] = edit{&rows[i], changes[i]}, *changes[i].after
 	}
-	return s.noteJobs(ctx, tx, edits)
+	return paused, s.noteJobs(ctx, tx, edits)
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // Record takes events into the accounts of their runs, in one transaction, and
-// returns the runs that changed, with their latest responses if these are new, and those that waited for them to end. Events may come late, twice and in
+// returns the runs that changed, with their latest responses if these are new, those that waited for them to end, and the jobs
+// that were paused. Events may come late, twice and in
 // any order, also to several recorders; those of runs that are not known are
 // logged and left out. Jobs learn of the runs that ended: their last run, and how
 // many failed in a row, which may pause them.
@@ -176,7 +177,7 @@ func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Inst
 	if err := s.writeLastRuns(ctx, tx, ended); err != nil {
 		return done, err
 	}
-	if err := s.countFailures(ctx, tx, finished); err != nil {
+	if done.Paused, err = s.countFailures(ctx, tx, finished); err != nil {
 		return done, err
 	}
 	if done.Tasks, err = s.promote(ctx, tx, finished, now); err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
 
@@ -170,6 +171,10 @@ func testFailures(t *testing.T, b *bundle) {
 		j.UpdatedAt != t0+5*60_000+50 {
 		t.Fatalf("after three failures the job is %+v", j)
 	}
+	if entries := b.entries(access.EntryQuery{Action: access.ActionPauseJob}).Entries; len(entries) != 1 || entries[0].Target != "a" ||
+		entries[0].Actor.ID != access.Automatic || entries[0].At != t0+5*60_000+50 {
+		t.Fatalf("the audit log says %+v", entries)
+	}
 	if b.get("never").Status != job.StatusActive {
 		t.Fatal("a job was paused by another's failures")
 	}
@@ -194,7 +199,13 @@ func testFailures(t *testing.T, b *bundle) {
 
 func testGone(t *testing.T, b *bundle) {
 	id := b.oneRun("a")
-	b.record(ended(id, 1, t0+50, job.StateFailed, 410))
+	done, err := b.Record(t.Context(), []job.Event{ended(id, 1, t0+50, job.StateFailed, 410)})
+	if err != nil || len(done.Paused) != 1 || done.Paused[0].ID != "a" || done.Paused[0].Status != job.StatusPaused {
+		t.Fatalf("recorded %+v, %v", done, err)
+	}
+	if got := b.actions(access.EntryQuery{Action: access.ActionPauseJob}); len(got) != 1 || got[0] != "job.pause a by automatic" {
+		t.Fatalf("the audit log says %v", got)
+	}
 	if j := b.get("a"); j.Status != job.StatusPaused || *j.PauseReason != "the target answered 410 Gone" || j.DueAt != nil {
 		t.Fatalf("the job is %+v", j)
 	}
