@@ -107,7 +107,7 @@ export const pages: Record<keyof typeof english, string> = {
   'problem.conflict': '与现有状态冲突：{detail}',
   'problem.precondition_failed': '已被他人修改：{detail}',
   'problem.unauthorized': '需要有效的密钥：{detail}',
-  'problem.forbidden': '您的密钥没有此权限：{detail}',
+  'problem.forbidden': '请使用权限更大的密钥（{detail}）',
   'problem.rate_limited': '请求过于频繁，请稍后再试：{detail}',
   'problem.too_large': '内容过大：{detail}',
   'problem.unavailable': '服务暂不可用：{detail}',

@@ -111,7 +111,7 @@ function List({ keys, onRemove }: { keys: readonly ApiKey[]; onRemove: (key: Api
   const { t } = useI18n();
   return (
     <div className="card table-scroll">
-      <table className="plain-table">
+      <table className="plain-table stacked">
         <caption className="hidden">{t('settings.keys')}</caption>
         <thead>
           <tr>
@@ -131,12 +131,12 @@ function List({ keys, onRemove }: { keys: readonly ApiKey[]; onRemove: (key: Api
               <th scope="row">
                 {key.name} <span className="soft mono">sk_{key.id}…</span>
               </th>
-              <td>{t(`scope.${key.scope}`)}</td>
-              <td>
+              <td data-label={t('keys.scope')}>{t(`scope.${key.scope}`)}</td>
+              <td data-label={t('keys.created')}>
                 <Moment at={key.created_at} />
               </td>
-              <td>{key.expires_at ? <Moment at={key.expires_at} /> : t('keys.never')}</td>
-              <td>{key.last_used_at ? <Moment at={key.last_used_at} /> : t('keys.never')}</td>
+              <td data-label={t('keys.expires')}>{key.expires_at ? <Moment at={key.expires_at} /> : t('keys.never')}</td>
+              <td data-label={t('keys.used')}>{key.last_used_at ? <Moment at={key.last_used_at} /> : t('keys.never')}</td>
               <td>
                 <IconButton icon="trash" label={t('keys.delete', { name: key.name })} onClick={() => onRemove(key)} />
               </td>

@@ -35,7 +35,7 @@ export function Secrets() {
         <Blank icon="key" title={t('secrets.none')} />
       ) : (
         <div className="card table-scroll">
-          <table className="plain-table">
+          <table className="plain-table stacked">
             <caption className="hidden">{t('settings.secrets')}</caption>
             <thead>
               <tr>
@@ -53,12 +53,12 @@ export function Secrets() {
                   <th scope="row" className="mono">
                     {secret.name}
                   </th>
-                  <td>
+                  <td data-label={t('secrets.use')}>
                     <CopyText text={`{{ secret.${secret.name} }}`}>
                       <code className="mono">{`{{ secret.${secret.name} }}`}</code>
                     </CopyText>
                   </td>
-                  <td>
+                  <td data-label={t('secrets.changed')}>
                     <Moment at={secret.updated_at} />
                   </td>
                   <td className="cell-buttons">
