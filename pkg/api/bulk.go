@@ -151,6 +151,9 @@ func (s *Service) edited(ctx context.Context, edits []job.Edit, open []job.Run) 
 
 // bulkEdit is what an action makes of one job; nil when there is nothing to do.
 func (s *Service) bulkEdit(b *Bulk, old *job.Job, now job.Instant) (*job.Edit, error) {
+	if old.Unreadable && b.Action != BulkDelete {
+		return nil, job.Unreadable(old.ID)
+	}
 	j := *old
 	j.UpdatedAt = now
 	switch b.Action {

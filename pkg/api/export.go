@@ -27,6 +27,11 @@ func (s *Server) exportJobs(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	for i := range page.Jobs {
+		if page.Jobs[i].Unreadable {
+			return job.Unreadable(page.Jobs[i].ID)
+		}
+	}
 	form := exportJSON()
 	if media := c.Accepts("application/json", mediaYAML, "text/yaml"); media != "" && media != "application/json" {
 		form = exportYAML()
@@ -80,6 +85,9 @@ func (s *Server) writeExport(ctx context.Context, w *bufio.Writer, form exportFo
 	lead := form.begin
 	for {
 		for i := range page.Jobs {
+			if page.Jobs[i].Unreadable { // to leave it out would have it deleted by an import that prunes
+				return job.Unreadable(page.Jobs[i].ID)
+			}
 			doc, err := encodeJSON(documentOf(&page.Jobs[i]))
 			if err == nil {
 				doc, err = form.encode(doc)

@@ -41,6 +41,9 @@ func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion 
 	if before, err = s.store.GetJob(ctx, id); err != nil {
 		return nil, nil, err
 	}
+	if before.Unreadable {
+		return nil, nil, job.Unreadable(id)
+	}
 	now := s.now()
 	before = before.AsOf(s.parser, now)
 	after, err = change(before, now)

@@ -20,7 +20,7 @@ func (s *Service) revise(old *job.Job, in *job.Input, now job.Instant) (*job.Job
 	if old != nil {
 		j = *old
 	}
-	j.Definition, j.UpdatedAt = in.Definition, now
+	j.Definition, j.UpdatedAt, j.Unreadable = in.Definition, now, false
 	if in.AnchorMade && old != nil && old.Schedule.Type == trigger.TypeInterval && old.Schedule.Every == j.Schedule.Every {
 		j.Schedule.Anchor = old.Schedule.Anchor // the same definition sent again shifts no phase
 	}

@@ -186,6 +186,9 @@ func (s *Service) change(ctx context.Context, id string, change job.Change) (bef
 		if old == nil {
 			return nil, job.NotFound("job", id)
 		}
+		if old.Unreadable {
+			return nil, job.Unreadable(id)
+		}
 		return change(old, now)
 	})
 	if err != nil {

@@ -41,6 +41,7 @@ type world struct {
 	t       testing.TB
 	url     string
 	now     atomic.Int64
+	file    string // the database
 	store   *store.Store
 	broker  *queue.Broker
 	redis   *queue.Embedded
@@ -80,7 +81,8 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	w.now.Store(int64(begin))
 	logger := slog.New(slog.NewJSONHandler(w.logs, nil))
 	var err error
-	w.store, err = store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "test.db"), store.Options{})
+	w.file = filepath.Join(t.TempDir(), "test.db")
+	w.store, err = store.Open(t.Context(), "sqlite://"+w.file, store.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.store.Close()) })
 	redis, err := queue.NewEmbedded()

@@ -31,7 +31,11 @@ func (d *decider) one(due *job.Due) job.Verdict {
 	schedule, err := j.Compile(d.parser)
 	if err != nil {
 		// It was readable when it was stored: the time zone database or the rules changed.
-		j.Pause(nil, "its schedule cannot be read: "+err.Error())
+		reason := "its schedule cannot be read: " + err.Error()
+		if j.Unreadable {
+			reason = "its stored definition cannot be read"
+		}
+		j.Pause(nil, reason)
 		return job.Verdict{Job: j, Runs: due.Job.Overtaken(nil, &j, d.now)}
 	}
 	j.EndPause(schedule, d.now)

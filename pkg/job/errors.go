@@ -77,6 +77,11 @@ func NotFound(what, id string) *Error {
 	return Errorf(CodeNotFound, "there is no %s with the id %q", what, id)
 }
 
+// Unreadable says that a job is stored in a way that this version cannot read.
+func Unreadable(id string) *Error {
+	return Errorf(CodeConflict, "the stored definition of the job %q cannot be read by this version: replace it whole, or delete the job", id)
+}
+
 // Unavailable says that a neighbour of the service, "the database" or "redis", does not answer.
 func Unavailable(what string, err error) *Error {
 	return &Error{Code: CodeUnavailable, Detail: what + " does not answer", Err: err}

@@ -64,6 +64,10 @@ type Job struct {
 	// ScheduleWords is the schedule in words; nil unless a list asked for it.
 	ScheduleWords *Words `json:"schedule_description,omitzero"`
 
+	// Unreadable marks a job whose stored definition this version cannot read: a newer one wrote it, or it is
+	// damaged. Nothing is called by it until it is replaced whole. Its Schedule and its Request are empty.
+	Unreadable bool `json:"unreadable,omitzero"`
+
 	// PausedFrom is the first occurrence that the pause held back; nil when not paused, or when there was none.
 	PausedFrom *Instant `json:"-"`
 	// DueAt is the moment at which beat must look at the job: its next
@@ -87,6 +91,13 @@ type LastRun struct {
 type Words struct {
 	English string `json:"en"`
 	Chinese string `json:"zh"`
+}
+
+// MakeUnreadable takes the definition out of a job but for its id, name and
+// description, and the type of its schedule, which nobody can follow.
+func (j *Job) MakeUnreadable(scheduleType string) {
+	j.Unreadable, j.Tags, j.Policy = true, []string{}, DefaultPolicy()
+	j.Schedule, j.Request = trigger.Spec{Type: scheduleType}, Request{Method: "GET", Headers: map[string]string{}}
 }
 
 // Change says what becomes of a job at a moment: old is nil when there is none,

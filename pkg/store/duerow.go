@@ -40,10 +40,9 @@ func (s *Store) decodeDue(rows []dueRow) []job.Due {
 
 // unreadable is the job without its definition.
 func (r *dueRow) unreadable() job.Job {
-	return job.Job{
-		Definition: job.Definition{ID: r.ID, Schedule: trigger.Spec{Type: "unreadable"}},
-		Status:     r.Status, NextRunAt: r.NextRunAt, Version: r.Version, DueAt: &r.DueAt,
-	}
+	j := job.Job{Definition: job.Definition{ID: r.ID}, Status: r.Status, NextRunAt: r.NextRunAt, Version: r.Version, DueAt: &r.DueAt}
+	j.MakeUnreadable("")
+	return j
 }
 
 // dueDecoder remembers the schedules and policies it has read.

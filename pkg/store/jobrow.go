@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"strings"
 
@@ -24,6 +23,7 @@ type jobRow struct {
 	PauseReason *string      `db:"pause_reason"`
 	PausedUntil *job.Instant `db:"paused_until"`
 	PausedFrom  *job.Instant `db:"paused_from"`
+	Type        string       `db:"type"`
 	Name        string       `db:"name"`
 	Tags        string       `db:"tags"`
 	LastRun     *string      `db:"last_run"`
@@ -43,10 +43,11 @@ type definitionRow struct {
 // jobColumns and jobTables read a jobRow.
 const (
 	jobColumns = `j.id, j.status, j.next_run_at, j.due_at, j.failures, j.version, j.ran_version, j.created_at, j.updated_at,
-		j.pause_reason, j.paused_until, j.paused_from, j.name, j.tags, j.last_run, d.description, d.schedule, d.request, d.policy, d.secrets`
+		j.pause_reason, j.paused_until, j.paused_from, j.type, j.name, j.tags, j.last_run, d.description, d.schedule, d.request, d.policy, d.secrets`
 	jobTables = ` FROM jobs j JOIN definitions d ON d.job_id = j.id AND d.version = j.version `
 )
 
+// job is the job; one that is marked as unreadable comes with the reason why.
 func (r *jobRow) job() (*job.Job, error) {
 	j := &job.Job{
 		Status: r.Status, PauseReason: r.PauseReason, PausedUntil: r.PausedUntil, PausedFrom: r.PausedFrom, NextRunAt: r.NextRunAt,
@@ -55,27 +56,29 @@ func (r *jobRow) job() (*job.Job, error) {
 	j.ID, j.Name, j.Description = r.ID, r.Name, r.Description
 	var err error
 	if j.Schedule, j.Request, j.Policy, err = r.decode(); err != nil {
-		return nil, r.broken(err)
+		j.MakeUnreadable(r.Type)
+		return j, err
 	}
 	if err := json.Unmarshal([]byte(r.Tags), &j.Tags); err != nil {
-		return nil, r.broken(err)
+		j.MakeUnreadable(r.Type)
+		return j, err
 	}
-	if r.LastRun != nil {
-		if err := json.Unmarshal([]byte(*r.LastRun), &j.LastRun); err != nil {
-			return nil, r.broken(err)
-		}
+	if r.LastRun != nil && json.Unmarshal([]byte(*r.LastRun), &j.LastRun) != nil {
+		j.LastRun = nil // the history has it
 	}
 	return j, nil
-}
-
-func (r *jobRow) broken(err error) error {
-	return &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored job %q cannot be read", r.ID), Err: err}
 }
 
 func (r *definitionRow) decode() (schedule trigger.Spec, request job.Request, policy job.Policy, err error) {
 	if err = json.Unmarshal([]byte(r.Schedule), &schedule); err != nil {
 		return
 	}
+	request, policy, err = r.decodeCall()
+	return
+}
+
+// decodeCall reads what a call needs.
+func (r *definitionRow) decodeCall() (request job.Request, policy job.Policy, err error) {
 	if err = json.Unmarshal([]byte(r.Request), &request); err != nil {
 		return
 	}

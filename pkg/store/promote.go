@@ -60,7 +60,8 @@ type taskRow struct {
 
 const taskColumns = runColumns + ", d.schedule, d.request, d.policy, d.secrets"
 
-// tasksOf joins runs with their definitions and the secrets that these use.
+// tasksOf joins runs with their definitions and the secrets that these use. One whose
+// definition cannot be read has no URL: it holds up no other, and fails.
 func (s *Store) tasksOf(ctx context.Context, q conn, rows []taskRow) ([]job.Task, error) {
 	tasks := make([]job.Task, len(rows))
 	for i := range rows {
@@ -68,9 +69,10 @@ func (s *Store) tasksOf(ctx context.Context, q conn, rows []taskRow) ([]job.Task
 		if err != nil {
 			return nil, err
 		}
-		_, request, policy, err := rows[i].decode()
+		request, policy, err := rows[i].decodeCall()
 		if err != nil {
-			return nil, fail("read definition", err)
+			s.logger.ErrorContext(ctx, "the definition of an open run cannot be read", "run_id", run.ID, "job_id", run.JobID, "error", err)
+			request, policy = job.Request{Method: "GET"}, job.DefaultPolicy()
 		}
 		tasks[i] = job.TaskOf(run, &request, &policy)
 	}

@@ -65,7 +65,7 @@ func (s *Store) lockDue(ctx context.Context, tx *sqlx.Tx, ids []string) (due []j
 	for i := range rows {
 		j, err := rows[i].job()
 		if err != nil {
-			missing[rows[i].ID] = err
+			missing[j.ID] = job.Unreadable(j.ID)
 			continue
 		}
 		delete(missing, j.ID)

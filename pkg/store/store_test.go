@@ -56,6 +56,8 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"claim: statuses and ended runs":         testClaimStates,
 		"claim: undone as a whole":               testClaimUndone,
 		"claim: a job that cannot be read":       testClaimUnreadable,
+		"a job that cannot be read":              testUnreadable,
+		"an open run that cannot be read":        testUnreadableTask,
 		"claim by many at once":                  testClaimConcurrently,
 		"claim against pause, edit and deletion": testClaimAgainstChange,
 		"claim survives a reopening":             testReopen,
