@@ -10,6 +10,8 @@ import (
 	"schedule-server/pkg/job"
 )
 
+// setETag names the job's version. What a job's answer also tells, its next and
+// last run, changes without it: the tag guards changes, and never stands for an answer that a cache may keep.
 func setETag(c *fiber.Ctx, j *job.Job) {
 	c.Set(fiber.HeaderETag, `"`+strconv.FormatInt(j.Version, 10)+`"`)
 }
@@ -37,21 +39,6 @@ func ifMatch(c *fiber.Ctx) (int64, error) {
 		return math.MaxInt64, nil // a tag that no version has
 	}
 	return version, nil
-}
-
-// notModified reports whether the caller has this version already.
-func notModified(c *fiber.Ctx, j *job.Job) bool {
-	text := c.Get(fiber.HeaderIfNoneMatch)
-	if text == "*" {
-		return true
-	}
-	tags, _ := readTags(text)
-	for _, tag := range tags {
-		if tag == strconv.FormatInt(j.Version, 10) {
-			return true
-		}
-	}
-	return false
 }
 
 // readTags splits a list of entity tags, weak or strong, into what they quote.

@@ -188,10 +188,6 @@ func (s *Server) getJob(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	if notModified(c, j) {
-		setETag(c, j)
-		return c.SendStatus(fiber.StatusNotModified)
-	}
 	return answerJob(c, j)
 }
 

@@ -30,8 +30,9 @@ test('below a path prefix everything works, and deep addresses load', async ({ p
 test('390 px wide: no sideways scroll, and targets large enough', async ({ page, service, target }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await service.call('PUT', '/jobs/narrow', jobCalling(`${target.url}/a/very/long/path/that/does/not/fit/into/three/hundred/and/ninety/pixels`, 'narrow', { name: 'A job with quite a long name that has to be cut somewhere' }));
+  await service.call('PUT', '/secrets/A_LONG_NAME_THAT_DOES_NOT_FIT_BESIDE_ITS_USE', { value: 'x' });
   const run = await runToEnd(service, 'narrow');
-  for (const path of ['/', '/jobs', '/jobs/narrow', '/jobs/narrow/edit', '/jobs/new', '/runs', `/runs/${run.id}`, '/queues', '/settings', '/settings/keys', '/settings/import', '/settings/audit']) {
+  for (const path of ['/', '/jobs', '/jobs/narrow', '/jobs/narrow/edit', '/jobs/new', '/runs', `/runs/${run.id}`, '/queues', '/settings', '/settings/keys', '/settings/secrets', '/settings/import', '/settings/audit']) {
     await page.goto(service.url + path);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     await expect(page.locator('.skeleton')).toHaveCount(0);

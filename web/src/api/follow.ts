@@ -31,7 +31,10 @@ export function followEvents(): void {
   let wasLive = false;
   live.watch(() => {
     const isLive = live.getStatus() === 'live';
-    if (isLive && wasLive === false) mark(...roots);
+    if (isLive && wasLive === false) {
+      mark(...roots);
+      void queries.refetchQueries({ type: 'active', predicate: (query) => query.state.status === 'error' });
+    }
     wasLive = isLive;
   });
 }

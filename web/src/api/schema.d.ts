@@ -1697,9 +1697,7 @@ export interface operations {
     getJob: {
         parameters: {
             query?: never;
-            header?: {
-                "If-None-Match"?: string;
-            };
+            header?: never;
             path: {
                 id: components["parameters"]["JobId"];
             };
@@ -1708,13 +1706,6 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Job"];
-            304: {
-                headers: {
-                    ETag: components["headers"]["ETag"];
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
