@@ -198,6 +198,8 @@ type claimWriter struct {
 	tasks []job.Task
 	// plans are jobs of which only the plan changes, states the others.
 	plans, states rowset
+	// summaries are the runs that stand for several occurrences.
+	summaries []summary
 	// ended are the runs that have their final state already.
 	ended []*job.Run
 	// replaced are the jobs whose open runs are to be canceled.
@@ -219,6 +221,9 @@ func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
 			w.queued.add(run.ID, due.ID, due.Version, run.ScheduledAt, run.QueuedAt, string(run.Queue), run.RetryUntil)
 		} else {
 			w.others.addRun(run)
+		}
+		if run.MissedCount > 0 {
+			w.summaries = append(w.summaries, summary{run, &due.Job})
 		}
 		switch {
 		case run.State.Final():
@@ -256,6 +261,9 @@ func (s *Store) writeClaim(ctx context.Context, tx *sqlx.Tx, w *claimWriter) ([]
 		return nil, err
 	}
 	if w.careful {
+		if err := s.recut(ctx, tx, w.summaries, fresh, w.now); err != nil {
+			return nil, err
+		}
 		w.ended = keep(w.ended, func(r *job.Run) bool { return fresh[r.ID] })
 		w.tasks = keep(w.tasks, func(t job.Task) bool { return fresh[t.RunID] })
 	}

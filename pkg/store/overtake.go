@@ -23,11 +23,13 @@ type turnover struct {
 func (s *Store) overtake(ctx context.Context, tx *sqlx.Tx, changes []turnover) ([]*job.Run, error) {
 	var rows rowset
 	var runs []job.Run
+	var of []*job.Job // whose each is
 	var now job.Instant
 	for _, c := range changes {
 		dropped := c.before.Overtaken(&s.parser, c.after, c.at)
 		for i := range dropped {
 			rows.addRun(&dropped[i])
+			of = append(of, c.before)
 		}
 		runs, now = append(runs, dropped...), max(now, c.at)
 	}
@@ -36,6 +38,13 @@ func (s *Store) overtake(ctx context.Context, tx *sqlx.Tx, changes []turnover) (
 	}
 	fresh := make(map[string]bool, len(runs))
 	if err := insertFresh(ctx, tx, &rows, fresh, s.insertRuns(), now); err != nil {
+		return nil, err
+	}
+	summaries := make([]summary, len(runs))
+	for i := range runs {
+		summaries[i] = summary{&runs[i], of[i]}
+	}
+	if err := s.recut(ctx, tx, summaries, fresh, now); err != nil {
 		return nil, err
 	}
 	var accounts []*job.Run

@@ -154,3 +154,50 @@ func testFailuresUnreadable(t *testing.T, b *bundle) {
 	}
 	wantContains(t, b.log.String(), "cannot be read")
 }
+
+// The clock was set back and the schedule changed then: of what falls due again, rows
+// that stand for several leave out what has an account, and stand for the rest.
+func testSummaryAfterStepBack(t *testing.T, b *bundle) {
+	const late = t0 + 185_000
+	half := func(j *job.Job) { // planned at 45 s, when 0, 60 and 120 s were claimed
+		next := t0 + 60_000
+		j.Schedule.Every, j.NextRunAt, j.DueAt = trigger.Duration(30*time.Second), &next, &next
+	}
+	b.create(newJob("claimed"), newJob("paused"), newJob("all known"))
+	for range 3 {
+		b.claimAll(late)
+	}
+	for _, id := range []string{"claimed", "paused"} {
+		b.changeAt(t0+45_000, id, half)
+	}
+	b.changeAt(t0+45_000, "all known", func(j *job.Job) { // the same moments once more
+		next := t0 + 60_000
+		j.Schedule.Every, j.NextRunAt, j.DueAt = trigger.Duration(60*time.Second), &next, &next
+	})
+	b.changeAt(late, "paused", func(j *job.Job) { j.Pause(nil, "") })
+	_, err := b.Claim(t.Context(), job.Claim{Now: late, Limit: 10}, func(due []job.Due) []job.Verdict {
+		verdicts := make([]job.Verdict, len(due))
+		for i := range due {
+			j, n, to := due[i].Job, 5, t0+180_000
+			if j.ID == "all known" {
+				n, to = 2, t0+120_000
+			}
+			run := j.Summary(job.StateMissed, job.ReasonMisfire, n, t0+60_000, to, late)
+			j.NextRunAt, j.DueAt = new(t0+210_000), new(t0+210_000)
+			verdicts[i] = job.Verdict{Job: j, Runs: []job.Run{run}}
+		}
+		return verdicts
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{
+		"claimed":   "queued()@0 queued()@60 missed(misfire)@90x3 queued()@120 ",
+		"paused":    "queued()@0 queued()@60 canceled(paused)@90x3 queued()@120 ",
+		"all known": "queued()@0 queued()@60 queued()@120 ",
+	} {
+		if got := b.tellRuns(id); got != want {
+			t.Errorf("%s: got %q, want %q", id, got, want)
+		}
+	}
+}

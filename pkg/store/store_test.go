@@ -32,6 +32,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"a change accounts for what it drops":    testOvertaken,
 		"a pause whose end nobody noticed":       testPauseUnnoticed,
 		"failures account for what they drop":    testFailuresOvertake,
+		"a summary after a step back":            testSummaryAfterStepBack,
 		"failures of a job that cannot be read":  testFailuresUnreadable,
 		"lists: filters":                         testFilters,
 		"lists: order and pages":                 testOrderAndPages,
