@@ -144,6 +144,17 @@ func (d dialect) by(index string) string {
 	return ""
 }
 
+// weighs reports whether the database knows how many rows have what value, and chooses its indexes by that.
+func (d dialect) weighs() bool { return d == postgres }
+
+// unindexed is a column that SQLite looks nothing up by.
+func (d dialect) unindexed(column string) string {
+	if d == sqlite {
+		return "+" + column
+	}
+	return column
+}
+
 // oneIn is a condition that about one in :one_in rows of jobs fulfils, whatever is in them.
 func (d dialect) oneIn(table string) string {
 	if d == sqlite {

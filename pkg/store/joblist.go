@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"schedule-server/pkg/job"
 )
@@ -78,16 +77,24 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 	if !storableQuery(&q) {
 		return page, nil // nothing is stored under such a text
 	}
-	where, a := s.jobFilter(&q)
-	if !q.Uncounted {
-		if _, err := readOne(ctx, s, &page.Total, "SELECT count(*) FROM jobs j"+where.String(), a); err != nil {
-			return page, fail("count jobs", err)
-		}
+	lookup, err := s.chooseIndex(ctx, &q)
+	if err != nil {
+		return page, fail("list jobs", err)
 	}
+	where, a := s.jobFilter(&q, lookup)
 	limit := max(1, min(q.Limit, maxPage))
 	rows, err := s.jobPage(ctx, o, after, where, a, limit+1)
 	if err != nil {
 		return page, fail("list jobs", err)
+	}
+	switch {
+	case q.Uncounted:
+	case after == nil && len(rows) <= limit:
+		page.Total = int64(len(rows)) // that was all
+	default:
+		if page.Total, err = s.countJobs(ctx, q); err != nil {
+			return page, fail("count jobs", err)
+		}
 	}
 	if len(rows) > limit {
 		rows = rows[:limit]
@@ -107,58 +114,6 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 // storableQuery reports whether anything could be stored under the texts of a query.
 func storableQuery(q *job.JobQuery) bool {
 	return storable(q.Text, q.IDContains, q.Type, string(q.Status), string(q.LastState), q.Host) && storable(q.Tags...)
-}
-
-// conditions are joined by AND.
-type conditions []string
-
-func (c conditions) and(more ...string) conditions { return append(c[:len(c):len(c)], more...) }
-
-func (c conditions) String() string {
-	if len(c) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(c, " AND ")
-}
-
-// jobFilter says which jobs match.
-func (s *Store) jobFilter(q *job.JobQuery) (where conditions, a args) {
-	a = args{}
-	equal := func(column, value string) {
-		if value != "" {
-			where = append(where, "j."+column+" = :"+column)
-			a[column] = value
-		}
-	}
-	equal("type", q.Type)
-	equal("status", string(q.Status))
-	equal("last_state", string(q.LastState))
-	equal("host", strings.ToLower(q.Host))
-	if q.DueSince != nil {
-		where = append(where, "j.next_run_at >= :due_since")
-		a["due_since"] = *q.DueSince
-	}
-	if q.DueUntil != nil {
-		where = append(where, "j.next_run_at <= :due_until")
-		a["due_until"] = *q.DueUntil
-	}
-	if q.Unfinished {
-		where = append(where, "j.status <> 'completed'")
-	}
-	if q.IDContains != "" {
-		where = append(where, s.d.contains("j.id", ":id_part"))
-		a["id_part"] = q.IDContains
-	}
-	for i, tag := range q.Tags {
-		name := fmt.Sprintf("tag%d", i)
-		where = append(where, s.d.contains("j.tags", ":"+name))
-		a[name] = tagLine(tag)
-	}
-	if q.Text != "" {
-		where = append(where, s.d.contains("j.search", ":text"))
-		a["text"] = fold(q.Text)
-	}
-	return where, a
 }
 
 // jobPage reads up to limit rows after a place. Keys that are NULL are a list of

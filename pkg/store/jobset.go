@@ -103,7 +103,7 @@ func (s *Store) MatchJobs(ctx context.Context, q job.JobQuery, after string, lim
 	if !storableQuery(&q) {
 		return nil, nil // nothing is stored under such a text
 	}
-	where, a := s.jobFilter(&q)
+	where, a := s.jobFilter(&q, anyIndex)
 	a["after_id"], a["limit"] = cleanText(after), limit
 	ids, err := readAll[string](ctx, s, "SELECT j.id FROM jobs j"+where.and("j.id > :after_id").String()+" ORDER BY j.id LIMIT :limit", a)
 	return ids, fail("match jobs", err)

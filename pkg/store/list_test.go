@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/base64"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +75,11 @@ func testFilters(t *testing.T, b *bundle) {
 		{job.JobQuery{Tags: []string{"%"}}, ""},
 		{job.JobQuery{Type: "cron"}, "Beta_1"},
 		{job.JobQuery{Status: job.StatusPaused}, "Beta_1"},
+		{job.JobQuery{Status: job.StatusActive}, "alpha"},
+		{job.JobQuery{Status: job.StatusActive, Type: "cron"}, ""},
+		{job.JobQuery{Status: job.StatusActive, Host: "api.example.com", Unfinished: true}, "alpha"},
+		{job.JobQuery{Unfinished: true, Tags: []string{"eu"}, Type: "cron"}, "Beta_1"},
+		{job.JobQuery{Unfinished: true, Status: job.StatusCompleted}, ""},
 		{job.JobQuery{LastState: job.StateFailed}, "beta-2"},
 		{job.JobQuery{Host: "api.example.COM"}, "alpha"},
 		{job.JobQuery{Host: "example.com", Text: "beta", Status: job.StatusCompleted}, "beta-2"},
@@ -83,13 +89,45 @@ func testFilters(t *testing.T, b *bundle) {
 		{job.JobQuery{Text: "nul\x00"}, ""},
 		{job.JobQuery{IDContains: "\xff"}, ""},
 	} {
-		c.q.Limit = 2
-		if got := strings.Join(b.ids(c.q), " "); got != c.want {
-			t.Errorf("%+v gives %q, not %q", c.q, got, c.want)
+		for c.q.Limit = 1; c.q.Limit <= 3; c.q.Limit++ { // a page that holds all is not counted by the database
+			if got := strings.Join(b.ids(c.q), " "); got != c.want {
+				t.Errorf("%+v gives %q, not %q", c.q, got, c.want)
+			}
+			page, err := b.ListJobs(t.Context(), c.q)
+			if err != nil || page.Total != int64(len(strings.Fields(c.want))) {
+				t.Errorf("%+v counts %d: %v", c.q, page.Total, err)
+			}
 		}
-		page, err := b.ListJobs(t.Context(), c.q)
-		if err != nil || page.Total != int64(len(strings.Fields(c.want))) {
-			t.Errorf("%+v counts %d: %v", c.q, page.Total, err)
+	}
+}
+
+// TestFilterThatManyMatch has more jobs of one host than are looked up by it: the list is
+// walked in its order then.
+func TestFilterThatManyMatch(t *testing.T) {
+	s, err := Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "many.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	fill(t, s, manyJobs+1, 1, t0)
+	rare := newJob("rare", func(j *job.Job) { j.Name, j.Request.URL = "A", "https://example.com/other" })
+	rare.Schedule = trigger.Spec{Type: trigger.TypeCron, Expression: "* * * * *"}
+	if err := s.CreateJob(t.Context(), rare); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		q     job.JobQuery
+		total int64
+		first string
+	}{
+		{job.JobQuery{Host: "example.com", Sort: "name", Limit: 1}, manyJobs + 2, "rare"},
+		{job.JobQuery{Host: "example.com", Sort: "name", Descending: true, Limit: 1}, manyJobs + 2, "job-0000999"},
+		{job.JobQuery{Host: "example.com", Type: "cron", Sort: "updated_at", Limit: 1}, 1, "rare"},
+		{job.JobQuery{Type: "interval", Status: job.StatusActive, Limit: 1}, manyJobs + 1, "job-0000000"},
+	} {
+		page, err := s.ListJobs(t.Context(), c.q)
+		if err != nil || page.Total != c.total || page.Jobs[0].ID != c.first {
+			t.Errorf("%+v gives %d, %v first: %v", c.q, page.Total, idsOf(page.Jobs), err)
 		}
 	}
 }

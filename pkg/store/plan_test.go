@@ -95,6 +95,11 @@ func TestPlans(t *testing.T) {
 		"by name":       {page(job.JobQuery{Sort: "name"}), "SCAN j USING INDEX jobs_name"},
 		"by name, desc": {page(job.JobQuery{Sort: "name", Descending: true}), "SCAN j USING INDEX jobs_name"},
 		"by update":     {page(job.JobQuery{Sort: "updated_at"}), "SCAN j USING INDEX jobs_updated"},
+		"by host":       {page(job.JobQuery{Host: "example.com"}), "SCAN some"},
+		"by type":       {page(job.JobQuery{Type: "interval"}), "SCAN some"},
+		"paused":        {page(job.JobQuery{Status: job.StatusPaused}), "SCAN some"},
+		"active": {page(job.JobQuery{Status: job.StatusActive}), "SCAN j USING INDEX sqlite_autoindex_jobs_1, " +
+			"SCAN j USING COVERING INDEX sqlite_autoindex_jobs_1, SCAN j USING COVERING INDEX jobs_resting"},
 		"by next":       {page(job.JobQuery{Sort: "next_run_at"}), ""},
 		"by next, desc": {page(job.JobQuery{Sort: "next_run_at", Descending: true}), ""},
 	} {
