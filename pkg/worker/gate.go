@@ -14,8 +14,9 @@ import (
 const (
 	// A host may have so many times the slots that all hosts together leave free:
 	// one alone 7 of 8, two 7 of 15 each, and there is always one for another. A
-	// host whose calls take long has to leave more.
-	fastShare, slowShare = 7, 3
+	// host whose calls take long has to leave more, and of its places newcomers
+	// leave some to those that were held back before: one of two slots in all.
+	fastShare, slowShare, newShare = 7, 3, 1
 	// slowAfter is how long the calls of a slow host take.
 	slowAfter = time.Second
 	// waitWithin is how long a delivery waits for a place at a host that is not
@@ -103,9 +104,9 @@ func (g *gate) enter(ctx context.Context, task *job.Task) (p pass, until *job.In
 		}
 		g.mu.Lock()
 	}
-	admitted := g.admit(h)
+	admitted := g.admit(h, task)
 	g.mu.Unlock()
-	if !admitted && !g.await(ctx, h) {
+	if !admitted && !g.await(ctx, h, task) {
 		if p.probe {
 			g.unprobe(ctx, h)
 		}
@@ -148,11 +149,14 @@ func (g *gate) forget() {
 }
 
 // admit takes a slot for the host if its share allows one more. A host with no
-// call under way always gets one. The lock is held.
-func (g *gate) admit(h *host) bool {
+// call under way always gets one. Nil task: one that has waited here. The lock is held.
+func (g *gate) admit(h *host, task *job.Task) bool {
 	share := fastShare
 	if h.slow() {
 		share = slowShare
+		if now := g.now(); task != nil && h.booked > int64(now)*1000 && now.Sub(dueAt(task)) < minHeld {
+			share = newShare
+		}
 	}
 	if g.slots > 0 && h.busy > 0 && h.busy+1 > share*(g.slots-g.busy-1) {
 		return false
@@ -163,11 +167,11 @@ func (g *gate) admit(h *host) bool {
 }
 
 // await waits for a call of the host to end, unless these take long.
-func (g *gate) await(ctx context.Context, h *host) bool {
+func (g *gate) await(ctx context.Context, h *host, task *job.Task) bool {
 	turn := make(chan bool, 1)
 	g.mu.Lock()
 	switch {
-	case g.admit(h):
+	case g.admit(h, task):
 		g.mu.Unlock()
 		return true
 	case h.slow():
@@ -220,7 +224,7 @@ func (g *gate) leave(ctx context.Context, task *job.Task, p pass, v verdict) {
 		}
 		h.usual += (took - h.usual) / 8
 	}
-	for len(h.waiting) > 0 && g.admit(h) {
+	for len(h.waiting) > 0 && g.admit(h, nil) {
 		h.waiting[0] <- true
 		h.waiting = h.waiting[1:]
 	}

@@ -56,7 +56,7 @@ func (b *gateBench) leaves(p pass, v verdict) { b.leave(b.t.Context(), taskTo(p.
 // fill takes as many places as the host gets without waiting.
 func (b *gateBench) fill(host string) (passes []pass) {
 	h := b.host(host)
-	for b.admit(h) {
+	for b.admit(h, nil) {
 		passes = append(passes, pass{host: h, began: time.Now()})
 	}
 	return passes
@@ -165,6 +165,49 @@ func TestReturnsAreSpread(t *testing.T) {
 		if n > 1200 {
 			t.Errorf("%d come back in second %d", n, second)
 		}
+	}
+}
+
+// At a slow host a run that was held back gets its place before those that came later.
+func TestHeldBackComeFirst(t *testing.T) {
+	b := newGateBench(t, 256, nil)
+	b.host("a").usual = 30 * time.Second
+	passes := b.fill("a")
+	leaves := func(n int) {
+		for range n {
+			b.leaves(passes[0], verdict{})
+			passes = passes[1:]
+		}
+	}
+	newcomer := func() (held bool) {
+		task := taskTo("a")
+		task.QueuedAt = b.clock
+		p, until, err := b.enter(t.Context(), task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if until == nil {
+			b.leaves(p, verdict{})
+		}
+		return until != nil
+	}
+	b.isHeld("a")
+	leaves(50)
+	b.clock += job.Instant(minHeld.Milliseconds())
+	if !newcomer() {
+		t.Error("a newcomer has a place before the one that was held back")
+	}
+	b.leaves(b.enters("a"), verdict{})
+	b.enters("b")
+	leaves(len(passes) - 100)
+	if newcomer() {
+		t.Error("a newcomer is held back although there is room for all")
+	}
+	passes = append(passes, b.fill("a")...)
+	leaves(50)
+	b.clock += job.Instant(maxHeld.Milliseconds())
+	if newcomer() {
+		t.Error("a newcomer is held back although nobody is to return")
 	}
 }
 
