@@ -83,6 +83,54 @@ func TestClient(t *testing.T) {
 	}
 }
 
+// TestClientWithMany asks before it registers, and changes many jobs by one call.
+func TestClientWithMany(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	c, err := client.New(w.url, client.Options{HTTP: w.client})
+	must(t, err)
+	ctx := t.Context()
+	p, err := c.Preview(ctx, trigger.Spec{Type: trigger.TypeCron, Expression: "30 2 * * *", TimeZone: "Europe/Berlin"}, 2, new(time.Date(2027, 3, 27, 0, 0, 0, 0, time.UTC)))
+	if must(t, err); !p.Valid || len(p.Next) != 2 || p.Next[1].Note != "dst_gap" || p.Description["zh"] == "" || len(p.Warnings) == 0 {
+		t.Errorf("%+v", p)
+	}
+	p, err = c.Preview(ctx, trigger.Spec{Type: trigger.TypeCron, Expression: "61 2 * * *"}, 0, nil)
+	if must(t, err); p.Valid || len(p.Errors) != 1 || p.Errors[0].Field != "schedule.expression" {
+		t.Errorf("%+v", p)
+	}
+	found, err := c.Parse(ctx, "*/5 * * * * curl -fsS https://example.com/ping\n1 2 * * * backup", "Europe/Berlin")
+	if must(t, err); found.Kind != "crontab" || len(found.Drafts) != 1 || len(found.Skipped) != 1 || found.Drafts[0].Job.Schedule.TimeZone != "Europe/Berlin" {
+		t.Fatalf("%+v", found)
+	}
+	found.Drafts[0].Job.ID = "" // the server makes one
+	once := client.WithIdempotencyKey(ctx, "order-17")
+	made, err := c.Create(once, found.Drafts[0].Job)
+	must(t, err)
+	if again, err := c.Create(once, found.Drafts[0].Job); err != nil || again.ID != made.ID || w.total() != 1 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	var refused *client.Error
+	if _, err := c.Run(once, made.ID, false); !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Field != "Idempotency-Key" {
+		t.Errorf("the key of another call: %v", err)
+	}
+	_, err = c.Import(ctx, "application/json", []byte(fileOf(30)), false, false)
+	must(t, err)
+	done, err := c.Bulk(ctx, client.Bulk{Action: "tag", Tag: "x", IDs: []string{"job-00001", "none"}})
+	if must(t, err); done.Matched != 1 || done.Changed != 1 || done.Failed != 1 || done.Errors[0].Code != job.CodeNotFound {
+		t.Errorf("%+v", done)
+	}
+	done, err = c.Bulk(ctx, client.Bulk{Action: "pause", Filter: job.JobQuery{Text: "job-", Tags: []string{"t1"}, Type: "interval", Status: job.StatusActive,
+		Host: "example.com", DueSince: new(begin), DueUntil: new(begin.Add(time.Hour))}})
+	if must(t, err); done.Changed != 2 || done.Failed != 0 {
+		t.Errorf("%+v", done)
+	}
+	for j, err := range c.Jobs(ctx, job.JobQuery{DueSince: new(begin), DueUntil: new(begin)}) {
+		t.Errorf("due at once: %+v, %v", j, err)
+	}
+	if done, err = c.Bulk(ctx, client.Bulk{Action: "delete"}); err != nil || done.Changed != 31 || w.total() != 0 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
 // TestClientRetries wants a busy server to be asked again under the same key, and a refusal not to be.
 func TestClientRetries(t *testing.T) {
 	var calls atomic.Int64

@@ -96,6 +96,16 @@ func codeOf(err error) job.Code {
 	return ""
 }
 
+// idempotencyKey is under what a context carries the key of a call.
+type idempotencyKey struct{}
+
+// WithIdempotencyKey names the POST that is made with the context: sent again under the same key within a day, also by
+// another process, it has its effect once and is given the first answer. It is 1 to 255 visible characters of ASCII, and
+// good for one call: with another the answer is an error.
+func WithIdempotencyKey(ctx context.Context, key string) context.Context {
+	return context.WithValue(ctx, idempotencyKey{}, key)
+}
+
 // call is one request.
 type call struct {
 	method, path string
@@ -108,7 +118,8 @@ type call struct {
 }
 
 // do makes a call, again where that may help, and reads a JSON answer into dst; a
-// *[]byte takes it as it is, nil drops it. Every POST carries an Idempotency-Key, so that none has its effect twice.
+// *[]byte takes it as it is, nil drops it. Every POST carries an Idempotency-Key, so that none has its effect twice: that of
+// the context, or one that is new.
 func (c *Client) do(ctx context.Context, in call, dst any) error {
 	body := in.raw
 	if in.body != nil {
@@ -122,7 +133,11 @@ func (c *Client) do(ctx context.Context, in call, dst any) error {
 		in.header = http.Header{}
 	}
 	if in.method == http.MethodPost {
-		in.header.Set("Idempotency-Key", rand.Text())
+		key, _ := ctx.Value(idempotencyKey{}).(string)
+		if key == "" {
+			key = rand.Text()
+		}
+		in.header.Set("Idempotency-Key", key)
 	}
 	for try := 0; ; try++ {
 		wait, err := c.once(ctx, &in, body, dst)

@@ -94,6 +94,7 @@ func (c *Client) Jobs(ctx context.Context, q job.JobQuery) iter.Seq2[*job.Job, e
 	if q.Recent > 0 {
 		query.Set("include", "recent")
 	}
+	setTimes(query, map[string]*job.Instant{"due_since": q.DueSince, "due_until": q.DueUntil})
 	return pages(ctx, c, "/jobs", query, q.Limit, func(data []byte) ([]job.Job, *string, error) {
 		var page struct {
 			Jobs       []job.Job `json:"jobs"`
@@ -108,11 +109,7 @@ func (c *Client) Jobs(ctx context.Context, q job.JobQuery) iter.Seq2[*job.Job, e
 func (c *Client) Runs(ctx context.Context, q job.RunQuery) iter.Seq2[*job.Run, error] {
 	query := url.Values{}
 	set(query, "job", q.JobID, "state", string(q.State), "trigger", string(q.Trigger), "cursor", q.Cursor)
-	for name, at := range map[string]*job.Instant{"since": q.Since, "until": q.Until} {
-		if at != nil {
-			query.Set(name, at.String())
-		}
-	}
+	setTimes(query, map[string]*job.Instant{"since": q.Since, "until": q.Until})
 	return pages(ctx, c, "/runs", query, q.Limit, func(data []byte) ([]job.Run, *string, error) {
 		var page struct {
 			Runs       []job.Run `json:"runs"`
@@ -190,6 +187,15 @@ func set(query url.Values, pairs ...string) {
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i+1] != "" {
 			query.Set(pairs[i], pairs[i+1])
+		}
+	}
+}
+
+// setTimes sets those that are not nil.
+func setTimes(query url.Values, times map[string]*job.Instant) {
+	for name, at := range times {
+		if at != nil {
+			query.Set(name, at.String())
 		}
 	}
 }
