@@ -86,17 +86,17 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error 
 	}
 	s.waker.call()
 	s.announce(job.DeletionOf(id))
-	s.cancelOpen(ctx, open)
+	s.cancelOpen(ctx, open, false)
 	return nil
 }
 
 // cancelOpen cancels what waits of deleted jobs, now or, if the queue does not answer, by the reconciler.
-func (s *Service) cancelOpen(ctx context.Context, open []job.Run) {
+func (s *Service) cancelOpen(ctx context.Context, open []job.Run, counted bool) {
 	if len(open) == 0 {
 		return
 	}
 	s.bounded(ctx, cancelWait, func(ctx context.Context) {
-		if err := s.cancel(ctx, open); err != nil {
+		if err := s.cancel(ctx, open, counted); err != nil {
 			s.logger.Warn("runs not canceled yet", "job_id", open[0].JobID, "runs", len(open), "error", err)
 		}
 	})
@@ -105,7 +105,7 @@ func (s *Service) cancelOpen(ctx context.Context, open []job.Run) {
 // cancel ends the marked runs that have not started. What a worker reported
 // before it saw the mark is recorded first, so that a call that was made is
 // never accounted as canceled.
-func (s *Service) cancel(ctx context.Context, runs []job.Run) error {
+func (s *Service) cancel(ctx context.Context, runs []job.Run, counted bool) error {
 	if err := s.queue.Cancel(ctx, runs); err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (s *Service) cancel(ctx context.Context, runs []job.Run) error {
 		ids[i] = runs[i].ID
 	}
 	done, err := s.store.CancelMarked(ctx, ids, s.now())
-	s.announceRuns(done.Changed)
+	s.announceRuns(done.Changed, counted)
 	return err
 }
 

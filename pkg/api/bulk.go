@@ -45,7 +45,9 @@ type BulkResult struct {
 	// Matched counts the jobs that exist among those asked for, Changed those on which the action did something.
 	Matched int `json:"matched"`
 	Changed int `json:"changed"`
-	// Errors names the jobs that were refused, at most maxBulkErrors of them.
+	// Failed counts the jobs that were refused or not reached.
+	Failed int `json:"failed"`
+	// Errors names those, at most maxBulkErrors of them, in the order of their ids.
 	Errors []BulkError `json:"errors"`
 }
 
@@ -57,6 +59,7 @@ type BulkError struct {
 }
 
 func (r *BulkResult) refuse(id string, err error) {
+	r.Failed++
 	if len(r.Errors) == maxBulkErrors {
 		return
 	}
@@ -68,9 +71,9 @@ func (r *BulkResult) refuse(id string, err error) {
 	r.Errors = append(r.Errors, BulkError{ID: id, Code: p.Code, Message: message})
 }
 
-// Bulk does one action with many jobs, some hundreds in a transaction. A job that
-// cannot take part is named in the result and holds up no other; so are those that
-// were not reached when the database went away in the middle.
+// Bulk does one action with many jobs, some hundreds in a transaction, in the order of their ids. A job that
+// cannot take part is named in the result and holds up no other. When the database
+// refuses in the middle the result says what was done and that the rest was not; the error is for when nothing was.
 func (s *Service) Bulk(ctx context.Context, b Bulk) (BulkResult, error) {
 	result := BulkResult{Errors: []BulkError{}}
 	ids := b.IDs
@@ -84,15 +87,18 @@ func (s *Service) Bulk(ctx context.Context, b Bulk) (BulkResult, error) {
 		slices.Sort(ids)
 		ids = slices.Compact(ids)
 	}
-	for chunk := range slices.Chunk(ids, bulkChunk) {
-		done, err := s.bulkChunk(ctx, &b, chunk)
-		if err != nil && result.Matched == 0 {
-			return result, err // nothing was done
+	for at := 0; at < len(ids); at += bulkChunk {
+		chunk := ids[at:min(at+bulkChunk, len(ids))]
+		done, err := s.bulkChunk(ctx, &b, chunk, result.Changed > 0)
+		if err != nil && result.Changed == 0 {
+			return result, err
+		}
+		if err != nil {
+			result.unreached(ids[at:], b.IDs == nil, err)
+			return result, nil
 		}
 		for _, id := range chunk {
-			if err != nil {
-				result.refuse(id, err)
-			} else if refusal := done.refused[id]; refusal != nil {
+			if refusal := done.refused[id]; refusal != nil {
 				result.refuse(id, refusal)
 			}
 		}
@@ -102,15 +108,26 @@ func (s *Service) Bulk(ctx context.Context, b Bulk) (BulkResult, error) {
 	return result, nil
 }
 
+// unreached notes the jobs that are left when the database refuses, which are known to exist if they were looked up.
+func (r *BulkResult) unreached(ids []string, exist bool, err error) {
+	if exist {
+		r.Matched += len(ids)
+	}
+	for _, id := range ids {
+		r.refuse(id, err)
+	}
+}
+
 // chunkResult is what became of some hundred jobs.
 type chunkResult struct {
 	matched, changed int
 	refused          map[string]error
 }
 
-func (s *Service) bulkChunk(ctx context.Context, b *Bulk, ids []string) (chunkResult, error) {
+// bulkChunk works on some hundred jobs. Counted: news of others was told already, so that these are only counted.
+func (s *Service) bulkChunk(ctx context.Context, b *Bulk, ids []string, counted bool) (chunkResult, error) {
 	if b.Action == BulkRun {
-		return s.runChunk(ctx, ids)
+		return s.runChunk(ctx, ids, counted)
 	}
 	var done chunkResult
 	var edits []job.Edit
@@ -135,18 +152,22 @@ func (s *Service) bulkChunk(ctx context.Context, b *Bulk, ids []string) (chunkRe
 	if err != nil {
 		return chunkResult{}, err
 	}
-	s.edited(ctx, edits, open)
+	s.edited(ctx, edits, open, counted)
 	return done, nil
 }
 
-// edited tells beat and the pages what many changes made, and ends what waits of deleted jobs.
-func (s *Service) edited(ctx context.Context, edits []job.Edit, open []job.Run) {
+// edited tells beat and the pages what many changes made, one by one unless they are counted, and ends what waits of deleted jobs.
+func (s *Service) edited(ctx context.Context, edits []job.Edit, open []job.Run, counted bool) {
 	if len(edits) == 0 {
 		return
 	}
 	s.waker.call()
-	s.announce(job.NewsOfEdits(edits)...)
-	s.cancelOpen(ctx, open)
+	if counted {
+		s.announce(job.News{Many: &job.ManyChanges{Jobs: len(edits)}})
+	} else {
+		s.announce(job.NewsOfEdits(edits)...)
+	}
+	s.cancelOpen(ctx, open, counted)
 }
 
 // bulkEdit is what an action makes of one job; nil when there is nothing to do.
@@ -194,7 +215,7 @@ func (s *Service) bulkEdit(b *Bulk, old *job.Job, now job.Instant) (*job.Edit, e
 }
 
 // runChunk starts a run of each job by hand.
-func (s *Service) runChunk(ctx context.Context, ids []string) (chunkResult, error) {
+func (s *Service) runChunk(ctx context.Context, ids []string, counted bool) (chunkResult, error) {
 	var runs []job.Run
 	now := s.now()
 	tasks, refused, err := s.store.StartEach(ctx, ids, func(due *job.Due) ([]job.Run, error) {
@@ -217,7 +238,7 @@ func (s *Service) runChunk(ctx context.Context, ids []string) (chunkResult, erro
 	for i := range tasks {
 		runs = append(runs, job.Run{ID: tasks[i].RunID, JobID: tasks[i].JobID, Trigger: job.TriggerManual, State: job.StateQueued, ScheduledAt: now})
 	}
-	s.announceRuns(runs)
+	s.announceRuns(runs, counted)
 	s.deliver(ctx, tasks)
 	return done, nil
 }

@@ -82,7 +82,7 @@ func (s *Service) Import(ctx context.Context, sources []Source, o ImportOptions)
 		return plan.result, nil
 	}
 	plan.result.Changes = nil
-	s.edited(ctx, plan.edits, open)
+	s.edited(ctx, plan.edits, open, false)
 	return plan.result, nil
 }
 

@@ -207,8 +207,12 @@ func (s *Service) changed(j *job.Job) {
 	s.announce(j.News())
 }
 
-// announceRuns tells the pages of runs that were made or canceled.
-func (s *Service) announceRuns(runs []job.Run) {
+// announceRuns tells the pages of runs that were made or canceled, one by one unless they are counted.
+func (s *Service) announceRuns(runs []job.Run, counted bool) {
+	if counted && len(runs) > 0 {
+		s.announce(job.News{Many: &job.ManyChanges{Runs: len(runs)}})
+		return
+	}
 	s.announce(job.NewsOf(runs)...)
 }
 

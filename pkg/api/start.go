@@ -84,7 +84,7 @@ func (s *Service) Backfill(ctx context.Context, id string, start, end job.Instan
 	if err != nil {
 		return 0, err
 	}
-	s.announceRuns(runs)
+	s.announceRuns(runs, false)
 	s.deliver(ctx, tasks)
 	return len(runs), nil
 }

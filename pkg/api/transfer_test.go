@@ -12,11 +12,14 @@ import (
 )
 
 // fileOf is a file of n jobs of all kinds.
-func fileOf(n int) string {
+func fileOf(n int) string { return fileFrom(0, n) }
+
+// fileFrom is one whose jobs are numbered from a number on.
+func fileFrom(from, n int) string {
 	var b strings.Builder
 	b.WriteString(`{"jobs":[`)
-	for i := range n {
-		if i > 0 {
+	for i := from; i < from+n; i++ {
+		if i > from {
 			b.WriteByte(',')
 		}
 		schedule := []string{`{"type":"cron","expression":"*/5 * * * *"}`, `{"type":"interval","every":"1h"}`, `{"type":"date","at":"2031-01-01T00:00:00Z"}`}[i%3]

@@ -64,6 +64,8 @@ type worldOptions struct {
 	basePath string
 	monitor  bool
 	noKey    bool // secrets cannot be sealed
+	// database is the URL of an empty one. Empty: a SQLite file.
+	database string
 	// trust and cors are TrustedProxies and CORSOrigins.
 	trust, cors []string
 	// wrap puts itself between the service and its neighbours.
@@ -82,7 +84,10 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	logger := slog.New(slog.NewJSONHandler(w.logs, nil))
 	var err error
 	w.file = filepath.Join(t.TempDir(), "test.db")
-	w.store, err = store.Open(t.Context(), "sqlite://"+w.file, store.Options{})
+	if o.database == "" {
+		o.database = "sqlite://" + w.file
+	}
+	w.store, err = store.Open(t.Context(), o.database, store.Options{})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.store.Close()) })
 	redis, err := queue.NewEmbedded()

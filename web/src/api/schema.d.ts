@@ -1531,6 +1531,7 @@ export interface operations {
                             id: string;
                             message: string;
                         }[];
+                        failed: number;
                         matched: number;
                     };
                 };
