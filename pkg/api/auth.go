@@ -120,7 +120,7 @@ func (s *Server) admitCompat(c *fiber.Ctx) error {
 	}
 	if err == nil {
 		c.SetUserContext(access.WithActor(c.UserContext(), s.actor(c, &guest)))
-		return c.Next()
+		return s.readBody(c)
 	}
 	p := problemOf(err)
 	challenge(c, &p, err)

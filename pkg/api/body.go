@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -32,12 +34,38 @@ func (s *Server) bodyLimit(method, path string) int {
 	return maxBody
 }
 
-// limitReading has the server read no more of a body than the call may take, and
-// somewhat more: cutting a caller off in its body would lose the answer.
-func (s *Server) limitReading() {
-	s.app.Server().HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
-		path, _, _ := strings.Cut(string(header.RequestURI()), "?")
-		return fasthttp.RequestConfig{MaxRequestBodySize: s.bodyLimit(string(header.Method()), path) + maxRead - maxBody}
+// readBody reads what the caller sent, once it is let in: nobody else has the server keep anything.
+func (s *Server) readBody(c *fiber.Ctx) error {
+	stream := c.Request().BodyStream()
+	if stream == nil {
+		return c.Next()
+	}
+	limit := s.bodyLimit(c.Method(), c.Path())
+	if c.Request().Header.ContentLength() > limit {
+		return fiber.ErrRequestEntityTooLarge
+	}
+	data, err := io.ReadAll(io.LimitReader(stream, int64(limit)+1))
+	switch {
+	case err != nil:
+		c.Context().SetConnectionClose() // what follows is not known to be a request
+		return job.Errorf(job.CodeMalformed, "the body broke off")
+	case len(data) > limit:
+		return fiber.ErrRequestEntityTooLarge
+	}
+	c.Request().SetBodyRaw(data)
+	return c.Next()
+}
+
+// drain takes in what is left of a body that nobody wanted, and keeps nothing of it: cutting a caller off in its body
+// would lose the answer. Where there is too much the connection ends.
+func (s *Server) drain(ctx *fasthttp.RequestCtx) {
+	stream := ctx.Request.BodyStream()
+	if stream == nil {
+		return
+	}
+	most := s.bodyLimit(string(ctx.Method()), string(ctx.Path())) + maxUnwanted
+	if _, err := io.CopyN(io.Discard, stream, int64(most)); !errors.Is(err, io.EOF) {
+		ctx.SetConnectionClose()
 	}
 }
 

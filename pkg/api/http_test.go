@@ -209,8 +209,13 @@ func TestMonitorNeedsScopes(t *testing.T) {
 	if !paused() {
 		t.Error("a writer paused nothing")
 	}
+	w.call("POST", "/monitoring/api/queues/default/pending_tasks:batch_archive", `{"task_ids":["t-1"],"payload":"hunter2"}`, "Authorization", "Bearer "+writer.Text)
+	batch := w.call("GET", v1+"/audit?action=monitoring&limit=1", "").is(200).body
+	if !strings.Contains(batch, "t-1") || !strings.Contains(batch, "batch_archive") || strings.Contains(batch, "hunter2") {
+		t.Errorf("of a call with a body the log says %s", batch)
+	}
 	var log entryList
-	w.call("GET", v1+"/audit?action=monitoring", "").is(200).into(&log)
+	w.call("GET", v1+"/audit?action=monitoring&target=queues/default:pause", "").is(200).into(&log)
 	if len(log.Entries) != 1 || log.Entries[0].Actor.ID != writer.ID || log.Entries[0].Target != "queues/default:pause" {
 		t.Errorf("the log says %+v", log.Entries)
 	}

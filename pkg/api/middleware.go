@@ -88,9 +88,6 @@ func (s *Server) guarded(c *fiber.Ctx) (err error) {
 			err = job.Errorf(job.CodeInternal, "handler panicked")
 		}
 	}()
-	if len(c.Request().Body()) > s.bodyLimit(c.Method(), c.Path()) {
-		return fiber.ErrRequestEntityTooLarge
-	}
 	return c.Next()
 }
 

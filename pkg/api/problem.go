@@ -117,11 +117,12 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	return nil
 }
 
-// refuseUnknownMethods answers methods that the router does not know at all.
-func (s *Server) refuseUnknownMethods() {
+// wrapRouter answers methods that the router does not know at all, and sees to what is left of bodies.
+func (s *Server) wrapRouter() {
 	server := s.app.Server()
 	route := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
+		defer s.drain(ctx)
 		if slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
 			route(ctx)
 			return

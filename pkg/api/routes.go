@@ -86,9 +86,9 @@ func (s *Server) mount() {
 	for _, r := range s.table() {
 		methods[r.path] = append(methods[r.path], r.method)
 		if r.method == fiber.MethodGet {
-			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), s.admit(r.scope), r.handler)
+			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), s.admit(r.scope), s.readBody, r.handler)
 		}
-		handlers := []fiber.Handler{labeled(r.path), s.admit(r.scope)}
+		handlers := []fiber.Handler{labeled(r.path), s.admit(r.scope), s.readBody}
 		if r.method == fiber.MethodPost && r.scope != access.Anyone && r.scope != access.Admin { // a secret that is shown once is not kept
 			handlers = append(handlers, s.once)
 		}
@@ -99,7 +99,7 @@ func (s *Server) mount() {
 	}
 	s.app.Get(base+"/docs/", redirect(base+"/docs"))
 	s.app.Get(base+"/docs/*", labeled("/docs/*"), s.newDocsFiles())
-	s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), s.admit(access.Read), s.serveMonitor)
+	s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), s.admit(access.Read), s.readBody, s.serveMonitor)
 	s.app.Use(base+"/scheduler", labeled("/scheduler"))
 	compat.New(s.deps.Service, compat.Options{Parser: s.deps.Parser, Now: s.deps.Now, Logger: s.deps.Logger}).Mount(s.app.Group(base), s.admitCompat)
 	if base != "" {

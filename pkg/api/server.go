@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -34,7 +35,7 @@ import (
 const (
 	maxBody        = 1 << 20
 	maxImportBody  = 32 << 20
-	maxRead        = 4 << 20  // what is read before a request is refused
+	maxUnwanted    = 3 << 20  // what is read of a body beyond what it may be, for the caller to get the answer
 	maxHeader      = 16 << 10 // the request line with its URL included
 	readTimeout    = 30 * time.Second
 	idleTimeout    = 2 * time.Minute
@@ -165,7 +166,8 @@ func New(d Deps, o Options) (*Server, error) {
 		Immutable:                    true,
 		CaseSensitive:                true,
 		StrictRouting:                true,
-		BodyLimit:                    maxRead,
+		StreamRequestBody:            true, // handlers read it, see readBody
+		BodyLimit:                    math.MaxInt,
 		ReadBufferSize:               maxHeader,
 		ReadTimeout:                  readTimeout,
 		IdleTimeout:                  idleTimeout,
@@ -182,8 +184,7 @@ func New(d Deps, o Options) (*Server, error) {
 		return nil, err
 	}
 	s.mount()
-	s.refuseUnknownMethods()
-	s.limitReading()
+	s.wrapRouter()
 	return s, nil
 }
 
