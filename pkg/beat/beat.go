@@ -161,6 +161,9 @@ func (b *Beat) turn(ctx context.Context, side *sync.WaitGroup) (time.Duration, e
 // runs. It says how many were left for after the results under way are recorded.
 func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err error) {
 	decide := decider{parser: &b.parser, now: now, settledAt: job.Instant(b.settledAt.Load())}
+	if decide.settledAt > now { // the clock was set back: that moment is to come
+		decide.settledAt = 0
+	}
 	var told news
 	claim := job.Claim{Now: now, Limit: min(firstChunk, b.chunk)}
 	for {
