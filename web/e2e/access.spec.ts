@@ -38,6 +38,11 @@ test('the first key shuts the door: log in, be refused what the key may not, log
   await stranger.goto(`${fresh.url}/jobs/new`);
   await expect(stranger.getByRole('alert')).toHaveText('Your key may read. This needs one that may read, run and write.');
   await expect(stranger.getByRole('button', { name: /Create job/ })).toBeDisabled();
+  await stranger.keyboard.press('Control+k');
+  await expect(stranger.getByRole('option', { name: /^New job/ })).toBeDisabled();
+  await stranger.goto(`${fresh.url}/settings/import`);
+  await expect(stranger.getByRole('alert')).toHaveText('Your key may read. This needs one that may read, run and write.');
+  await expect(stranger.getByRole('button', { name: 'JSON' })).toBeEnabled();
   await stranger.goto(`${fresh.url}/settings/audit`);
   await expect(stranger.getByText('Your key may not do this')).toBeVisible();
   await stranger.goto(`${fresh.url}/settings/keys`);
@@ -51,6 +56,32 @@ test('the first key shuts the door: log in, be refused what the key may not, log
   await page.getByRole('button', { name: 'Delete reader' }).click();
   await page.getByRole('dialog', { name: 'Delete the key reader?' }).getByRole('button', { name: 'Delete' }).click();
   await expect(page.getByRole('rowheader', { name: /reader/ })).toBeHidden();
+});
+
+test('a key that may run runs, and changes nothing', async ({ page, fresh, target }) => {
+  await fresh.call('POST', '/jobs', jobCalling(`${target.url}/`, 'a'));
+  const admin = await fresh.call<{ key: string }>('POST', '/keys', { name: 'me', scope: 'admin' });
+  const { key } = await fresh.call<{ key: string }>('POST', '/keys', { name: 'runner', scope: 'run' }, { authorization: `Bearer ${admin.key}` });
+  const why = 'Your key may read and run. This needs one that may read, run and write.';
+  await page.goto(`${fresh.url}/jobs`);
+  await page.getByLabel('API key').fill(key);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('checkbox', { name: 'Select Job a' }).check();
+  const bulk = page.getByRole('toolbar');
+  for (const name of ['Run now', 'Pause', 'Resume', 'Delete']) {
+    await expect(bulk.getByRole('button', { name })).toBeDisabled();
+    await expect(bulk.getByRole('button', { name })).toHaveAttribute('title', why);
+  }
+  await page.keyboard.press('p');
+  await expect(page.locator('.toast.tone-fail')).toHaveText(why);
+  expect((await fresh.call<{ status: string }>('GET', '/jobs/a', undefined, { authorization: `Bearer ${key}` })).status).toBe('active');
+
+  await page.goto(`${fresh.url}/jobs/a`);
+  await expect(page.getByRole('button', { name: 'Pause' })).toBeDisabled();
+  await page.getByRole('button', { name: 'Run now' }).click();
+  await page.getByRole('link', { name: 'View' }).click();
+  await expect(page.getByRole('heading', { name: /^200 after/ })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Run again' })).toBeEnabled();
 });
 
 test('a secret is written and never shown', async ({ page, service, target }) => {

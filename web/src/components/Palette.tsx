@@ -2,6 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { type KeyboardEvent, useDeferredValue, useId, useState } from 'react';
 import { useLocation } from 'wouter';
 import { api, unwrap } from '../api/client';
+import { useBarred } from '../api/scope';
 import { useI18n } from '../i18n';
 import { jobPath } from '../lib/navigate';
 import { changeSettings, useSettings } from '../lib/settings';
@@ -13,6 +14,8 @@ interface Command {
   icon: IconName;
   label: string;
   note?: string;
+  /** Why it cannot be done with this key. */
+  barred?: string;
   run: () => void;
 }
 
@@ -29,7 +32,7 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
   const here = Math.min(at, list.length - 1);
 
   const choose = (command: Command | undefined): void => {
-    if (!command) return;
+    if (!command || command.barred) return;
     onClose();
     command.run();
   };
@@ -71,13 +74,14 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
             role="option"
             tabIndex={-1}
             aria-selected={i === here}
+            aria-disabled={command.barred !== undefined}
             onPointerMove={() => setAt(i)}
             onClick={() => choose(command)}
             onKeyDown={keys}
           >
             <Glyph name={command.icon} />
             <span>{command.label}</span>
-            {command.note && <span className="soft">{command.note}</span>}
+            {(command.barred ?? command.note) && <span className="soft">{command.barred ?? command.note}</span>}
           </div>
         ))}
         {list.length === 0 && (
@@ -93,10 +97,11 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
 function useCommands(onKeys: () => void): Command[] {
   const { t } = useI18n();
   const { language, theme } = useSettings();
+  const barred = useBarred();
   const [, navigate] = useLocation();
   const dark = document.documentElement.dataset.theme === 'dark';
   return [
-    { id: 'new', icon: 'plus', label: t('jobs.new'), run: () => navigate('/jobs/new') },
+    { id: 'new', icon: 'plus', label: t('jobs.new'), barred: barred('write'), run: () => navigate('/jobs/new') },
     { id: 'now', icon: 'now', label: t('nav.now'), run: () => navigate('/') },
     { id: 'jobs', icon: 'jobs', label: t('nav.jobs'), run: () => navigate('/jobs') },
     { id: 'failing', icon: 'cross', label: t('now.failing'), run: () => navigate('/jobs?status=failing') },

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fill, isKey, type Translate } from '.';
 import { en } from './en';
@@ -22,6 +24,38 @@ describe('the dictionaries', () => {
   it('are in their language', () => {
     const latin = Object.entries(zh).filter(([, text]) => !/[\u4e00-\u9fff]/.test(text));
     expect(latin.map(([key]) => key).toSorted()).toEqual(['auth.basic', 'list.comma', 'phase.dns', 'phase.tls', 'queues.beats', 'queues.workers', 'type.cron']);
+  });
+});
+
+/** What a pattern's group finds in the server's sources: their lists are the ones that count. */
+function wordsIn(folder: string, ending: string, pattern: RegExp): string[] {
+  const path = join(import.meta.dirname, '../../../pkg', folder);
+  const files = readdirSync(path).filter((name) => name.endsWith(ending) && !name.endsWith('_test.go'));
+  const found = files.flatMap((name) => [...readFileSync(join(path, name), 'utf8').matchAll(pattern)].map((match) => match[1] ?? ''));
+  return [...new Set(found)].toSorted();
+}
+
+describe('what the server says', () => {
+  const known = (kind: string): string[] =>
+    Object.keys(en)
+      .filter((key) => key.startsWith(`${kind}.`))
+      .map((key) => key.slice(kind.length + 1))
+      .toSorted();
+  it('has words for every code of a refusal', () => {
+    const codes = [...wordsIn('job', '.go', /\bCode = "(\w+)"/g), ...wordsIn('api', '.go', /\bjob\.Code = "(\w+)"/g)];
+    expect(codes).toContain('conflict');
+    expect(codes).toContain('method_not_allowed');
+    expect(known('problem')).toEqual(codes.toSorted());
+  });
+  it('has words for every code of a field', () => {
+    const [list] = wordsIn('api/openapi', 'common.yaml', /code: \{type: string, enum: \[(required[^\]]*)\]/g);
+    expect(known('fault')).toEqual(list?.split(', ').toSorted());
+  });
+  it('has words for every reason of a run', () => {
+    const reasons = wordsIn('job', 'run.go', /\bReason = "(\w+)"/g);
+    expect(reasons).toContain('worker_lost');
+    // The reason status_503 has its number filled in.
+    expect(known('reason')).toEqual([...reasons, 'status'].toSorted());
   });
 });
 

@@ -16,9 +16,13 @@ export function errorText(error: unknown, t: Translate): string {
   if (error.status === 0) return t('error.unreachable');
   const faults = error.faults.map((f) => `${f.field}: ${faultText(f, t)}`).join('; ');
   if (faults) return faults;
-  const key = `problem.${error.code}`;
-  if (isKey(key)) return t(key, { detail: error.detail });
-  return error.detail || t('error.status', { status: error.status });
+  return problemText(error.code, error.detail, t) || t('error.status', { status: error.status });
+}
+
+/** A refusal for people: by its code in the language of the page, else in the server's own words. */
+export function problemText(code: string, detail: string, t: Translate): string {
+  const key = `problem.${code}`;
+  return isKey(key) ? t(key, { detail }) : detail;
 }
 
 /** What is wrong with a field, for people: the server speaks English, its codes have words in every language. */

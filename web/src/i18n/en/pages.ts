@@ -110,6 +110,8 @@ export const pages = {
   'problem.too_large': '{detail}',
   'problem.unavailable': '{detail}',
   'problem.internal': '{detail}',
+  'problem.method_not_allowed': '{detail}',
+  'problem.request_timeout': '{detail}',
   'fault.required': '{message}',
   'fault.invalid': '{message}',
   'fault.unknown': '{message}',

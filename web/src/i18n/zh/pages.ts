@@ -112,6 +112,8 @@ export const pages: Record<keyof typeof english, string> = {
   'problem.too_large': '内容过大：{detail}',
   'problem.unavailable': '服务暂不可用：{detail}',
   'problem.internal': '服务器内部错误：{detail}',
+  'problem.method_not_allowed': '此地址不支持该方法：{detail}',
+  'problem.request_timeout': '请求超时：{detail}',
   'fault.required': '必填（{message}）',
   'fault.invalid': '无效：{message}',
   'fault.unknown': '未知字段：{message}',

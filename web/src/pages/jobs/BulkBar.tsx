@@ -5,7 +5,7 @@ import { Button } from '../../components/Button';
 import { Dialog } from '../../components/Dialog';
 import { toast } from '../../components/Toasts';
 import { type Key, useI18n } from '../../i18n';
-import { errorText } from '../../i18n/words';
+import { errorText, problemText } from '../../i18n/words';
 import type { JobFilter } from '../../lib/filters';
 import { count } from '../../lib/number';
 import { BulkDelete, BulkTag } from './BulkDialogs';
@@ -92,7 +92,7 @@ export function BulkBar({ selection, filter, total, names, onClear, onDone }: Pr
           <ul className="bulk-errors">
             {result.errors.map((error) => (
               <li key={error.id}>
-                <strong>{names.get(error.id)?.name || error.id}</strong> {error.message}
+                <strong>{names.get(error.id)?.name || error.id}</strong> {problemText(error.code, error.message, t)}
               </li>
             ))}
           </ul>

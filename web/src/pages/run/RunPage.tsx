@@ -68,7 +68,12 @@ function Shown({ run }: { run: Run }) {
       navigate(runPath(fresh.id));
     });
   const go = (id: string | undefined) => () => id && navigate(runPath(id));
-  useKeys({ j: go(older), k: go(newer), r: () => void (open || barred('run') ? undefined : retry()), escape: () => navigate(jobPath(run.job_id)) });
+  const again = (): void => {
+    const why = barred('run');
+    if (why) toast('fail', why);
+    else if (!open) void retry();
+  };
+  useKeys({ j: go(older), k: go(newer), r: again, escape: () => navigate(jobPath(run.job_id)) });
   return (
     <Page
       title={sentence}

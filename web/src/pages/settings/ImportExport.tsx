@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import { exportJobs, type Imported, importJobs } from '../../api/transfer';
+import { useBarred } from '../../api/scope';
 import { Button } from '../../components/Button';
 import { Check } from '../../components/Field';
 import { Glyph } from '../../components/icons';
@@ -15,8 +16,34 @@ interface Source {
   content: Blob;
 }
 
-/** Jobs out into a file, and in from one, with what would change shown before it does. */
+/** Jobs out into a file, and in from one. */
 export function ImportExport() {
+  const { t } = useI18n();
+  const barred = useBarred()('write');
+  return (
+    <>
+      <section className="card group">
+        <h2>{t('export.title')}</h2>
+        <p className="soft">{t('export.text')}</p>
+        <div className="buttons">
+          {(['json', 'yaml'] as const).map((format) => (
+            <Button key={format} icon="download" onClick={() => void save(format).catch((cause: unknown) => toast('fail', errorText(cause, t)))}>
+              {format.toUpperCase()}
+            </Button>
+          ))}
+        </div>
+      </section>
+      <section className="card group">
+        <h2>{t('import.title')}</h2>
+        <p className="soft">{t('import.text')}</p>
+        {barred ? <Alert>{barred}</Alert> : <Import />}
+      </section>
+    </>
+  );
+}
+
+/** Takes jobs in, with what would change shown before it does. */
+function Import() {
   const { t, locale } = useI18n();
   const [source, setSource] = useState<Source | null>(null);
   const [text, setText] = useState('');
@@ -48,78 +75,63 @@ export function ImportExport() {
   };
   return (
     <>
-      <section className="card group">
-        <h2>{t('export.title')}</h2>
-        <p className="soft">{t('export.text')}</p>
-        <div className="buttons">
-          {(['json', 'yaml'] as const).map((format) => (
-            <Button key={format} icon="download" onClick={() => void save(format).catch((cause: unknown) => toast('fail', errorText(cause, t)))}>
-              {format.toUpperCase()}
-            </Button>
-          ))}
-        </div>
-      </section>
-      <section className="card group">
-        <h2>{t('import.title')}</h2>
-        <p className="soft">{t('import.text')}</p>
-        <textarea
-          className="mono"
-          rows={6}
-          spellCheck={false}
-          aria-label={t('import.paste')}
-          placeholder={t('import.paste')}
-          value={text}
-          onChange={(event) => setText(event.target.value)}
-          onDragOver={(event) => event.preventDefault()}
-          onDrop={(event) => {
-            const [file] = event.dataTransfer.files;
-            if (!file) return;
-            event.preventDefault();
-            take({ name: file.name, content: file });
-          }}
-        />
-        <div className="buttons">
-          <label className="button plain file">
-            <Glyph name="up" />
-            <span>{t('import.file')}</span>
-            <input
-              type="file"
-              className="hidden"
-              accept=".json,.yaml,.yml,.txt,.crontab,.sqlite,.db"
-              onChange={(event) => {
-                const [file] = event.target.files ?? [];
-                if (file) take({ name: file.name, content: file });
-                event.target.value = '';
-              }}
-            />
-          </label>
-          <Button needs="write" disabled={busy || text.trim() === ''} onClick={() => take({ name: '', content: new Blob([text]) })}>
-            {t('import.check')}
-          </Button>
-          <Check
-            label={t('import.prune')}
-            checked={prune}
-            onChange={(on) => {
-              setPrune(on);
-              if (source) void call(source, on, true);
+      <textarea
+        className="mono"
+        rows={6}
+        spellCheck={false}
+        aria-label={t('import.paste')}
+        placeholder={t('import.paste')}
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onDragOver={(event) => event.preventDefault()}
+        onDrop={(event) => {
+          const [file] = event.dataTransfer.files;
+          if (!file) return;
+          event.preventDefault();
+          take({ name: file.name, content: file });
+        }}
+      />
+      <div className="buttons">
+        <label className="button plain file">
+          <Glyph name="up" />
+          <span>{t('import.file')}</span>
+          <input
+            type="file"
+            className="hidden"
+            accept=".json,.yaml,.yml,.txt,.crontab,.sqlite,.db"
+            onChange={(event) => {
+              const [file] = event.target.files ?? [];
+              if (file) take({ name: file.name, content: file });
+              event.target.value = '';
             }}
           />
-        </div>
-        {error !== null && <Alert>{errorText(error, t)}</Alert>}
-        {source && plan && (
-          <>
-            {source.name && (
-              <p className="soft">
-                {source.name} · {bytes(source.content.size)}
-              </p>
-            )}
-            <ImportDiff plan={plan} />
-            <Button kind="primary" needs="write" disabled={busy || nothingIn(plan)} onClick={() => void call(source, prune, false)}>
-              {t('import.do')}
-            </Button>
-          </>
-        )}
-      </section>
+        </label>
+        <Button disabled={busy || text.trim() === ''} onClick={() => take({ name: '', content: new Blob([text]) })}>
+          {t('import.check')}
+        </Button>
+        <Check
+          label={t('import.prune')}
+          checked={prune}
+          onChange={(on) => {
+            setPrune(on);
+            if (source) void call(source, on, true);
+          }}
+        />
+      </div>
+      {error !== null && <Alert>{errorText(error, t)}</Alert>}
+      {source && plan && (
+        <>
+          {source.name && (
+            <p className="soft">
+              {source.name} · {bytes(source.content.size)}
+            </p>
+          )}
+          <ImportDiff plan={plan} />
+          <Button kind="primary" disabled={busy || nothingIn(plan)} onClick={() => void call(source, prune, false)}>
+            {t('import.do')}
+          </Button>
+        </>
+      )}
     </>
   );
 }
