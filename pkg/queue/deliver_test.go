@@ -161,6 +161,30 @@ func TestANearAttemptThatCouldTakeTooLongGoesBack(t *testing.T) {
 	}
 }
 
+// A cancel, a lost lease and the worker's end give the slot back at once, and the attempt is not made here.
+func TestWhatEndsTheWaitForTheNextAttempt(t *testing.T) {
+	x := newBench(t)
+	ended, end := context.WithCancelCause(x.ctx)
+	end(job.ErrCanceled)
+	for name, tc := range map[string]struct {
+		lease, call context.Context
+		stopping    bool
+	}{
+		"cancel":     {x.ctx, ended, false},
+		"lost lease": {ended, x.ctx, false},
+		"shutdown":   {x.ctx, x.ctx, true},
+	} {
+		h := &deliveries{b: x.b, taker: x.b.newTaker(20, func() int { return 0 })}
+		if tc.stopping {
+			close(h.taker.closed)
+		}
+		task := taskOf("run")
+		if h.waitsFor(tc.lease, tc.call, &task, now()+job.Instant(nearAttempt.Milliseconds())) {
+			t.Errorf("%s: the wait went on until the attempt's moment", name)
+		}
+	}
+}
+
 func TestAWaitForTheNextAttemptEndsWithTheWorker(t *testing.T) {
 	x := newBench(t)
 	c := failsOnce(job.Instant(nearAttempt.Milliseconds()) - 1)
