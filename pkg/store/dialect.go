@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -241,7 +242,7 @@ func ails(err error) string {
 	var lite sqlite3.Error
 	var pg *pgconn.PgError
 	switch {
-	case errors.As(err, &lite) && lite.Code == sqlite3.ErrFull, errors.As(err, &pg) && pg.Code == "53100":
+	case errors.As(err, &lite) && (lite.Code == sqlite3.ErrFull || noRoom(lite.SystemErrno)), errors.As(err, &pg) && pg.Code == "53100":
 		return "cannot write: its disk is full"
 	case errors.As(err, &lite) && lite.Code == sqlite3.ErrReadonly, errors.As(err, &pg) && pg.Code == "25006":
 		return "cannot write: it is read-only"
@@ -250,6 +251,9 @@ func ails(err error) string {
 	}
 	return "does not answer"
 }
+
+// noRoom reports that the system lets a file grow no further: a quota is spent, or a limit of the process reached.
+func noRoom(number syscall.Errno) bool { return number == syscall.EDQUOT || number == syscall.EFBIG }
 
 func classifyPostgres(err *pgconn.PgError) fault {
 	switch {
