@@ -53,6 +53,14 @@ test('390 px wide: no sideways scroll, and targets large enough', async ({ page,
   }
 });
 
+test('a name as long as names may be leaves its buttons in sight', async ({ page, service }) => {
+  const name = 'N'.repeat(64);
+  await service.call('PUT', `/secrets/${name}`, { value: 'x' });
+  await page.goto(`${service.url}/settings/secrets`);
+  await expect(page.getByRole('button', { name: `Delete ${name}` })).toBeInViewport({ ratio: 1 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+});
+
 test('filters, theme and language are still there after a reload', async ({ page, service, target }) => {
   await service.call('PUT', '/jobs/kept', jobCalling(`${target.url}/`, 'kept', { tags: ['kept'] }));
   await page.goto(`${service.url}/jobs`);

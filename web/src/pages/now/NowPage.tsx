@@ -16,7 +16,8 @@ import { NextUp } from './NextUp';
 
 /** The service at a glance, for a screen that stays on. */
 export function NowPage() {
-  const { t } = useI18n();
+  const { t, language } = useI18n();
+  const many = (n: number) => ({ n, count: count(n, language) });
   const [, navigate] = useLocation();
   const stats = useQuery(statsQuery);
   const numbers = stats.data;
@@ -47,10 +48,10 @@ export function NowPage() {
                 tone={numbers && numbers.runs.running > 0 ? 'run' : ''}
                 label={t('now.running')}
                 n={numbers && numbers.runs.running + numbers.runs.retrying}
-                note={numbers && t('now.runningNote', { n: numbers.runs.queued + numbers.runs.waiting })}
+                note={numbers && t('now.runningNote', many(numbers.runs.queued + numbers.runs.waiting))}
               />
-              <Tile to="/jobs?sort=next_run_at&status=active" label={t('now.due')} n={numbers?.due_next_hour} note={numbers && t('now.dueNote', { n: numbers.jobs.active })} />
-              <Tile to="/jobs?status=paused" label={t('now.paused')} n={numbers?.jobs.paused} note={numbers && t('now.pausedNote', { n: numbers.jobs.total })} />
+              <Tile to="/jobs?sort=next_run_at&status=active" label={t('now.due')} n={numbers?.due_next_hour} note={numbers && t('now.dueNote', many(numbers.jobs.active))} />
+              <Tile to="/jobs?status=paused" label={t('now.paused')} n={numbers?.jobs.paused} note={numbers && t('now.pausedNote', many(numbers.jobs.total))} />
             </div>
           )}
           <div className="now-lists">
