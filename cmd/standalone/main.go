@@ -30,7 +30,7 @@ func main() {
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if p.Command != control.Serve {
-		return f.Commands.Do(ctx, p, f.Database.URL())
+		return f.Commands.Do(ctx, p, f.Database.URL(), f.Secrets)
 	}
 	if err := f.HTTP.Check(); err != nil {
 		return err

@@ -136,6 +136,16 @@ func (k *Keyring) Seal(place, text string) (string, error) {
 	return sealVersion + "." + key.id + "." + base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
+// Reseal seals a text anew under the first key; one that is so already stays as it
+// is. The error is Open's.
+func (k *Keyring) Reseal(place, sealed string) (string, error) {
+	text, err := k.Open(place, sealed)
+	if err != nil {
+		return "", err
+	}
+	return k.Seal(place, text)
+}
+
 // Open gives the text that was sealed for the place. The error never holds any of
 // it, and says whether the key is missing or the text is not what was sealed here.
 func (k *Keyring) Open(place, sealed string) (string, error) {

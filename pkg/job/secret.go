@@ -43,8 +43,8 @@ func CheckSecret(name, value string) error {
 // SecretPlace is where a secret's value is sealed for.
 func SecretPlace(name string) string { return "secret/" + name }
 
-// credentialPlace is where a credential of a job is sealed for.
-func credentialPlace(jobID, field string) string { return "job/" + jobID + "/" + field }
+// CredentialPlace is where a credential of a job is sealed for.
+func CredentialPlace(jobID, field string) string { return "job/" + jobID + "/" + field }
 
 // SecretUse is a secret that stands somewhere in a request.
 type SecretUse struct {
@@ -158,7 +158,7 @@ func (r *Request) Seal(keys *Keyring, jobID string, old *Request) error {
 			}
 			sealed[c.Field] = kept
 		default:
-			text, err := keys.Seal(credentialPlace(jobID, c.Field), *c.Text)
+			text, err := keys.Seal(CredentialPlace(jobID, c.Field), *c.Text)
 			if err != nil {
 				return err
 			}
@@ -186,7 +186,7 @@ func (t *Task) Open(keys *Keyring, name string) (string, error) {
 	if !ok {
 		return "", Errorf(CodeNotFound, "it does not exist")
 	}
-	place := credentialPlace(t.JobID, name)
+	place := CredentialPlace(t.JobID, name)
 	if secret, isSecret := strings.CutPrefix(name, SecretPrefix); isSecret {
 		place = SecretPlace(secret)
 	}

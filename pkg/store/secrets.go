@@ -221,12 +221,22 @@ func encodeSecrets(r *job.Request, uses []job.SecretUse) (*string, error) {
 		names[i] = use.Name
 	}
 	slices.Sort(names)
-	sealed, err := json.Marshal(r.Sealed)
-	if err != nil {
-		return nil, err
-	}
-	text := `{"uses":` + encodeTags(slices.Compact(names)) + `,"sealed":` + string(sealed) + `}`
-	return &text, nil
+	text, err := (&secretsColumn{Uses: slices.Compact(names), Sealed: r.Sealed}).text()
+	return &text, err
+}
+
+// secretsColumn is what the column secrets of a definition holds.
+type secretsColumn struct {
+	// Uses are the names of the secrets that the definition uses.
+	Uses []string `json:"uses"`
+	// Sealed are its credentials, by their fields.
+	Sealed map[string]string `json:"sealed"`
+}
+
+// text is what is stored, each name on a line of its own.
+func (c *secretsColumn) text() (string, error) {
+	sealed, err := json.Marshal(c.Sealed)
+	return `{"uses":` + encodeTags(c.Uses) + `,"sealed":` + string(sealed) + `}`, err
 }
 
 // decodeSecrets fills in what is secret about a stored request.
@@ -234,10 +244,7 @@ func (r *definitionRow) decodeSecrets(request *job.Request) error {
 	if r.Secrets == nil {
 		return nil
 	}
-	var column struct {
-		Uses   []string          `json:"uses"`
-		Sealed map[string]string `json:"sealed"`
-	}
+	var column secretsColumn
 	if err := json.Unmarshal([]byte(*r.Secrets), &column); err != nil {
 		return err
 	}

@@ -70,6 +70,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"record: 410 Gone":                       testGone,
 		"record: old definitions do not pause":   testOldDefinition,
 		"record: unknown runs":                   testUnknownRuns,
+		"secrets sealed anew":                    testReseal,
 		"cancel":                                 testCancel,
 		"cancel what vanished":                   testCancelVanished,
 		"cancel by hand":                         testCancelByHand,

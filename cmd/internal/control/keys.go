@@ -21,13 +21,17 @@ const Serve = "serve"
 type Commands struct {
 	Serve  struct{} `cmd:"" default:"1" help:"Serve; what is done when no command is given."`
 	Keys   Keys     `cmd:"" help:"Make, list and delete API keys, in the database itself."`
+	Reseal struct{} `cmd:"" help:"Seal all secrets in the database anew under the first of the keys in --secret-key."`
 	Import Import   `cmd:"" help:"Bring jobs in from the original, a crontab, JSON or YAML, into the database itself."`
 }
 
 // Do does what the command line asks for other than to serve.
-func (c *Commands) Do(ctx context.Context, p *app.Process, database string) error {
-	if p.Command == "import <file>" {
+func (c *Commands) Do(ctx context.Context, p *app.Process, database string, secrets app.Secrets) error {
+	switch p.Command {
+	case "import <file>":
 		return c.Import.Do(ctx, p, database)
+	case "reseal":
+		return reseal(ctx, p, database, secrets)
 	}
 	return c.Keys.Do(ctx, p, database)
 }

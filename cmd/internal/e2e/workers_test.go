@@ -23,15 +23,23 @@ type separate struct {
 	worker func() *process
 }
 
-func newSeparate(t *testing.T) *separate {
+// newSeparate starts one; with a secret key its targets may complete runs later.
+func newSeparate(t *testing.T, secretKey ...string) *separate {
 	t.Helper()
 	database := "sqlite://" + filepath.Join(t.TempDir(), "jobs.db")
 	x := &separate{tg: newTarget(t), redis: testserver.StartRedis(t)}
 	redis := x.redis.URL()
 	address := freeAddress(t)
-	start(t, "api", "--listen", address, "--database-url", database, "--redis-url", redis)
+	var apiArgs, workerArgs []string
+	for _, key := range secretKey {
+		apiArgs = []string{"--secret-key", key}
+		workerArgs = []string{"--secret-key", key, "--public-url", "http://" + address}
+	}
+	start(t, "api", append(apiArgs, "--listen", address, "--database-url", database, "--redis-url", redis)...)
 	start(t, "beat", "--database-url", database, "--redis-url", redis)
-	x.worker = func() *process { return start(t, "worker", "--redis-url", redis, "--allow-targets", "loopback") }
+	x.worker = func() *process {
+		return start(t, "worker", append(workerArgs, "--redis-url", redis, "--allow-targets", "loopback")...)
+	}
 	x.caller = x.worker()
 	x.s = &service{t: t, url: "http://" + address}
 	x.s.ready()

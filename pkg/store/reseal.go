@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+
+	"schedule-server/pkg/job"
+)
+
+// resealBatch is how many definitions are sealed anew in one transaction: some milliseconds' worth.
+const resealBatch = 200
+
+// Resealed tells what came of sealing anew.
+type Resealed struct {
+	// Anew counts the texts that were sealed anew, Kept those that were as they should be.
+	Anew, Kept int
+	// Failed counts those that stay as they were, Faults says why of the first ten.
+	Failed int
+	Faults []string
+}
+
+// Reseal has every sealed text in the database sealed anew: the secrets, and the
+// credentials of every definition that is kept. It goes on in small transactions,
+// beside whoever uses the database, and may be repeated. Reseal is given a text and
+// the place that it is bound to.
+func (s *Store) Reseal(ctx context.Context, reseal func(place, sealed string) (string, error)) (Resealed, error) {
+	var done Resealed
+	err := s.write(ctx, "seal secrets anew", func(tx *sqlx.Tx) error {
+		r := resealing{reseal: reseal}
+		if err := s.resealSecrets(ctx, tx, &r); err != nil {
+			return err
+		}
+		done = r.done
+		return nil
+	})
+	for after := (definitionKey{}); err == nil; {
+		var r resealing
+		more := false
+		err = s.write(ctx, "seal credentials anew", func(tx *sqlx.Tx) error {
+			r = resealing{reseal: reseal, done: done}
+			var err error
+			more, err = s.resealDefinitions(ctx, tx, &r, &after)
+			return err
+		})
+		if err == nil {
+			done = r.done
+		}
+		if !more {
+			break
+		}
+	}
+	return done, err
+}
+
+// resealing is one transaction of sealing anew.
+type resealing struct {
+	reseal func(place, sealed string) (string, error)
+	done   Resealed
+}
+
+// text seals one text anew, and reports whether that changed it.
+func (r *resealing) text(place string, sealed *string) (changed bool) {
+	anew, err := r.reseal(place, *sealed)
+	switch {
+	case err != nil:
+		r.done.Failed++
+		if len(r.done.Faults) < 10 {
+			r.done.Faults = append(r.done.Faults, fmt.Sprintf("%s: %v", place, err))
+		}
+		return false
+	case anew == *sealed:
+		r.done.Kept++
+		return false
+	}
+	r.done.Anew++
+	*sealed = anew
+	return true
+}
+
+func (s *Store) resealSecrets(ctx context.Context, tx *sqlx.Tx, r *resealing) error {
+	var secrets []struct {
+		Name   string `db:"name"`
+		Sealed string `db:"sealed"`
+	}
+	if err := selectAll(ctx, tx, &secrets, "SELECT s.name, s.sealed FROM secrets s ORDER BY s.name"+s.d.forUpdate("s"), args{}); err != nil {
+		return err
+	}
+	var rows rowset
+	for i := range secrets {
+		if r.text(job.SecretPlace(secrets[i].Name), &secrets[i].Sealed) {
+			rows.add(secrets[i].Name, secrets[i].Sealed)
+		}
+	}
+	if rows.n == 0 {
+		return nil
+	}
+	_, err := execute(ctx, tx, "UPDATE secrets SET sealed = v.sealed FROM "+s.d.rows("name TEXT", "sealed TEXT")+
+		" AS v WHERE secrets.name = v.name", args{"rows": rows.text()})
+	return err
+}
+
+// definitionKey is the primary key of a definition.
+type definitionKey struct {
+	JobID   string `db:"job_id"`
+	Version int64  `db:"version"`
+}
+
+// resealDefinitions does the next definitions that have secrets, and moves after behind them.
+func (s *Store) resealDefinitions(ctx context.Context, tx *sqlx.Tx, r *resealing, after *definitionKey) (more bool, err error) {
+	var list []struct {
+		definitionKey
+		Secrets string `db:"secrets"`
+	}
+	err = selectAll(ctx, tx, &list, `SELECT d.job_id, d.version, d.secrets FROM definitions d
+		WHERE d.secrets IS NOT NULL AND (d.job_id, d.version) > (:job_id, :version)
+		ORDER BY d.job_id, d.version LIMIT :most`+s.d.forUpdate("d"),
+		args{"job_id": after.JobID, "version": after.Version, "most": resealBatch})
+	if err != nil || len(list) == 0 {
+		return false, err
+	}
+	var rows rowset
+	for i := range list {
+		text, changed, err := r.column(list[i].JobID, list[i].Secrets)
+		if err != nil {
+			return false, fmt.Errorf("version %d of the job %s: %w", list[i].Version, list[i].JobID, err)
+		}
+		if changed {
+			rows.add(list[i].JobID, list[i].Version, text)
+		}
+	}
+	if rows.n > 0 {
+		_, err = execute(ctx, tx, "UPDATE definitions SET secrets = v.secrets FROM "+s.d.rows("job_id TEXT", "version BIGINT", "secrets TEXT")+
+			" AS v WHERE definitions.job_id = v.job_id AND definitions.version = v.version", args{"rows": rows.text()})
+	}
+	*after = list[len(list)-1].definitionKey
+	return len(list) == resealBatch, err
+}
+
+// column seals the credentials in the column secrets of a job's definition anew.
+func (r *resealing) column(jobID, text string) (anew string, changed bool, err error) {
+	var column secretsColumn
+	if err := json.Unmarshal([]byte(text), &column); err != nil {
+		return "", false, err
+	}
+	for _, field := range sortedKeys(column.Sealed) {
+		sealed := column.Sealed[field]
+		if r.text(job.CredentialPlace(jobID, field), &sealed) {
+			column.Sealed[field], changed = sealed, true
+		}
+	}
+	if !changed {
+		return text, false, nil
+	}
+	anew, err = column.text()
+	return anew, true, err
+}
