@@ -53,6 +53,14 @@ test('390 px wide: no sideways scroll, and targets large enough', async ({ page,
   }
 });
 
+test('on a phone all figures of the queues are in sight', async ({ page, service }) => {
+  await choose(page, { language: 'zh-CN' });
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(`${service.url}/queues`);
+  await expect(page.locator('.table-scroll tbody tr')).toHaveCount(3);
+  expect(await page.locator('.table-scroll').first().evaluate((box) => box.scrollWidth - box.clientWidth)).toBeLessThanOrEqual(0);
+});
+
 test('a name as long as names may be leaves its buttons in sight', async ({ page, service }) => {
   const name = 'N'.repeat(64);
   await service.call('PUT', `/secrets/${name}`, { value: 'x' });
