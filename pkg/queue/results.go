@@ -82,7 +82,6 @@ func (r *resultReader) read(ctx context.Context) error {
 	if err := r.own(ctx); err != nil {
 		return err
 	}
-	caughtUp := true
 	for ctx.Err() == nil {
 		if time.Since(r.claimed) >= claimEvery {
 			if err := r.claim(ctx); err != nil {
@@ -93,18 +92,15 @@ func (r *resultReader) read(ctx context.Context) error {
 			}
 			r.claimed = time.Now()
 		}
-		if caughtUp {
-			if err := r.yield(ctx); err != nil {
-				return err
-			}
-		}
 		n, err := r.next(ctx, ">", blockTimeout)
 		if err != nil {
 			return err
 		}
-		caughtUp = n < resultBatch
-		if n > 0 && caughtUp {
+		if 0 < n && n < resultBatch {
 			pause(ctx, gatherFor)
+			if err := r.yield(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return ctx.Err()

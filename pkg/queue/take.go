@@ -14,7 +14,7 @@ const (
 	takeMost = 32
 	// lookEvery is how often an idle worker looks for tasks by itself: for those
 	// that wait for their time, and for those whose bell was lost.
-	lookEvery = 100 * time.Millisecond
+	lookEvery = 250 * time.Millisecond
 	// keptTooLong is how long a task that was taken waits for a slot before it is given back.
 	keptTooLong = time.Second
 	// handOutWithin is how old a task may be, since it was taken, to be handed to asynq. It
