@@ -58,6 +58,7 @@ func TestCommands(t *testing.T) {
 		`timeout 30 nice -n 10 curl https://a/`:                                             "GET | https://a/",
 		`curl --url https://a/ -m 2.5`:                                                      "GET | https://a/",
 		`curl http://[::1]:8080/`:                                                           "GET | http://[::1]:8080/",
+		`curl https://a/\?b=1\&c='2 3'\\4 -d 'it'\''s'`:                                     "POST | https://a/?b=1&c=2 3\\4" + form + " | body=it's",
 		`wget -q -O - https://a/x`:                                                          "GET | https://a/x",
 		`wget --spider https://a/x`:                                                         "HEAD | https://a/x",
 		`wget --post-data='a=1' --header="X-A: 1" https://a/`:                               "POST | https://a/" + form + " | X-A=1 | body=a=1",

@@ -106,11 +106,32 @@ func (s *shell) literal(word *syntax.Word) (string, error) {
 	if err := s.check(word); err != nil {
 		return "", err
 	}
-	text, err := expand.Literal(s.config(), word)
+	text, err := expand.Literal(s.config(), &syntax.Word{Parts: unescaped(word.Parts)})
 	if err != nil {
 		return "", errors.New("a word of the command cannot be read")
 	}
 	return text, nil
+}
+
+// unescaped puts text outside quotes that holds backslashes into quotes without them: expand.Literal would leave them there.
+func unescaped(parts []syntax.WordPart) []syntax.WordPart {
+	plain := make([]syntax.WordPart, len(parts))
+	for i, part := range parts {
+		plain[i] = part
+		lit, isLit := part.(*syntax.Lit)
+		if !isLit || !strings.Contains(lit.Value, `\`) {
+			continue
+		}
+		var text strings.Builder
+		for at := 0; at < len(lit.Value); at++ {
+			if lit.Value[at] == '\\' && at+1 < len(lit.Value) {
+				at++
+			}
+			text.WriteByte(lit.Value[at])
+		}
+		plain[i] = &syntax.SglQuoted{Value: text.String()}
+	}
+	return plain
 }
 
 func (s *shell) config() *expand.Config {
