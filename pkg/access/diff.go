@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -103,7 +104,9 @@ func (d *Diff) walk(at field, before, after any) {
 		}
 		slices.Sort(names)
 		for _, name := range names {
-			d.walk(at.member(name), b[name], a[name])
+			if !reflect.DeepEqual(b[name], a[name]) { // most are equal
+				d.walk(at.member(name), b[name], a[name])
+			}
 		}
 		return
 	}

@@ -13,7 +13,7 @@ const Redacted = "[redacted]"
 // CarriesCredentials reports whether a header, a parameter or a member of this
 // name may hold a credential. It goes by the name, generously.
 func CarriesCredentials(name string) bool {
-	name = strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
+	name = strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(name), "-", ""), "_", "") // a Replacer is dear to make
 	return slices.ContainsFunc([]string{"auth", "cookie", "token", "secret", "password", "passwd", "apikey",
 		"accesskey", "privatekey", "session", "credential", "signature"}, func(part string) bool {
 		return strings.Contains(name, part)
