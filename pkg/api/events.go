@@ -70,7 +70,7 @@ func (s *Server) streamEvents(c *fiber.Ctx) error {
 		return nil
 	}
 	st := &stream{
-		wait: s.writeWait, feed: s.feed, watcher: s.feed.Watch(c.Get("Last-Event-ID")), filter: f, conn: c.Context().Conn(),
+		wait: s.writeWait, heartbeat: s.heartbeat, feed: s.feed, watcher: s.feed.Watch(c.Get("Last-Event-ID")), filter: f, conn: c.Context().Conn(),
 	}
 	c.Context().SetConnectionClose() // its deadline is spent
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
@@ -88,7 +88,9 @@ type stream struct {
 	conn    net.Conn
 	// wait is how long the reader may take to make room.
 	wait time.Duration
-	text []byte
+	// heartbeat is how long it may be silent.
+	heartbeat time.Duration
+	text      []byte
 }
 
 // run writes until the reader is gone, or too slow, or the server stops.
@@ -96,7 +98,7 @@ func (st *stream) run(w *bufio.Writer) {
 	st.text = append(st.text, "retry: 2000\n"...)
 	st.beat()
 	defer st.feed.AfterEnd(func() { _ = st.conn.SetWriteDeadline(time.Now().Add(lastWait)) })() // a broken connection needs none
-	timer := time.NewTimer(heartbeat)
+	timer := time.NewTimer(st.heartbeat)
 	defer timer.Stop()
 	for {
 		events, more := st.watcher.Next(eventBatch)
@@ -109,7 +111,7 @@ func (st *stream) run(w *bufio.Writer) {
 			if st.flush(w) != nil {
 				return
 			}
-			timer.Reset(heartbeat)
+			timer.Reset(st.heartbeat)
 		}
 		if len(events) > 0 {
 			continue

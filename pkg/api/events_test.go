@@ -138,6 +138,28 @@ func TestEventsAfterALostConnection(t *testing.T) {
 	}
 }
 
+// TestHeartbeat: a silent stream shows that it is alive, and where it stands.
+func TestHeartbeat(t *testing.T) {
+	if heartbeat != 15*time.Second {
+		t.Errorf("every %s", heartbeat)
+	}
+	w := newWorld(t, worldOptions{heartbeat: time.Millisecond})
+	s := w.watch("?job=none")
+	w.call("PUT", "/api/v1/jobs/a", cronJob).is(201) // not what it watches
+	beats, place := 0, ""
+	for (beats < 2 || place == "") && s.lines.Scan() {
+		if line := s.lines.Text(); line == ": alive" {
+			beats++
+		} else if id, ok := strings.CutPrefix(line, "id: "); ok {
+			place = id
+		} else if line != "" {
+			t.Fatalf("the stream says %q", line)
+		}
+	}
+	w.watch("", "Last-Event-ID", place)
+	must(t, s.lines.Err())
+}
+
 func TestEventsRefuse(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.call("GET", "/api/v1/events?types=weather", "").problem(422, "invalid", "types")

@@ -389,8 +389,7 @@ func TestRecent(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	w.call("POST", "/api/v1/jobs", intervalJob).is(201)
-	var run struct{ ID string }
-	w.call("POST", "/api/v1/jobs/i/run", "").is(202).into(&run)
+	run := w.run("/api/v1/jobs/i/run", "")
 	var list jobList
 	w.call("GET", "/api/v1/jobs?include=recent", "").is(200).into(&list)
 	if list.Jobs[0].Recent == nil || len(list.Jobs[0].Recent) != 0 {
@@ -405,6 +404,43 @@ func TestRecent(t *testing.T) {
 		}
 	}
 	w.call("GET", "/api/v1/jobs?include=all", "").problem(422, "invalid", "include")
+	for range 25 {
+		w.pass(time.Second)
+		run = w.run("/api/v1/jobs/i/run", `{"force":true}`)
+	}
+	w.call("GET", "/api/v1/jobs?include=recent", "").is(200).into(&list)
+	if r := list.Jobs[1].Recent; len(r) != 24 || r[0].ID != run.ID {
+		t.Errorf("of 26 runs %d are shown, the first %s", len(r), r[0].ID)
+	}
+}
+
+// TestPagesWhileJobsChange: whatever comes and goes between two pages, what stays is listed once.
+func TestPagesWhileJobsChange(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	for _, sort := range []string{"id", "-id", "name", "-name", "next_run_at", "-next_run_at", "-updated_at"} {
+		w.call("POST", "/api/v1/jobs/bulk", `{"action":"delete","filter":{}}`).is(200)
+		w.importFile("", "application/json", fileOf(40))
+		seen, cursor := map[string]int{}, ""
+		for n := 0; ; n++ {
+			var page jobList
+			w.call("GET", "/api/v1/jobs?limit=7&sort="+sort+"&cursor="+url.QueryEscape(cursor), "").is(200).into(&page)
+			for _, j := range page.Jobs {
+				seen[j.ID]++
+			}
+			if page.NextCursor == nil {
+				break
+			}
+			cursor = *page.NextCursor
+			w.call("DELETE", "/api/v1/jobs/"+page.Jobs[len(page.Jobs)-1].ID, "").is(204) // the one at which the next page begins
+			w.call("PUT", fmt.Sprintf("/api/v1/jobs/a%d", n), strings.Replace(intervalJob, `"id":"i",`, "", 1)).is(201)
+			w.call("PUT", fmt.Sprintf("/api/v1/jobs/z%d", n), strings.Replace(intervalJob, `"id":"i",`, "", 1)).is(201)
+		}
+		for i := range 40 {
+			if id := fmt.Sprintf("job-%05d", i); seen[id] != 1 {
+				t.Errorf("by %s: %s was listed %d times", sort, id, seen[id])
+			}
+		}
+	}
 }
 
 // TestDescriptions lists jobs with their schedules in words.

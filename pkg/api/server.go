@@ -131,6 +131,8 @@ type Server struct {
 	streams atomic.Int64
 	// writeWait is how long one of them may take to make room.
 	writeWait time.Duration
+	// heartbeat is how long one of them is told nothing at most.
+	heartbeat time.Duration
 	planner   *planner
 	stats     *statsReader
 	proxies   []netip.Prefix
@@ -177,7 +179,7 @@ func New(d Deps, o Options) (*Server, error) {
 		ErrorHandler:                 s.refuse,
 	})
 	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)
-	s.writeWait = writeWait
+	s.writeWait, s.heartbeat = writeWait, heartbeat
 	s.stats = newStatsReader(d, s.options.Version)
 	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
 	if s.page, err = newPage(d.Page, o.BasePath); err != nil {

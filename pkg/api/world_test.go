@@ -75,6 +75,8 @@ type worldOptions struct {
 	changes live.Source
 	// writeWait is how long a reader of events may take to make room.
 	writeWait time.Duration
+	// heartbeat is how long they may be told nothing.
+	heartbeat time.Duration
 }
 
 func newWorld(t testing.TB, o worldOptions) *world {
@@ -128,6 +130,9 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	must(t, err)
 	if o.writeWait > 0 {
 		w.server.writeWait = o.writeWait
+	}
+	if o.heartbeat > 0 {
+		w.server.heartbeat = o.heartbeat
 	}
 	w.serve(o.basePath)
 	return w
