@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"schedule-server/cmd/internal/control"
 	"schedule-server/cmd/internal/deliver"
@@ -35,14 +34,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := f.HTTP.Check(); err != nil {
 		return err
 	}
-	if len(f.AllowTargets) == 0 && f.HTTP.Local() {
-		// Who can call this API can reach these targets anyway.
-		f.AllowTargets = []string{"loopback", "private"}
-		p.Logger.Info("loopback and private targets are allowed, because only this machine can reach the API; see --allow-targets")
-	}
-	if f.PublicURL == "" && f.HTTP.Local() {
-		f.PublicURL = "http://" + f.Listen + f.BasePath
-	}
+	f.fillIn(p)
 	keys, err := f.keys(p)
 	if err != nil {
 		return err
@@ -82,8 +74,6 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
-	url := "http://" + f.Listen + f.BasePath
-	fmt.Printf("schedule-server %s\n  page        %s/\n  docs        %s/docs\n  monitoring  %s/monitoring\n  database    %s\n",
-		p.Version, url, url, url, control.Redacted(f.Database.URL()))
+	f.greet(p)
 	return g.Run(ctx)
 }

@@ -103,6 +103,24 @@ func TestKeyRotation(t *testing.T) {
 	if _, err := before.Open("p", fresh); err == nil || !strings.Contains(err.Error(), "key") {
 		t.Errorf("opened by the old key: %v", err)
 	}
+	if anew, err := after.Reseal("p", old); err != nil || anew != fresh {
+		t.Errorf("sealed anew: %q, %v; want %q", anew, err, fresh)
+	}
+	if anew, err := after.Reseal("p", fresh); err != nil || anew != fresh {
+		t.Errorf("sealed anew twice: %q, %v", anew, err)
+	}
+	kept := job.Request{Auth: &job.Auth{Type: "bearer", Token: job.Redacted}}
+	place := job.CredentialPlace("a", "auth.token")
+	sealed, err := before.Seal(place, "text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.Seal(after, "a", &job.Request{Sealed: map[string]string{"auth.token": sealed}}); err != nil {
+		t.Fatal(err)
+	}
+	if text := kept.Sealed["auth.token"]; text == sealed || second(after.Open(place, text)) != nil {
+		t.Errorf("an edit keeps the text under the old key: %q", text)
+	}
 	var none *job.Keyring
 	for _, err := range []error{second(none.Seal("p", "x")), second(none.Open("p", old))} {
 		if job.CodeOf(err) != job.CodeUnavailable || !strings.Contains(err.Error(), "SECRET_KEY") {

@@ -152,6 +152,9 @@ func (r *Request) Seal(keys *Keyring, jobID string, old *Request) error {
 			if old != nil {
 				kept = old.Sealed[c.Field]
 			}
+			if anew, err := keys.Reseal(CredentialPlace(jobID, c.Field), kept); err == nil {
+				kept = anew // a key that is to go keeps nothing
+			}
 			if kept == "" {
 				faults = append(faults, FieldError{"request." + c.Field, "invalid",
 					"there is no stored value that " + Redacted + " could keep"})

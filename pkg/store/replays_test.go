@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -48,5 +49,33 @@ func testReplays(t *testing.T, b *bundle) {
 	r.At = t0.Add(replayKept)
 	if a, err := begin(r); a != nil || err != nil {
 		t.Fatal("after a day:", a, err)
+	}
+}
+
+// What is older than a day goes with later calls, whoever made them.
+func testOldReplays(t *testing.T, b *bundle) {
+	const old = replaysPruned + 10
+	begin := func(key string, at job.Instant) (left int) {
+		t.Helper()
+		if _, err := b.BeginReplay(t.Context(), job.Replay{Actor: "me", Key: key, Fingerprint: "f", At: at}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.w.Get(&left, "SELECT count(*) FROM replays"); err != nil {
+			t.Fatal(err)
+		}
+		return left
+	}
+	for i := range old {
+		begin(fmt.Sprint("old ", i), t0)
+	}
+	later := t0.Add(replayKept)
+	if left := begin("young", later-1); left != old+1 {
+		t.Errorf("within a day %d calls are left", left)
+	}
+	if left := begin("one", later); left != old-replaysPruned+2 {
+		t.Errorf("after one call %d are left", left)
+	}
+	if left := begin("two", later); left != 3 {
+		t.Errorf("after two calls %d are left", left)
 	}
 }

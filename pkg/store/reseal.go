@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
 
@@ -17,48 +18,48 @@ const resealBatch = 200
 type Resealed struct {
 	// Anew counts the texts that were sealed anew, Kept those that were as they should be.
 	Anew, Kept int
-	// Failed counts those that stay as they were, Faults says why of the first ten.
+	// Failed counts those that stay as they were because they cannot be opened, or read, Faults says why of the first ten.
 	Failed int
 	Faults []string
 }
 
 // Reseal has every sealed text in the database sealed anew: the secrets, and the
 // credentials of every definition that is kept. It goes on in small transactions,
-// beside whoever uses the database, and may be repeated. Reseal is given a text and
-// the place that it is bound to.
+// beside whoever uses the database, and may be repeated: an edit that was under way
+// may have copied a text from before. Reseal is given a text and the place that it is bound to.
 func (s *Store) Reseal(ctx context.Context, reseal func(place, sealed string) (string, error)) (Resealed, error) {
-	var done Resealed
-	err := s.write(ctx, "seal secrets anew", func(tx *sqlx.Tx) error {
-		r := resealing{reseal: reseal}
-		if err := s.resealSecrets(ctx, tx, &r); err != nil {
-			return err
-		}
-		done = r.done
-		return nil
-	})
-	for after := (definitionKey{}); err == nil; {
+	done := resealing{reseal: reseal}
+	step := func(doing string, work func(tx *sqlx.Tx, r *resealing) error) error {
 		var r resealing
-		more := false
-		err = s.write(ctx, "seal credentials anew", func(tx *sqlx.Tx) error {
-			r = resealing{reseal: reseal, done: done}
-			var err error
-			more, err = s.resealDefinitions(ctx, tx, &r, &after)
-			return err
+		err := s.write(ctx, doing, func(tx *sqlx.Tx) error {
+			r = done.clone() // of a transaction that is undone nothing remains
+			return work(tx, &r)
 		})
 		if err == nil {
-			done = r.done
+			done = r
 		}
-		if !more {
-			break
-		}
+		return err
 	}
-	return done, err
+	err := step("seal secrets anew", func(tx *sqlx.Tx, r *resealing) error { return s.resealSecrets(ctx, tx, r) })
+	for err == nil && !done.over {
+		err = step("seal credentials anew", func(tx *sqlx.Tx, r *resealing) error { return s.resealDefinitions(ctx, tx, r) })
+	}
+	return done.Resealed, err
 }
 
-// resealing is one transaction of sealing anew.
+// resealing is how far sealing anew has come.
 type resealing struct {
+	Resealed
 	reseal func(place, sealed string) (string, error)
-	done   Resealed
+	// after is the last definition that was looked at; over says that there are no more.
+	after definitionKey
+	over  bool
+}
+
+func (r *resealing) clone() resealing {
+	c := *r
+	c.Faults = slices.Clone(r.Faults)
+	return c
 }
 
 // text seals one text anew, and reports whether that changed it.
@@ -66,18 +67,22 @@ func (r *resealing) text(place string, sealed *string) (changed bool) {
 	anew, err := r.reseal(place, *sealed)
 	switch {
 	case err != nil:
-		r.done.Failed++
-		if len(r.done.Faults) < 10 {
-			r.done.Faults = append(r.done.Faults, fmt.Sprintf("%s: %v", place, err))
-		}
+		r.fail(place, err)
 		return false
 	case anew == *sealed:
-		r.done.Kept++
+		r.Kept++
 		return false
 	}
-	r.done.Anew++
+	r.Anew++
 	*sealed = anew
 	return true
+}
+
+func (r *resealing) fail(place string, err error) {
+	r.Failed++
+	if len(r.Faults) < 10 {
+		r.Faults = append(r.Faults, fmt.Sprintf("%s: %v", place, err))
+	}
 }
 
 func (s *Store) resealSecrets(ctx context.Context, tx *sqlx.Tx, r *resealing) error {
@@ -108,24 +113,24 @@ type definitionKey struct {
 	Version int64  `db:"version"`
 }
 
-// resealDefinitions does the next definitions that have secrets, and moves after behind them.
-func (s *Store) resealDefinitions(ctx context.Context, tx *sqlx.Tx, r *resealing, after *definitionKey) (more bool, err error) {
+// resealDefinitions does the next definitions that have secrets.
+func (s *Store) resealDefinitions(ctx context.Context, tx *sqlx.Tx, r *resealing) error {
 	var list []struct {
 		definitionKey
 		Secrets string `db:"secrets"`
 	}
-	err = selectAll(ctx, tx, &list, `SELECT d.job_id, d.version, d.secrets FROM definitions d
+	err := selectAll(ctx, tx, &list, `SELECT d.job_id, d.version, d.secrets FROM definitions d
 		WHERE d.secrets IS NOT NULL AND (d.job_id, d.version) > (:job_id, :version)
 		ORDER BY d.job_id, d.version LIMIT :most`+s.d.forUpdate("d"),
-		args{"job_id": after.JobID, "version": after.Version, "most": resealBatch})
-	if err != nil || len(list) == 0 {
-		return false, err
+		args{"job_id": r.after.JobID, "version": r.after.Version, "most": resealBatch})
+	if err != nil {
+		return err
 	}
 	var rows rowset
 	for i := range list {
 		text, changed, err := r.column(list[i].JobID, list[i].Secrets)
 		if err != nil {
-			return false, fmt.Errorf("version %d of the job %s: %w", list[i].Version, list[i].JobID, err)
+			r.fail(fmt.Sprintf("job/%s, version %d", list[i].JobID, list[i].Version), err)
 		}
 		if changed {
 			rows.add(list[i].JobID, list[i].Version, text)
@@ -135,8 +140,10 @@ func (s *Store) resealDefinitions(ctx context.Context, tx *sqlx.Tx, r *resealing
 		_, err = execute(ctx, tx, "UPDATE definitions SET secrets = v.secrets FROM "+s.d.rows("job_id TEXT", "version BIGINT", "secrets TEXT")+
 			" AS v WHERE definitions.job_id = v.job_id AND definitions.version = v.version", args{"rows": rows.text()})
 	}
-	*after = list[len(list)-1].definitionKey
-	return len(list) == resealBatch, err
+	if r.over = len(list) < resealBatch; !r.over {
+		r.after = list[len(list)-1].definitionKey
+	}
+	return err
 }
 
 // column seals the credentials in the column secrets of a job's definition anew.

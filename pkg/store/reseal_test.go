@@ -52,11 +52,15 @@ func testReseal(t *testing.T, b *bundle) {
 	if j.Request.Sealed["auth.password"] != "new:p" || j.Request.Sealed["auth.token"] != "new:t" || j.Version != 1 {
 		t.Errorf("version %d, %v", j.Version, j.Request.Sealed)
 	}
+	// One that cannot be read holds up no other.
+	if _, err := b.w.Exec("UPDATE definitions SET secrets = '{' WHERE job_id = 'j000'"); err != nil {
+		t.Fatal(err)
+	}
 	done, err = b.Reseal(t.Context(), reseal)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if done.Anew != 0 || done.Failed != 1 {
+	if done.Anew != 0 || done.Kept != 2*(jobs-1)+2 || done.Failed != 2 {
 		t.Errorf("the second time: %+v", done)
 	}
 }

@@ -44,6 +44,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"start each":                             testStartEach,
 		"lists: pages under stirring":            testChangeUnderPages,
 		"replays":                                testReplays,
+		"answers of a day ago":                   testOldReplays,
 		"lists: recent runs":                     testRecent,
 		"runs: pages and bounds":                 testListRuns,
 		"runs follow their definition":           testRunDefinition,
