@@ -98,7 +98,8 @@ func testPrune(t *testing.T, b *bundle) {
 	} {
 		b.history(id, t0, day, ends)
 	}
-	if _, err := b.DeleteJob(t.Context(), "gone", 0, now); err != nil {
+	// Before its first occurrence, so that the deletion overtakes none of those that its history has.
+	if _, err := b.DeleteJob(t.Context(), "gone", 0, t0-1); err != nil {
 		t.Fatal(err)
 	}
 	p := b.NewPruner()
@@ -130,7 +131,7 @@ func testPruneAll(t *testing.T, b *bundle) {
 	}
 	b.history("gone", t0, 10*day, "sfksfk")
 	b.history("rests", t0, 10*day, "sssfff")
-	if _, err := b.DeleteJob(t.Context(), "gone", 0, t0.Add(60*day)); err != nil {
+	if _, err := b.DeleteJob(t.Context(), "gone", 0, t0-1); err != nil {
 		t.Fatal(err)
 	}
 	before, err := b.Outcomes(t.Context(), job.Buckets{From: t0 - minute, Width: int64(100 * day / time.Millisecond), N: 1})
