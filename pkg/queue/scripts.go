@@ -12,6 +12,8 @@ const (
 	asynqEnqueue  = "98d28b42650870a743450ffda9791e9e19c6991b"
 	asynqTake     = "a8153319360adc71cdc370107f8ab9786f204765"
 	asynqComplete = "117dca952700588e559c7ace20b925096d587974"
+	// asynqForward makes tasks pending whose time has come, and tells how many; it runs as it is.
+	asynqForward = "522b1a6ae66fe79ea2f24a9af58798ab71879035"
 )
 
 // Each takes the same keys and arguments as asynq's script, those that go with one

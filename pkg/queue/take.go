@@ -12,9 +12,9 @@ import (
 const (
 	// takeMost is how many tasks a worker takes at once, if it can begin them at once.
 	takeMost = 32
-	// lookEvery is how often an idle worker looks for tasks by itself: for those
-	// that wait for their time, and for those whose bell was lost.
-	lookEvery = 250 * time.Millisecond
+	// lookEvery is how often an idle worker looks for tasks by itself: for those whose
+	// bell was lost, and for those that another worker made pending because their time has come.
+	lookEvery = time.Second
 	// keptTooLong is how long a task that was taken waits for a slot before it is given back.
 	keptTooLong = time.Second
 	// handOutWithin is how old a task may be, since it was taken, to be handed to asynq. It
@@ -80,7 +80,11 @@ func (t *taker) EvalSha(ctx context.Context, sha string, keys []string, args ...
 		cmd.SetErr(t.completions.one(ctx, &completion{keys, args}))
 		return cmd
 	}
-	return t.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	cmd := t.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	if n, err := cmd.Int(); sha == asynqForward && err == nil && n > 0 {
+		t.ring()
+	}
+	return cmd
 }
 
 // take hands out one task of a queue; redis.Nil when there is none. Asynq asks

@@ -197,3 +197,31 @@ func TestOneOfABatchMayFail(t *testing.T) {
 		t.Errorf("%s were counted", n)
 	}
 }
+
+// What asynq makes pending because its time has come rings the bell of the worker whose asynq did so.
+func TestWhatIsForwardedRings(t *testing.T) {
+	x := newBench(t)
+	stop := x.work(x.b, &calls{answer: done})
+	eventually(t, "asynq has forwarded by the script that is watched for", func() bool {
+		known, err := x.b.client.ScriptExists(x.ctx, asynqForward).Result()
+		return err == nil && known[0]
+	})
+	stop()
+	x.enqueue("run")
+	retry, pending := asynqKey("default", "retry"), asynqKey("default", "pending")
+	noError(t, x.b.client.Del(x.ctx, pending).Err())
+	taker := x.b.newTaker(8, func() int { return 0 })
+	forward := func() int {
+		t.Helper()
+		n, err := taker.EvalSha(x.ctx, asynqForward, []string{retry, pending}, time.Now().Unix(), asynqKey("default", "t:"), 1, "").Int()
+		noError(t, err)
+		return n
+	}
+	if n := forward(); n != 0 || len(taker.bell) != 0 {
+		t.Errorf("%d were forwarded, the bell rang %d times", n, len(taker.bell))
+	}
+	noError(t, x.b.client.ZAdd(x.ctx, retry, redis.Z{Score: 1, Member: "run"}).Err())
+	if n := forward(); n != 1 || len(taker.bell) != 1 {
+		t.Errorf("%d were forwarded, the bell rang %d times", n, len(taker.bell))
+	}
+}

@@ -31,7 +31,7 @@ type WorkerOptions struct {
 
 const (
 	// delayedCheck is how often retries are looked for that have come due.
-	delayedCheck = 250 * time.Millisecond
+	delayedCheck = 500 * time.Millisecond
 	healthCheck  = 2 * time.Second
 	// handBack is how much longer than the calls the handing back may take.
 	handBack = time.Second
