@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import type { Job } from '../../api/client';
 import { ApiError } from '../../api/errors';
@@ -45,6 +45,9 @@ export function Editor({ initial, saved }: Props) {
     unsaved,
     useCallback((go: () => void) => setLeave(() => go), []),
   );
+  useEffect(() => {
+    if (refused !== null) focusFirstFault();
+  }, [refused]);
   const change = useCallback((to: Partial<Draft>) => {
     setRefused(null);
     setDraft((now) => ({ ...now, ...to }));
@@ -64,7 +67,6 @@ export function Editor({ initial, saved }: Props) {
     } catch (error) {
       setRefused(error);
       setBusy(false);
-      requestAnimationFrame(focusFirstFault);
     }
   };
   const back = saved ? jobPath(saved.id) : '/jobs';
