@@ -3,7 +3,6 @@ package e2e
 import (
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,17 +12,7 @@ import (
 
 // TestFirstKey makes the first key by the command line, with servers that run and with one that only then may start.
 func TestFirstKey(t *testing.T) {
-	t.Parallel()
-	databases := map[string]func(t *testing.T) string{
-		"sqlite":   func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "jobs.db") },
-		"postgres": func(t *testing.T) string { return testserver.StartPostgres(t).CreateDatabase(t, "schedule") },
-	}
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			firstKey(t, database(t), testserver.StartRedis(t).URL())
-		})
-	}
+	onEachDatabase(t, func(t *testing.T, database string) { firstKey(t, database, testserver.StartRedis(t).URL()) })
 }
 
 func firstKey(t *testing.T, database, redis string) {

@@ -4,26 +4,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"schedule-server/internal/testserver"
 )
 
 // TestANewSecretKey goes over to a new key as docs/running.md says, on both databases.
 func TestANewSecretKey(t *testing.T) {
-	t.Parallel()
-	databases := map[string]func(t *testing.T) string{
-		"sqlite":   func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "jobs.db") },
-		"postgres": func(t *testing.T) string { return testserver.StartPostgres(t).CreateDatabase(t, "schedule") },
-	}
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			newSecretKey(t, database(t))
-		})
-	}
+	onEachDatabase(t, newSecretKey)
 }
 
 func newSecretKey(t *testing.T, database string) {

@@ -25,17 +25,7 @@ func TestStandalone(t *testing.T) {
 }
 
 func TestThreeProcesses(t *testing.T) {
-	t.Parallel()
-	databases := map[string]func(t *testing.T) string{
-		"sqlite":   func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "jobs.db") },
-		"postgres": func(t *testing.T) string { return testserver.StartPostgres(t).CreateDatabase(t, "schedule") },
-	}
-	for name, database := range databases {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			threeProcesses(t, database(t), testserver.StartRedis(t).URL())
-		})
-	}
+	onEachDatabase(t, func(t *testing.T, database string) { threeProcesses(t, database, testserver.StartRedis(t).URL()) })
 }
 
 // threeProcesses runs the scenario over an API, two beats and two workers. In

@@ -7,14 +7,32 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"schedule-server/internal/testserver"
 )
 
 // service is a running schedule-server, seen from outside.
 type service struct {
 	t   testing.TB
 	url string
+}
+
+// onEachDatabase runs a test side by side on a new database of each kind.
+func onEachDatabase(t *testing.T, check func(t *testing.T, database string)) {
+	t.Parallel()
+	databases := map[string]func(t *testing.T) string{
+		"sqlite":   func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "jobs.db") },
+		"postgres": func(t *testing.T) string { return testserver.StartPostgres(t).CreateDatabase(t, "schedule") },
+	}
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			check(t, database(t))
+		})
+	}
 }
 
 // account is a run as the API tells it.
