@@ -167,7 +167,10 @@ func (w *world) serve(basePath string) {
 			w.t.Errorf("the server ended with: %v", err)
 		}
 	})
-	w.t.Cleanup(w.stop)
+	w.t.Cleanup(func() {
+		w.redis.Close() // or whoever reads from it would wait half a second to notice the end
+		w.stop()
+	})
 	w.contract = newContract(w.t, w.server.openapi)
 }
 
