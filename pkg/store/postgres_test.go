@@ -22,7 +22,7 @@ import (
 
 // server is a PostgreSQL of a test's own.
 type server struct {
-	port      int
+	port, pid int
 	databases atomic.Int64
 }
 
@@ -62,6 +62,7 @@ func startPostgres(t testing.TB) *server {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	s.pid = cmd.Process.Pid
 	t.Cleanup(func() {
 		_ = cmd.Process.Signal(syscall.SIGQUIT) // at once: nothing here is to be kept
 		_ = cmd.Wait()
