@@ -104,7 +104,7 @@ func earlier(a, b string) bool {
 
 // handChanges hands over one entry; what this version cannot read is passed over.
 func (b *Broker) handChanges(entry redis.XMessage, handle func(string, []job.News)) {
-	if version, _ := entry.Values[fieldFormat].(string); version != fmt.Sprint(format) {
+	if version, _ := entry.Values[fieldFormat].(string); version != fmt.Sprint(formatJSON) {
 		return
 	}
 	text, _ := entry.Values[fieldChanges].(string)

@@ -4,21 +4,37 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
+	"strconv"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/hibiken/asynq"
 
 	"schedule-server/pkg/job"
 )
 
-// format is the version of what this package writes into Redis. Members may be
-// added within a version; it rises when an older reader would misunderstand.
-const format = 1
+// The formats of what this package writes into Redis. Members may be added within
+// a format; a new one begins when an older reader would misunderstand.
+const (
+	// formatJSON is that of outcomes and news, and was that of the first tasks and events, which are still read.
+	formatJSON = 1
+	// formatCBOR, with the same members, is that of tasks and events (docs/adr/0008-cbor.md).
+	formatCBOR = 2
+)
 
 // errNewer marks what a newer version has written. It is kept for a reader of
 // that version, which is there, or will be: two versions live side by side only
 // while one replaces the other.
 var errNewer = errors.New("written by a newer version")
+
+// readCBOR reads a text that is not UTF-8 as it stands, as the one that JSON is
+// read by does: a run whose account is refused for it would be called again.
+var readCBOR = func() cbor.DecMode {
+	mode, err := cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	if err != nil {
+		panic(err) // the options are constant
+	}
+	return mode
+}()
 
 type taskPayload struct {
 	Format int `json:"v"`
@@ -26,101 +42,66 @@ type taskPayload struct {
 }
 
 func encodeTask(task *job.Task) ([]byte, error) {
-	payload, err := json.Marshal(taskPayload{Format: format, Task: *task})
+	payload, err := cbor.Marshal(taskPayload{Format: formatCBOR, Task: *task})
 	if err != nil {
 		return nil, fmt.Errorf("encode the task of run %s: %w", task.RunID, err)
 	}
 	return payload, nil
 }
 
-// taskReader reads tasks. It remembers their policies, which many tasks share and
-// whose reading is most of the work. Its zero value is ready.
-type taskReader struct {
-	mu sync.Mutex
-	// policies are what was read before, by its JSON. Nobody changes them.
-	policies map[string]*job.Policy
-}
-
-// maxPolicies is how many policies are remembered, maxPolicyText how long the JSON of one may be.
-const (
-	maxPolicies   = 256
-	maxPolicyText = 4 << 10
-)
-
-// read reads an asynq task. What a newer version wrote goes back to the
-// queue, uncounted, and is never given up; what nobody can read is given up at
-// once, and its run is found among the archived ones.
-func (r *taskReader) read(t *asynq.Task) (*job.Task, error) {
-	if t.Type() != taskDeliver {
+// readTask reads the payload of an asynq task of that type. What a newer version
+// wrote goes back to the queue, uncounted, and is never given up; what nobody
+// can read is given up at once, and its run is found among the archived ones.
+func readTask(kind string, payload []byte) (*job.Task, error) {
+	unmarshal, format := readCBOR.Unmarshal, formatCBOR
+	switch kind {
+	case taskDeliver:
+	case taskDeliverJSON:
+		unmarshal, format = json.Unmarshal, formatJSON
+	default:
 		return nil, newerTask()
 	}
-	var payload struct {
-		taskPayload
-		Policy json.RawMessage `json:"policy"`
-	}
-	err := json.Unmarshal(t.Payload(), &payload)
-	if err == nil {
-		err = r.readPolicy(payload.Policy, &payload.Task.Policy)
-	}
+	var read taskPayload
+	err := unmarshal(payload, &read)
 	switch {
-	case err == nil && payload.Format == format && payload.RunID != "":
-		return &payload.Task, nil
-	case formatOf(t.Payload()) > format:
+	case err == nil && read.Format == format && read.RunID != "":
+		return &read.Task, nil
+	case formatOf(payload, unmarshal) > format:
 		return nil, newerTask()
 	}
 	return nil, fmt.Errorf("the payload cannot be read: %w", asynq.SkipRetry)
 }
 
-// readPolicy reads a policy, or remembers it; one that is not there stays the zero policy.
-func (r *taskReader) readPolicy(text json.RawMessage, policy *job.Policy) error {
-	if len(text) == 0 {
-		return nil
-	}
-	r.mu.Lock()
-	known := r.policies[string(text)]
-	r.mu.Unlock()
-	if known != nil {
-		*policy = *known
-		return nil
-	}
-	if err := json.Unmarshal(text, policy); err != nil || len(text) > maxPolicyText {
-		return err
-	}
-	read := *policy
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.policies == nil || len(r.policies) >= maxPolicies {
-		r.policies = make(map[string]*job.Policy)
-	}
-	r.policies[string(text)] = &read
-	return nil
-}
-
-// formatOf is the version alone, which is readable even where the rest is not.
-func formatOf(data []byte) int {
+// formatOf is the format alone, which is readable even where the rest is not.
+func formatOf(data []byte, unmarshal func([]byte, any) error) int {
 	var envelope struct {
 		Format int `json:"v"`
 	}
-	_ = json.Unmarshal(data, &envelope) // a version that cannot be read is no newer one
+	_ = unmarshal(data, &envelope) // a format that cannot be read is no newer one
 	return envelope.Format
 }
 
-func encodeEvent(e *job.Event) (string, error) {
-	data, err := json.Marshal(e)
+func encodeEvent(e *job.Event) ([]byte, error) {
+	data, err := cbor.Marshal(e)
 	if err != nil {
-		return "", fmt.Errorf("encode an event of run %s: %w", e.RunID, err)
+		return nil, fmt.Errorf("encode an event of run %s: %w", e.RunID, err)
 	}
-	return string(data), nil
+	return data, nil
 }
 
 // decodeEvent reads the fields of one entry of the stream.
 func decodeEvent(fields map[string]any) (job.Event, error) {
 	var e job.Event
-	if version, _ := fields[fieldFormat].(string); version != fmt.Sprint(format) {
+	unmarshal := readCBOR.Unmarshal
+	switch fields[fieldFormat] {
+	case strconv.Itoa(formatCBOR):
+	case strconv.Itoa(formatJSON):
+		unmarshal = json.Unmarshal
+	default:
 		return e, errNewer
 	}
 	data, _ := fields[fieldEvent].(string)
-	if err := json.Unmarshal([]byte(data), &e); err != nil {
+	if err := unmarshal([]byte(data), &e); err != nil {
 		return e, fmt.Errorf("decode an event: %w", err)
 	}
 	if e.RunID == "" || e.State == "" {

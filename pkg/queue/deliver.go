@@ -20,8 +20,6 @@ type deliveries struct {
 	b     *Broker
 	d     Deliverer
 	taker *taker
-	// reader reads the tasks.
-	reader taskReader
 	// calls lives until running calls must stop. It is not asynq's context: that
 	// one ends as soon as Redis has been away for a lease of 30 s, and a call that
 	// was cut off for it would have to be made a second time.
@@ -37,7 +35,7 @@ type deliveries struct {
 // ProcessTask delivers one task. Its error tells asynq when to bring the task back.
 func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	h.taker.began()
-	task, err := h.reader.read(t)
+	task, err := readTask(t.Type(), t.Payload())
 	if err != nil {
 		h.b.log.Warn("a task cannot be read by this version", "error", err)
 		return err

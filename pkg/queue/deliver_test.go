@@ -3,6 +3,8 @@ package queue
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -310,14 +312,17 @@ func (x *bench) raw(id, kind, payload string) {
 
 func TestTasksOfANewerVersionAreKeptAndUnreadableOnesGivenUp(t *testing.T) {
 	x := newBench(t)
-	x.raw("newer", taskDeliver, `{"v":2,"run_id":["another","shape"]}`)
+	x.raw("newer", taskDeliver, inCBOR(t, map[string]any{"v": 3, "run_id": []string{"another", "shape"}}))
+	x.raw("newer JSON", taskDeliverJSON, `{"v":2,"run_id":["another","shape"]}`)
 	x.raw("kind", "run:something", `{"v":1}`)
-	for id, payload := range map[string]string{"garbage": "\x00\xff", "shape": `{"v":1,"run_id":5}`, "empty": `{"v":1}`, "unversioned": `{"run_id":"r"}`} {
+	unreadable := map[string]string{"garbage": "\x00\xff", "shape": inCBOR(t, map[string]any{"v": 2, "run_id": 5}), "empty": inCBOR(t, map[string]any{"v": 2}),
+		"older": inCBOR(t, map[string]any{"v": 1, "run_id": "r"}), "unversioned": inCBOR(t, map[string]any{"run_id": "r"}), "JSON": `{"v":1,"run_id":"r"}`}
+	for id, payload := range unreadable {
 		x.raw(id, taskDeliver, payload)
 	}
 	c := &calls{answer: done}
 	x.work(x.b, c)
-	for _, id := range []string{"newer", "kind"} {
+	for _, id := range []string{"newer", "newer JSON", "kind"} {
 		eventually(t, id+" waits", func() bool { return x.state(id) == "retry" })
 		info, err := x.inspector.GetTaskInfo("default", id)
 		noError(t, err)
@@ -325,7 +330,7 @@ func TestTasksOfANewerVersionAreKeptAndUnreadableOnesGivenUp(t *testing.T) {
 			t.Errorf("%s: retried %d, next at %s", id, info.Retried, info.NextProcessAt)
 		}
 	}
-	for _, id := range []string{"garbage", "shape", "empty", "unversioned"} {
+	for _, id := range slices.Collect(maps.Keys(unreadable)) {
 		eventually(t, id+" is archived", func() bool { return x.state(id) == "archived" })
 	}
 	if c.count() != 0 {

@@ -69,22 +69,16 @@ func (p *pageRecorder) Header() http.Header         { return p.header }
 func (p *pageRecorder) Write(b []byte) (int, error) { return p.body.Write(b) }
 func (p *pageRecorder) WriteHeader(int)             {}
 
-// showPayload is what the monitor shows of a task: its JSON, without the values
+// showPayload is what the monitor shows of a task: as JSON, without the values
 // of headers that carry credentials, and without sealed texts.
-func showPayload(_ string, payload []byte) string {
-	var task map[string]any
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber()
-	if err := decoder.Decode(&task); err != nil {
-		return "a payload that is not JSON"
+func showPayload(kind string, payload []byte) string {
+	task, err := readTask(kind, payload)
+	if err != nil {
+		return "a payload that this version cannot read"
 	}
-	if request, ok := task["request"].(map[string]any); ok {
-		hideCredentials(request)
-	}
-	if sealed, ok := task["sealed"].(map[string]any); ok {
-		for name := range sealed {
-			sealed[name] = job.Redacted
-		}
+	hideCredentials(&task.Request)
+	for name := range task.Sealed {
+		task.Sealed[name] = job.Redacted
 	}
 	var shown bytes.Buffer
 	encoder := json.NewEncoder(&shown)
@@ -95,14 +89,11 @@ func showPayload(_ string, payload []byte) string {
 	return strings.TrimSpace(shown.String())
 }
 
-func hideCredentials(request map[string]any) {
-	headers, _ := request["headers"].(map[string]any)
-	for name := range headers {
+func hideCredentials(request *job.Request) {
+	for name := range request.Headers {
 		if job.CarriesCredentials(name) {
-			headers[name] = job.Redacted
+			request.Headers[name] = job.Redacted
 		}
 	}
-	if text, ok := request["url"].(string); ok {
-		request["url"] = job.RedactURL(text)
-	}
+	request.URL = job.RedactURL(request.URL)
 }

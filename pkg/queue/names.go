@@ -33,9 +33,9 @@ const (
 	channelBell  = "schedule:bell"              // pub/sub: tasks were enqueued
 	channelCut   = "schedule:cut"               // pub/sub: run ids, spaced, whose calls are to be cut off
 	groupRecord  = "recorder"                   // consumer group of the results
-	taskDeliver  = "run:deliver"                // asynq task type: deliver one run
-	fieldEvent   = "e"                          // of a result: the event as JSON
-	fieldFormat  = "v"                          // of a result: the version of that JSON
+	taskDeliver  = "run:deliver+cbor"           // asynq task type: deliver one run
+	fieldEvent   = "e"                          // of a result: the event
+	fieldFormat  = "v"                          // of a result, of news: the format of what it holds
 	fieldChanges = "c"                          // of news: the changes as a JSON list
 	fieldTaker   = "taker"                      // of an asynq task: life of the worker process that took it last
 	fieldOrigin  = "id"                         // of an unknown entry: the id it had among the results
@@ -44,6 +44,8 @@ const (
 	keyLosses    = "{schedule}:losses:"         // + run id: how many workers died over it
 	// + life: nobody speaks there; that a worker listens shows that it is there.
 	channelWorker = "schedule:worker:"
+	// taskDeliverJSON is the type of the tasks that the first versions wrote.
+	taskDeliverJSON = "run:deliver"
 )
 
 const (

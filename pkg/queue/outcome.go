@@ -12,7 +12,7 @@ const saveLast = 500 * time.Millisecond
 // save keeps what one delivery leaves for the next, and tries until it is kept.
 // It fails only when the context ended.
 func (b *Broker) save(ctx context.Context, runID string, o *savedOutcome) error {
-	o.Format = format
+	o.Format = formatJSON
 	data, err := json.Marshal(o)
 	if err != nil {
 		b.log.Error("an outcome cannot be encoded", "run_id", runID, "error", err)
@@ -56,9 +56,9 @@ func (b *Broker) recall(ctx context.Context, runID string) (*savedOutcome, error
 	var o savedOutcome
 	err = json.Unmarshal([]byte(text), &o)
 	switch {
-	case err == nil && o.Format == format:
+	case err == nil && o.Format == formatJSON:
 		return &o, nil
-	case formatOf([]byte(text)) > format:
+	case formatOf([]byte(text), json.Unmarshal) > formatJSON:
 		return nil, newerTask()
 	}
 	b.log.Warn("a saved outcome cannot be read", "run_id", runID)

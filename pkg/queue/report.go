@@ -11,7 +11,8 @@ import (
 
 // reported is an event on its way to the results.
 type reported struct {
-	runID, text string
+	runID string
+	data  []byte
 	// starts says that it is the start of a call, canceled that the call must not be made.
 	starts, canceled bool
 }
@@ -20,14 +21,14 @@ type reported struct {
 // canceled says that the call must not be made. After an error the event may or
 // may not have been added; reporting it again does no harm.
 func (b *Broker) Report(ctx context.Context, e *job.Event) (canceled bool, err error) {
-	text, err := encodeEvent(e)
+	data, err := encodeEvent(e)
 	if err != nil {
 		return false, &job.Error{Code: job.CodeInternal, Detail: "an event cannot be encoded", Err: err}
 	}
 	if err := ctx.Err(); err != nil {
 		return false, unavailable(err)
 	}
-	r := &reported{runID: e.RunID, text: text, starts: e.Starts()}
+	r := &reported{runID: e.RunID, data: data, starts: e.Starts()}
 	if err := b.reports.one(ctx, r); err != nil {
 		return false, unavailable(err)
 	}
@@ -53,7 +54,7 @@ func (b *Broker) report(events []*reported) []error {
 	var marked *redis.SliceCmd
 	_, _ = b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, e := range events {
-			added[i] = p.XAdd(ctx, &redis.XAddArgs{Stream: keyResults, Values: []any{fieldFormat, format, fieldEvent, e.text}})
+			added[i] = p.XAdd(ctx, &redis.XAddArgs{Stream: keyResults, Values: []any{fieldFormat, formatCBOR, fieldEvent, e.data}})
 		}
 		if len(marks) > 0 {
 			noted = p.HSet(ctx, keyCalls, makers...)

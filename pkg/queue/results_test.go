@@ -171,7 +171,9 @@ func TestResultsSurviveAFlush(t *testing.T) {
 func TestWhatCannotBeReadIsPutAsideAndBlocksNothing(t *testing.T) {
 	x := newBench(t)
 	for _, values := range [][]any{
-		{"v", "2", "e", `{"run_id":"newer"}`},
+		{"v", "3", "e", "newer"},
+		{"v", "2", "e", "\xa1"},
+		{"v", "2", "e", `{"run_id":"JSON"}`},
 		{"v", "1", "e", `{"run_id":`},
 		{"v", "1", "e", `{"run_id":"no state"}`},
 		{"v", "1"},
@@ -188,7 +190,7 @@ func TestWhatCannotBeReadIsPutAsideAndBlocksNothing(t *testing.T) {
 	}
 	aside, err := x.b.client.XRange(x.ctx, keyUnknown, "-", "+").Result()
 	noError(t, err)
-	if len(aside) != 5 || aside[0].Values["e"] != `{"run_id":"newer"}` || aside[0].Values[fieldOrigin] == "" {
+	if len(aside) != 7 || aside[0].Values["e"] != "newer" || aside[0].Values[fieldOrigin] == "" {
 		t.Errorf("put aside: %v", aside)
 	}
 }

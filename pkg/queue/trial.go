@@ -120,12 +120,12 @@ func (b *Broker) try(ctx context.Context, t Tester, id string) {
 	if err != nil {
 		return // too late: nobody waits for it any more
 	}
-	var payload taskPayload
-	if err := json.Unmarshal(data, &payload); err != nil || payload.Format != format {
+	task, err := readTask(taskDeliver, data)
+	if err != nil {
 		b.log.Warn("a request to be tried cannot be read by this version")
 		return
 	}
-	trial, err := t.Try(ctx, &payload.Task)
+	trial, err := t.Try(ctx, task)
 	if err != nil {
 		return
 	}

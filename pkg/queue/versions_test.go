@@ -2,9 +2,12 @@ package queue
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/fxamacker/cbor/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -24,15 +27,53 @@ func withMore(text string) string {
 	return strings.ReplaceAll(text, `{"`, `{"newer":{"deep":[1,null]},"`)
 }
 
-// What other versions wrote in the present format is delivered: members that came later are missing, or unknown ones are there.
+// inCBOR encodes a value of a test.
+func inCBOR(t *testing.T, value any) string {
+	t.Helper()
+	data, err := cbor.Marshal(value)
+	noError(t, err)
+	return string(data)
+}
+
+// ofOthers is what this version encoded as one writes it that knows other members: a member that
+// nobody here knows is in every map, and some that came after the first format are missing.
+func ofOthers(t *testing.T, data []byte, missing ...string) string {
+	t.Helper()
+	mode, err := cbor.DecOptions{DefaultMapType: reflect.TypeFor[map[string]any]()}.DecMode()
+	noError(t, err)
+	var value map[string]any
+	noError(t, mode.Unmarshal(data, &value))
+	var addTo func(m map[string]any)
+	addTo = func(m map[string]any) {
+		for name, member := range m {
+			if inner, ok := member.(map[string]any); ok && name != "headers" {
+				addTo(inner)
+			}
+			if slices.Contains(missing, name) {
+				delete(m, name)
+			}
+		}
+		m["newer"] = map[string]any{"deep": []any{1, nil}}
+	}
+	addTo(value)
+	return inCBOR(t, value)
+}
+
+// What other versions wrote in a format that is known is delivered: members that came later are missing, or unknown ones are there.
 func TestTasksOfOtherVersionsAreDelivered(t *testing.T) {
 	x := newBench(t)
 	later := strings.Replace(oldTask, `"run_id":"old"`, `"run_id":"later"`, 1)
-	x.raw("old", taskDeliver, oldTask)
-	x.raw("later", taskDeliver, withMore(later))
+	x.raw("old", taskDeliverJSON, oldTask)
+	x.raw("later", taskDeliverJSON, withMore(later))
+	other := taskOf("other")
+	other.JobID, other.Request.URL = "a", "http://example.com/old"
+	other.Policy.Limits, other.QueuedAt, other.Sealed = job.HostLimits{PerHostConcurrency: 5}, now(), map[string]string{"a": "b"}
+	data, err := encodeTask(&other)
+	noError(t, err)
+	x.raw("other", taskDeliver, ofOthers(t, data, "queued_at", "sealed", "limits", "keep"))
 	c := &calls{answer: done}
 	x.work(x.b, c)
-	eventually(t, "both are delivered", func() bool { return c.count() == 2 })
+	eventually(t, "all are delivered", func() bool { return c.count() == 3 })
 	want := taskOf("")
 	for _, task := range c.all() {
 		if task.JobID != "a" || task.Request.URL != "http://example.com/old" || task.Request.Headers["X-A"] != "1" || task.Request.Literal ||
@@ -45,7 +86,7 @@ func TestTasksOfOtherVersionsAreDelivered(t *testing.T) {
 // A task in a higher format goes back uncounted and unchanged, and a worker of the version that wrote it delivers it.
 func TestATaskOfANewerVersionReachesAWorkerOfIt(t *testing.T) {
 	x := newBench(t)
-	const payload = `{"v":2,"run":{"id":"newer"}}`
+	payload := inCBOR(t, map[string]any{"v": 3, "run": map[string]string{"id": "newer"}})
 	x.raw("newer", taskDeliver, payload)
 	c := &calls{answer: done}
 	stop := x.work(x.b, c)
@@ -70,23 +111,33 @@ func TestATaskOfANewerVersionReachesAWorkerOfIt(t *testing.T) {
 	}
 }
 
-// Events of other versions are recorded when they are in the present format.
+// Events of other versions are recorded when they are in a format that is known.
 func TestEventsOfOtherVersionsAreRecorded(t *testing.T) {
 	x := newBench(t)
 	const event = `{"run_id":"r","at":"2027-01-15T08:00:00.000Z","state":"succeeded","reason":"ok","n":1,"attempt":{"n":1,
 		"started_at":"2027-01-15T08:00:00.000Z","duration_ms":5,"status_code":200,"error":null,"reason":"ok","worker":"host:1","next_retry_at":null}}`
-	for _, text := range []string{event, withMore(event)} {
-		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyResults, Values: []any{fieldFormat, "1", "newer", "x", fieldEvent, text}}).Err())
+	add := func(format, data string) {
+		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyResults, Values: []any{fieldFormat, format, "newer", "x", fieldEvent, data}}).Err())
 	}
+	add("1", event)
+	add("1", withMore(event))
+	status, at := 200, job.Instant(1800000000000)
+	data, err := encodeEvent(&job.Event{RunID: "r", At: at, State: job.StateSucceeded, Reason: job.ReasonOK, N: 1,
+		Attempt: &job.Attempt{N: 1, StartedAt: at, DurationMS: 5, StatusCode: &status, Reason: job.ReasonOK, Worker: "host:1"}})
+	noError(t, err)
+	add("2", string(data))
+	add("2", ofOthers(t, data, "phases", "response"))
 	r := &record{}
 	x.record(x.b, "host:1", r)
-	eventually(t, "recorded", func() bool { return r.times()["r"] == 2 && x.streamLen() == 0 })
+	eventually(t, "recorded", func() bool { return r.times()["r"] == 4 && x.streamLen() == 0 })
 	all := r.all()
 	if all[0].State != job.StateSucceeded || all[0].Attempt.DurationMS != 5 {
 		t.Errorf("recorded as %+v", all[0])
 	}
-	if diff := cmp.Diff(all[0], all[1]); diff != "" {
-		t.Errorf("unknown members make a difference:\n%s", diff)
+	for i, other := range all[1:] {
+		if diff := cmp.Diff(all[0], other); diff != "" {
+			t.Errorf("event %d was read as another:\n%s", i+1, diff)
+		}
 	}
 	if n := x.b.client.XLen(x.ctx, keyUnknown).Val(); n != 0 {
 		t.Errorf("%d were put aside", n)
@@ -103,12 +154,45 @@ func TestEventsPutAsideAreTakenBack(t *testing.T) {
 	aside := func(version, text string) {
 		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyUnknown, Values: []any{fieldOrigin, "1-1", fieldFormat, version, fieldEvent, text}}).Err())
 	}
-	aside("2", `{"run_id":"newer","state":"succeeded"}`)
+	aside("3", "newer")
 	aside("1", `{"run_id":"back","state":"succeeded"}`)
-	eventually(t, "recorded", func() bool { return r.times()["back"] == 1 && x.streamLen() == 0 })
+	aside("2", inCBOR(t, map[string]string{"run_id": "back too", "state": "succeeded"}))
+	eventually(t, "recorded", func() bool { return r.times()["back"] == 1 && r.times()["back too"] == 1 && x.streamLen() == 0 })
 	left, err := x.b.client.XRange(x.ctx, keyUnknown, "-", "+").Result()
 	noError(t, err)
-	if len(left) != 1 || left[0].Values[fieldFormat] != "2" || left[0].Values[fieldOrigin] != "1-1" {
+	if len(left) != 1 || left[0].Values[fieldFormat] != "3" || left[0].Values[fieldOrigin] != "1-1" {
 		t.Errorf("aside are %v", left)
 	}
+}
+
+// A text that is no UTF-8 costs no account.
+func TestATextThatIsNoUTF8IsRecorded(t *testing.T) {
+	x := newBench(t)
+	_, err := x.b.Report(x.ctx, &job.Event{RunID: "r", At: now(), State: job.StateSucceeded,
+		Response: &job.Response{Headers: map[string]string{"X-Name": "caf\xe9"}, Body: "\xff"}})
+	noError(t, err)
+	r := &record{}
+	x.record(x.b, "host:1", r)
+	eventually(t, "recorded", func() bool { return r.times()["r"] == 1 && x.streamLen() == 0 })
+}
+
+// Whatever lies in Redis, reading it ends, and takes no more memory than it is long.
+func FuzzReadTask(f *testing.F) {
+	data, err := encodeTask(new(taskOf("run")))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(true, data)
+	f.Add(false, []byte(oldTask))
+	f.Add(true, []byte("\xa1aa\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"))
+	f.Fuzz(func(t *testing.T, inCBOR bool, payload []byte) {
+		kind := taskDeliverJSON
+		if inCBOR {
+			kind = taskDeliver
+		}
+		task, err := readTask(kind, payload)
+		if (task == nil) == (err == nil) || task != nil && task.RunID == "" {
+			t.Errorf("it was read as %v, %v", task, err)
+		}
+	})
 }
