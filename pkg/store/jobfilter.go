@@ -125,7 +125,12 @@ func (s *Store) countJobs(ctx context.Context, q job.JobQuery) (int64, error) {
 	}
 	count := func(lookup func(string) bool, less ...string) (n int64, err error) {
 		where, a := s.jobFilter(&q, lookup)
-		_, err = readOne(ctx, s, &n, "SELECT count(*) FROM jobs j"+where.and(less...).String(), a)
+		where = where.and(less...)
+		text := s.d.allJobs()
+		if len(where) > 0 {
+			text = "SELECT count(*) FROM jobs j" + where.String()
+		}
+		_, err = readOne(ctx, s, &n, text, a)
 		return n, err
 	}
 	total, err := count(anyIndex)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
@@ -130,6 +132,67 @@ func TestFilterThatManyMatch(t *testing.T) {
 			t.Errorf("%+v gives %d, %v first: %v", c.q, page.Total, idsOf(page.Jobs), err)
 		}
 	}
+}
+
+// total is what a list of all jobs counts, however few there are.
+func (b *bundle) total() int64 {
+	b.t.Helper()
+	n, err := b.countJobs(b.t.Context(), job.JobQuery{})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return n
+}
+
+func testTotals(t *testing.T, b *bundle) {
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	recount := func() error { _, err := b.NewPruner().JobCounts(t.Context(), t0, ""); return err }
+	must(recount())
+	wantEqual(t, "of none", b.total(), int64(0))
+	b.create(newJob("a"), newJob("b"), newJob("c"))
+	wantEqual(t, "made", b.total(), int64(3))
+	_, err := b.DeleteJob(t.Context(), "b", 0, t0)
+	must(err)
+	b.change("a", func(j *job.Job) { j.Pause(nil, "") })
+	b.claimAll(t0)
+	wantEqual(t, "one deleted", b.total(), int64(2))
+
+	const copied = `INSERT INTO jobs (id, status, failures, version, ran_version, created_at, updated_at, type, host, name, tags, search)
+		SELECT 'x' || id, status, failures, version, ran_version, created_at, updated_at, type, host, name, tags, search FROM jobs`
+	under, err := b.w.Beginx()
+	must(err)
+	_, err = under.Exec(copied)
+	must(err)
+	must(under.Rollback())
+	wantEqual(t, "undone", b.total(), int64(2))
+	under, err = b.w.Beginx()
+	must(err)
+	_, err = under.Exec(copied)
+	must(err)
+	if b.d == postgres { // where two write at once, neither waits for the other
+		b.create(newJob("d"))
+		_, err = b.DeleteJob(t.Context(), "d", 0, t0)
+		must(err)
+	}
+	must(recount())
+	wantEqual(t, "before the commit", b.total(), int64(2))
+	must(under.Commit())
+	wantEqual(t, "after it", b.total(), int64(4))
+
+	var group errgroup.Group
+	for range 8 {
+		group.Go(recount)
+	}
+	must(group.Wait())
+	wantEqual(t, "recounted", b.total(), int64(4))
+	_, err = b.w.Exec("DELETE FROM jobs")
+	must(err)
+	wantEqual(t, "all deleted", b.total(), int64(0))
 }
 
 func testOrderAndPages(t *testing.T, b *bundle) {

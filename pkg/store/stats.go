@@ -22,7 +22,7 @@ func (s *Store) Stats(ctx context.Context, now job.Instant) (*job.Stats, error) 
 		into *int64
 		text string
 	}{
-		{&total, "SELECT count(*) FROM jobs"},
+		{&total, s.d.allJobs()},
 		{&st.Paused, "SELECT count(*) FROM jobs WHERE status <> 'active' AND status = 'paused'"},
 		{&st.Completed, "SELECT count(*) FROM jobs WHERE status <> 'active' AND status = 'completed'"},
 		{&st.Failing, "SELECT count(*) FROM jobs WHERE last_state = 'failed'"},

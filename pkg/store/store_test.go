@@ -36,6 +36,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"failures of a job that cannot be read":  testFailuresUnreadable,
 		"lists: filters":                         testFilters,
 		"lists: order and pages":                 testOrderAndPages,
+		"lists: totals":                          testTotals,
 		"lists: pages under change":              testPagesUnderChange,
 		"lists: broken cursors":                  testCursors,
 		"edit jobs":                              testEditJobs,

@@ -97,8 +97,12 @@ func TestBreaks(t *testing.T) {
 		[]string{"asked must be given now", "gone is gone", "must is new and must be given", "type is another type"})
 }
 
-// firstStatements are what a process of the first version writes: it registers a
-// job, claims it, records a run and its end, edits the job, and drops what it was before.
+// beforeUpgrade is a job that a process of the first version registers on the schema that it knows.
+const beforeUpgrade = `INSERT INTO jobs (id, status, failures, version, ran_version, created_at, updated_at, type, host, name, tags, search)
+	VALUES ('before', 'active', 0, 1, 0, 1799999999000, 1799999999000, 'interval', 'example.com', 'Before', '[]', 'before')`
+
+// firstStatements are what it writes on the schema of the newer version: it registers a job, claims it,
+// records a run and its end, edits the job, drops what it was before, and deletes the job that it had before.
 func firstStatements() []string {
 	return []string{
 		`INSERT INTO jobs (id, status, next_run_at, due_at, last_run_at, last_state, failures, version, ran_version,
@@ -122,6 +126,7 @@ func firstStatements() []string {
 		`INSERT INTO definitions (job_id, version, description, schedule, request, policy)
 			SELECT job_id, 2, 'edited', schedule, request, policy FROM definitions WHERE job_id = 'old' AND version = 1`,
 		`UPDATE jobs SET version = 2, updated_at = 1800000000030, name = 'Edited' WHERE id = 'old'`,
+		`DELETE FROM jobs WHERE id = 'before'`,
 	}
 }
 
@@ -136,8 +141,12 @@ func testOlderVersion(t *testing.T, b *bundle) {
 	for _, table := range tables {
 		before[table] = b.columns(old, table)
 	}
+	if _, err := old.Exec(beforeUpgrade); err != nil {
+		t.Fatal(err)
+	}
 	b.url = url
 	b.Store = b.open()
+	wantEqual(t, "the number of jobs after the upgrade", b.total(), int64(1))
 	for _, table := range tables {
 		if found := breaks(before[table], b.columns(old, table)); len(found) > 0 {
 			t.Errorf("%s breaks processes of the version before: %q", table, found)
@@ -152,6 +161,7 @@ func testOlderVersion(t *testing.T, b *bundle) {
 	if j := b.get("old"); j.Name != "Edited" || j.Description != "edited" || j.Version != 2 || j.Policy.Keep != job.DefaultKeep() {
 		t.Errorf("the job is %+v", j)
 	}
+	wantEqual(t, "the number of jobs", b.total(), int64(1))
 	if r := b.run("run-1"); r.State != job.StateSucceeded {
 		t.Errorf("the run is %+v", r)
 	}

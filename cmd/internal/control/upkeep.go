@@ -21,6 +21,7 @@ func addUpkeep(g *app.Group, p *app.Process, s *store.Store, metrics prometheus.
 		{Name: "all_history", Every: day, Step: pruner.All},
 		{Name: "definitions", Every: day, Step: pruner.Definitions},
 		{Name: "counts", Every: time.Hour, Step: pruner.Counts},
+		{Name: "job_counts", Every: 5 * time.Minute, Step: pruner.JobCounts},
 		{Name: "space", Every: time.Hour, Step: pruner.Space},
 	}, upkeep.Options{Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics})
 	if err != nil {
