@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -99,14 +100,13 @@ type sqliteConnector struct{ dsn string }
 // Driver is the driver of the connections.
 func (sqliteConnector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
-// Connect opens a connection. The log is written back after 64 MiB rather than 4:
-// a busy claim fills 4 with every batch, and would write the same pages over and over.
+// Connect opens a connection. Its commits do not write the log back as long as the logKeeper does.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Driver().Open(c.dsn)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.(*sqlite3.SQLiteConn).ExecContext(ctx, "PRAGMA wal_autocheckpoint = 16384", nil); err != nil {
+	if _, err := conn.(*sqlite3.SQLiteConn).ExecContext(ctx, "PRAGMA wal_autocheckpoint = "+strconv.Itoa(fullLog), nil); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil

@@ -26,9 +26,13 @@ func BenchmarkClaim(b *testing.B) {
 				c := newClaimer(b, s, benchJobs(b, 1_000_000), spread)
 				b.ResetTimer()
 				from, claimed := used(b), 0
+				var longest time.Duration
 				for range b.N {
+					start := time.Now()
 					claimed += len(c.claim(b, 1000))
+					longest = max(longest, time.Since(start))
 				}
+				b.ReportMetric(float64(longest.Milliseconds()), "longest-ms")
 				b.ReportMetric(float64(claimed)/b.Elapsed().Seconds(), "jobs/s")
 				b.ReportMetric(float64((used(b)-from).Microseconds())/float64(claimed), "cpu-µs/job")
 			})
@@ -56,7 +60,7 @@ func BenchmarkRecord(b *testing.B) {
 					ids, runs = append(ids, batch), runs+len(batch)
 				}
 				at := c.now.Add(time.Second)
-				var took time.Duration
+				var took, longest time.Duration
 				b.ResetTimer()
 				for _, batch := range ids {
 					b.StopTimer()
@@ -65,14 +69,15 @@ func BenchmarkRecord(b *testing.B) {
 						events = append(events, started(id, 1, at), ended(id, 1, at+10, job.StateSucceeded, 200))
 					}
 					b.StartTimer()
-					from := used(b)
+					from, start := used(b), time.Now()
 					done, err := s.Record(b.Context(), events)
-					took += used(b) - from
+					took, longest = took+used(b)-from, max(longest, time.Since(start))
 					if err != nil || len(done.Changed) != len(batch) {
 						b.Fatal(len(done.Changed), err)
 					}
 				}
 				b.ReportMetric(float64(runs)/b.Elapsed().Seconds(), "runs/s")
+				b.ReportMetric(float64(longest.Milliseconds()), "longest-ms")
 				b.ReportMetric(float64(took.Microseconds())/float64(runs), "cpu-µs/run")
 			})
 		}

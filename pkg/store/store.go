@@ -35,6 +35,7 @@ type Store struct {
 	// parser reads the schedules of jobs that change with something due.
 	parser trigger.Parser
 	probe  probe
+	log    logKeeper
 }
 
 // Open connects to a database and brings its schema up to date, however many
@@ -65,6 +66,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 
 // Close gives the connections back. Calls under way end first.
 func (s *Store) Close() error {
+	s.log.close()
 	err := s.r.Close()
 	if s.w != s.r {
 		if werr := s.w.Close(); err == nil {

@@ -60,7 +60,9 @@ func (s *Store) writeOnce(ctx context.Context, work func(tx *sqlx.Tx) error) (ag
 		return kind == faultAgain || kind == faultDuplicate || isCut(err), err
 	}
 	// A commit that broke off may have happened: only a plain "undone" is tried again.
-	err = tx.Commit()
+	if err = tx.Commit(); err == nil {
+		s.wrote()
+	}
 	return err != nil && classify(err) == faultAgain, err
 }
 
