@@ -43,12 +43,16 @@ func (s *Store) jobFilter(q *job.JobQuery, lookup func(column string) bool) (whe
 	equal("status", string(q.Status))
 	equal("last_state", string(q.LastState))
 	equal("host", strings.ToLower(q.Host))
+	next := "j.next_run_at"
+	if !lookup("next_run_at") {
+		next = s.d.unindexed(next)
+	}
 	if q.DueSince != nil {
-		where = append(where, "j.next_run_at >= :due_since")
+		where = append(where, next+" >= :due_since")
 		a["due_since"] = *q.DueSince
 	}
 	if q.DueUntil != nil {
-		where = append(where, "j.next_run_at <= :due_until")
+		where = append(where, next+" <= :due_until")
 		a["due_until"] = *q.DueUntil
 	}
 	if q.Unfinished {
@@ -97,6 +101,10 @@ func (s *Store) chooseIndex(ctx context.Context, q *job.JobQuery) (lookup func(c
 	if q.LastState == job.StateFailed {
 		single["last_state"] = job.JobQuery{LastState: q.LastState}
 	}
+	inOrder := q.Sort == "next_run_at" // the order is what bounds it then
+	if isDue(q) && !inOrder {
+		single["next_run_at"] = job.JobQuery{DueSince: q.DueSince, DueUntil: q.DueUntil}
+	}
 	chosen, least := "", int64(manyJobs+1)
 	for _, column := range sortedKeys(single) {
 		one := single[column]
@@ -110,8 +118,14 @@ func (s *Store) chooseIndex(ctx context.Context, q *job.JobQuery) (lookup func(c
 			chosen, least = column, n
 		}
 	}
+	if chosen == "" && inOrder {
+		chosen = q.Sort
+	}
 	return func(column string) bool { return column == chosen }, nil
 }
+
+// isDue reports whether a query bounds when jobs are due.
+func isDue(q *job.JobQuery) bool { return q.DueSince != nil || q.DueUntil != nil }
 
 // countJobs counts all jobs that match. Most jobs are active: these are counted as all
 // less the others, which have an index.

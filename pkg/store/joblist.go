@@ -19,6 +19,8 @@ type order struct {
 	// nullable keys come last, whatever the direction.
 	nullable   bool
 	descending bool
+	// sorted: few are looked up and then sorted, no index is walked in this order.
+	sorted bool
 }
 
 func orderOf(q *job.JobQuery) (order, error) {
@@ -81,6 +83,7 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 	if err != nil {
 		return page, fail("list jobs", err)
 	}
+	o.sorted = isDue(&q) && o.column != "next_run_at" && lookup("next_run_at")
 	where, a := s.jobFilter(&q, lookup)
 	limit := max(1, min(q.Limit, maxPage))
 	rows, err := s.jobPage(ctx, o, after, where, a, limit+1)
@@ -145,15 +148,19 @@ func (s *Store) jobPage(ctx context.Context, o order, after *cursor, where condi
 // jobRows reads rows of one list of keys.
 func (s *Store) jobRows(ctx context.Context, o order, where conditions, a args, after *cursor) ([]jobRow, error) {
 	compare, word := o.direction()
-	by := "j.id " + word
+	id, key := "j.id", "j."+o.column
+	if o.sorted { // SQLite would rather walk all jobs
+		id, key = s.d.unindexed(id), s.d.unindexed(key)
+	}
+	by := id + " " + word
 	if o.column != "id" {
-		by = "j." + o.column + " " + word + ", " + by
+		by = key + " " + word + ", " + by
 	}
 	if after != nil {
 		a["after_id"] = after.ID
 		switch {
 		case o.column == "id":
-			where = where.and("j.id " + compare + " :after_id")
+			where = where.and(id + " " + compare + " :after_id")
 		case o.numeric && after.Number != nil:
 			a["after_key"] = *after.Number
 		case !o.numeric && after.Text != nil:
@@ -162,7 +169,7 @@ func (s *Store) jobRows(ctx context.Context, o order, where conditions, a args, 
 			a["after_key"] = nil // a forged cursor: it is after nothing
 		}
 		if o.column != "id" {
-			where = where.and("(j." + o.column + ", j.id) " + compare + " (:after_key, :after_id)")
+			where = where.and("(" + key + ", " + id + ") " + compare + " (:after_key, :after_id)")
 		}
 	}
 	return readAll[jobRow](ctx, s, "SELECT "+jobColumns+jobTables+where.String()+" ORDER BY "+by+" LIMIT :limit", a)

@@ -117,6 +117,10 @@ func TestFilterThatManyMatch(t *testing.T) {
 	if err := s.CreateJob(t.Context(), rare); err != nil {
 		t.Fatal(err)
 	}
+	late := newJob("late", dueAt(t0+1), func(j *job.Job) { j.Request.URL = "https://late.example.com" })
+	if err := s.CreateJob(t.Context(), late); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		q     job.JobQuery
 		total int64
@@ -125,7 +129,11 @@ func TestFilterThatManyMatch(t *testing.T) {
 		{job.JobQuery{Host: "example.com", Sort: "name", Limit: 1}, manyJobs + 2, "rare"},
 		{job.JobQuery{Host: "example.com", Sort: "name", Descending: true, Limit: 1}, manyJobs + 2, "job-0000999"},
 		{job.JobQuery{Host: "example.com", Type: "cron", Sort: "updated_at", Limit: 1}, 1, "rare"},
-		{job.JobQuery{Type: "interval", Status: job.StatusActive, Limit: 1}, manyJobs + 1, "job-0000000"},
+		{job.JobQuery{Type: "interval", Status: job.StatusActive, Limit: 1}, manyJobs + 2, "job-0000000"},
+		{job.JobQuery{DueUntil: new(t0), Limit: 1}, manyJobs + 2, "job-0000000"},
+		{job.JobQuery{DueUntil: new(t0), Sort: "name", Limit: 1}, manyJobs + 2, "rare"},
+		{job.JobQuery{DueSince: new(t0), Sort: "next_run_at", Descending: true, Limit: 1}, manyJobs + 3, "late"},
+		{job.JobQuery{DueSince: new(t0 + 1), Limit: 1}, 1, "late"},
 	} {
 		page, err := s.ListJobs(t.Context(), c.q)
 		if err != nil || page.Total != c.total || page.Jobs[0].ID != c.first {
@@ -218,6 +226,9 @@ func testOrderAndPages(t *testing.T, b *bundle) {
 			for _, limit := range []int{1, 2, 3, 5, 12, 500} {
 				got := b.ids(job.JobQuery{Sort: sort, Descending: descending, Limit: limit})
 				wantEqual(t, fmt.Sprintf("order %q descending %t in pages of %d", sort, descending, limit), got, idsOf(want))
+				got = b.ids(job.JobQuery{Sort: sort, Descending: descending, Limit: limit, DueSince: new(t0 + 1), DueUntil: new(t0 + 2)})
+				later := slices.DeleteFunc(slices.Clone(want), func(j job.Job) bool { return j.NextRunAt == nil || *j.NextRunAt == t0 })
+				wantEqual(t, fmt.Sprintf("of those due later, order %q descending %t in pages of %d", sort, descending, limit), got, idsOf(later))
 			}
 		}
 	}

@@ -100,6 +100,10 @@ func TestPlans(t *testing.T) {
 		"paused":        {page(job.JobQuery{Status: job.StatusPaused}), "SCAN some"},
 		"active": {page(job.JobQuery{Status: job.StatusActive}), "SCAN j USING INDEX sqlite_autoindex_jobs_1, " +
 			"SCAN j USING COVERING INDEX sqlite_autoindex_jobs_1, SCAN j USING COVERING INDEX jobs_resting"},
+		"due, few":      {page(job.JobQuery{DueSince: new(t0)}), "SCAN some, USE TEMP B-TREE FOR ORDER BY"},
+		"due, by name":  {page(job.JobQuery{DueUntil: new(t0 + 60_000), Sort: "name"}), "SCAN some, USE TEMP B-TREE FOR ORDER BY"},
+		"due, by next":  {page(job.JobQuery{DueSince: new(t0), Sort: "next_run_at"}), ""},
+		"planned":       {func() { _, err := b.Plans(ctx, 1); must(err) }, "SCAN p"},
 		"by next":       {page(job.JobQuery{Sort: "next_run_at"}), ""},
 		"by next, desc": {page(job.JobQuery{Sort: "next_run_at", Descending: true}), ""},
 	} {

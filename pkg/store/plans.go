@@ -27,11 +27,12 @@ func (s *Store) Plans(ctx context.Context, most int64) (job.Plans, error) {
 	some := "1 = 1"
 	if active > most {
 		plans.OneIn = (active + most - 1) / most
-		some = s.d.oneIn("j")
+		some = s.d.oneIn("n")
 	}
-	rows, err := readAll[planRow](ctx, s, `SELECT p.id, d.schedule FROM (SELECT j.id, j.version FROM jobs j
-			WHERE j.next_run_at IS NOT NULL AND `+some+` LIMIT :limit) AS p
-		JOIN definitions d ON d.job_id = p.id AND d.version = p.version`, args{"one_in": plans.OneIn, "limit": 2 * most})
+	// The inner statement reads an index alone, an eighth of the table.
+	rows, err := readAll[planRow](ctx, s, `SELECT j.id, d.schedule FROM (SELECT n.id FROM jobs n
+			WHERE n.next_run_at IS NOT NULL AND `+some+` LIMIT :limit) AS p
+		JOIN jobs j ON j.id = p.id JOIN definitions d ON d.job_id = j.id AND d.version = j.version`, args{"one_in": plans.OneIn, "limit": 2 * most})
 	if err != nil {
 		return plans, fail("read plans", err)
 	}
