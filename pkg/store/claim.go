@@ -22,6 +22,8 @@ type dueRow struct {
 	PauseReason *string
 	PausedUntil *job.Instant
 	definitionRow
+	// defined: the definition was found.
+	defined bool
 }
 
 const dueColumns = `j.id, j.status, j.next_run_at, j.due_at, j.version, j.created_at, j.updated_at,
@@ -45,12 +47,10 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 	careful := false
 	err = s.write(ctx, "claim", func(tx *sqlx.Tx) error {
 		done = job.Claimed{}
-		due, err := s.readDue(ctx, tx, c)
+		due, err := s.readDue(ctx, tx, c, &done)
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		last := &due[len(due)-1]
-		done.Seen, done.Last = len(due), job.ClaimKey{DueAt: *last.DueAt, ID: last.ID}
 		before := make([]state, len(due))
 		for i := range due {
 			before[i] = stateOf(&due[i].Job)
@@ -86,18 +86,25 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 
 // readDue reads and locks the jobs, and then counts their open runs: a second
 // statement, because on PostgreSQL the first would count as of before it had the locks.
-func (s *Store) readDue(ctx context.Context, tx *sqlx.Tx, c job.Claim) ([]job.Due, error) {
+// It notes how many there are and the last of them.
+func (s *Store) readDue(ctx context.Context, tx *sqlx.Tx, c job.Claim, done *job.Claimed) ([]job.Due, error) {
 	after := c.After
 	if after == (job.ClaimKey{}) {
 		after.DueAt = math.MinInt64
 	}
-	rows, err := scanDue(ctx, tx, "SELECT "+dueColumns+jobTables+`WHERE j.due_at IS NOT NULL AND j.due_at <= :now
-		AND (j.due_at, j.id) > (:after_due, :after_id) ORDER BY j.due_at, j.id LIMIT :limit`+s.d.skipLocked("j"),
+	rows, err := scanDue(ctx, tx, "SELECT "+dueColumns+` FROM (
+			SELECT * FROM jobs WHERE due_at IS NOT NULL AND due_at <= `+s.d.unforeseen(":now", "BIGINT")+`
+				AND (due_at, id) > (`+s.d.unforeseen(":after_due", "BIGINT")+", "+s.d.unforeseen(":after_id", "TEXT")+`)
+			ORDER BY due_at, id LIMIT :limit`+s.d.skipLocked("jobs")+`
+		) AS j LEFT JOIN definitions d ON d.job_id = j.id AND d.version = j.version ORDER BY j.due_at, j.id`,
 		args{"now": int64(c.Now), "after_due": int64(after.DueAt), "after_id": cleanText(after.ID), "limit": max(1, c.Limit)})
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	due := s.decodeDue(rows)
+	last := &rows[len(rows)-1]
+	done.Seen, done.Last = len(rows), job.ClaimKey{DueAt: last.DueAt, ID: last.ID}
+	// PostgreSQL does not show the definition of a job that was edited while the statement looked for it: it is claimed the next time.
+	due := s.decodeDue(keep(rows, func(r dueRow) bool { return r.defined }))
 	return due, s.countOpen(ctx, tx, due)
 }
 
@@ -114,14 +121,16 @@ func scanDue(ctx context.Context, tx *sqlx.Tx, text string, a args) ([]dueRow, e
 	defer found.Close()
 	var rows []dueRow
 	var nextRunAt, pausedUntil sql.Null[job.Instant]
+	var schedule, request, policy sql.NullString
 	for found.Next() {
 		var r dueRow
 		err := found.Scan(&r.ID, &r.Status, &nextRunAt, &r.DueAt, &r.Version, &r.CreatedAt, &r.UpdatedAt,
-			&r.PauseReason, &pausedUntil, &r.Schedule, &r.Request, &r.Policy, &r.Secrets)
+			&r.PauseReason, &pausedUntil, &schedule, &request, &policy, &r.Secrets)
 		if err != nil {
 			return nil, err
 		}
 		r.NextRunAt, r.PausedUntil = optional(nextRunAt), optional(pausedUntil)
+		r.Schedule, r.Request, r.Policy, r.defined = schedule.String, request.String, policy.String, schedule.Valid
 		rows = append(rows, r)
 	}
 	return rows, found.Err()

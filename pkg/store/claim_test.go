@@ -2,10 +2,8 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -342,37 +340,6 @@ func testReopen(t *testing.T, b *bundle) {
 	wantEqual(t, "the task", stale[0], got.Tasks[0])
 	if twice, err := again.Claim(t.Context(), job.Claim{Now: t0, Limit: 10}, everyMinute(t0)); err != nil || twice.Seen != 0 {
 		t.Fatalf("after the reopening %+v is claimed: %v", twice, err)
-	}
-}
-
-// TestPlainRequest fails when job.Request has a member that the claim would not read.
-func TestPlainRequest(t *testing.T) {
-	names := func(v any) (names []string) {
-		for field := range reflect.TypeOf(v).Fields() {
-			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if name != "-" {
-				names = append(names, name)
-			}
-		}
-		slices.Sort(names)
-		return names
-	}
-	wantEqual(t, "the members of a stored request", names(plainRequest{}), names(job.Request{}))
-	full := newJob("a").Request
-	full.Headers, full.Body, full.BodyEncoding, full.FollowRedirects, full.InsecureTLS =
-		map[string]string{"X": "<&>"}, `{"a":"\u0001"}`, "base64", 3, true
-	full.Literal, full.SigningSecret, full.TLS = true, "whsec_x", &job.TLS{CA: "c"}
-	text, err := json.Marshal(full)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got job.Request
-	if err := decodeRequest(string(text), &got); err != nil {
-		t.Fatal(err)
-	}
-	wantEqual(t, "the request", got, full)
-	if err := decodeRequest(`{"method":"GET","auth":{"type":1}}`, &got); err == nil {
-		t.Fatal("an auth that cannot be read was passed over")
 	}
 }
 

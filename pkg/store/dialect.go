@@ -94,6 +94,15 @@ func (d dialect) rows(columns ...string) string {
 	return "(SELECT " + b.String() + " FROM jsonb_array_elements(CAST(:rows AS jsonb)))"
 }
 
+// unforeseen is a parameter whose value PostgreSQL cannot weigh: by what it counted last hardly any
+// job is due when a hundred thousand are, and it would read and sort all of them for each thousand.
+func (d dialect) unforeseen(parameter, kind string) string {
+	if d == sqlite {
+		return parameter
+	}
+	return "(SELECT CAST(" + parameter + " AS " + kind + "))"
+}
+
 // in is a condition: the column is one of the parameter, made by list.
 func (d dialect) in(column, parameter string) string {
 	if d == sqlite {

@@ -78,35 +78,11 @@ func (d *dueDecoder) decode(r *dueRow, j *job.Job) error {
 	return r.decodeSecrets(&j.Request)
 }
 
-// plainRequest is job.Request without methods of its own, which make encoding/json
-// read every value twice. A test sees to it that it has the same members.
-type plainRequest struct {
-	Method          string            `json:"method"`
-	URL             string            `json:"url"`
-	Headers         map[string]string `json:"headers"`
-	Body            string            `json:"body"`
-	BodyEncoding    string            `json:"body_encoding"`
-	Auth            json.RawMessage   `json:"auth"`
-	FollowRedirects int               `json:"follow_redirects"`
-	InsecureTLS     bool              `json:"insecure_tls"`
-	Literal         bool              `json:"literal"`
-	SigningSecret   string            `json:"signing_secret"`
-	TLS             *job.TLS          `json:"tls"`
-}
-
 // decodeRequest reads a stored request.
 func decodeRequest(text string, request *job.Request) error {
-	var p plainRequest
-	if err := json.Unmarshal([]byte(text), &p); err != nil {
-		return err
+	if plain, ok := readPlain(text); ok {
+		*request = plain
+		return nil
 	}
-	if len(p.Auth) > 0 && string(p.Auth) != "null" {
-		return json.Unmarshal([]byte(text), request)
-	}
-	*request = job.Request{
-		Method: p.Method, URL: p.URL, Headers: p.Headers, Body: job.Body(p.Body), BodyEncoding: p.BodyEncoding,
-		FollowRedirects: p.FollowRedirects, InsecureTLS: p.InsecureTLS,
-		Literal: p.Literal, SigningSecret: p.SigningSecret, TLS: p.TLS,
-	}
-	return nil
+	return json.Unmarshal([]byte(text), request)
 }
