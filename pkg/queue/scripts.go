@@ -51,7 +51,6 @@ for _, id in ipairs(ids) do
   leases[#leases + 1] = ARGV[1]
   leases[#leases + 1] = id
   redis.call("HSET", key, "state", "active", "taker", ARGV[4])
-  redis.call("HDEL", key, "pending_since")
   local message = redis.call("HGET", key, "msg")
   if message then
     messages[#messages + 1] = id
@@ -95,7 +94,6 @@ for i, id in ipairs(ids) do
     kept[#kept + 1] = ARGV[3 * i + 1]
     kept[#kept + 1] = id
     redis.call("HSET", KEYS[i + 5], "msg", ARGV[3 * i + 2], "state", "completed")
-    redis.call("HDEL", KEYS[i + 5], "taker")
   end
 end
 if #ended > 0 then

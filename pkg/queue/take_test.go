@@ -77,12 +77,12 @@ func TestBatchesLeaveWhatAsynqLeaves(t *testing.T) {
 	}))
 	<-entered
 	<-entered
-	compare("active", fieldTaker)
+	compare("active", fieldTaker, "pending_since")
 	close(release)
 	for _, x := range []*bench{ours, plain} {
 		eventually(t, "completed", func() bool { return x.state("run") == "completed" })
 	}
-	compare("completed")
+	compare("completed", fieldTaker, "pending_since")
 
 	if got := plain.known(); slices.Contains(got, false) {
 		t.Errorf("asynq has other scripts than those that are replaced: %v", got)
