@@ -396,8 +396,10 @@ func TestALostLeaseRepeatsNoCall(t *testing.T) {
 				// Only the other one takes tasks from here on; the call goes on in the first.
 				x.work(x.open(other), c)
 			}
-			noError(t, x.inspector.CancelProcessing("run"))
-			eventually(t, "the task waits", func() bool { return x.state("run") == "retry" })
+			eventually(t, "the task waits", func() bool {
+				noError(t, x.inspector.CancelProcessing("run")) // again and again: asynq may not listen yet
+				return x.state("run") == "retry"
+			})
 			eventually(t, "the run is held", func() bool { return x.b.client.Exists(x.ctx, keyHeld+"run").Val() == 1 })
 			for range 3 { // it comes up while the call still runs
 				_ = x.inspector.RunTask("default", "run")
