@@ -103,6 +103,7 @@ func TestRetriesOfManualRunEndBeforeNextOccurrence(t *testing.T) {
 }
 
 func TestDelete(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	run := w.run("/api/v1/jobs/a/run", "")
@@ -244,6 +245,7 @@ func (c counting) Wake(ctx context.Context) error {
 // TestDeleteOfStartedRun deletes a job whose run has started, while that is told by the result stream only: a call
 // that is being made is not accounted as canceled.
 func TestDeleteOfStartedRun(t *testing.T) {
+	t.Parallel()
 	settling := make(chan struct{})
 	w := newWorld(t, worldOptions{queue: func(q Queue) Queue { return telling{q, settling} }})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)

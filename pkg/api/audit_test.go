@@ -11,6 +11,7 @@ import (
 
 // TestAudit changes jobs by every way in which they can be changed, and finds each change once.
 func TestAudit(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("POST", v1+"/jobs", cronJob).is(201)
 	w.key = w.makeKey(access.Admin).Text

@@ -29,6 +29,7 @@ func (b *breaking) EditJobs(ctx context.Context, pick job.Pick, clock func() job
 
 // TestBulkThatBreaksOff wants every job to be told of that was not reached, and none that was.
 func TestBulkThatBreaksOff(t *testing.T) {
+	t.Parallel()
 	database := &breaking{left: 1}
 	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { database.JobStore = s; return database }})
 	w.importFile("", "application/json", fileOf(2_000))
@@ -63,6 +64,7 @@ func TestBulkThatBreaksOff(t *testing.T) {
 
 // TestManyChangesAreNews: those who watch are told of every change, a few one by one and the others by their number.
 func TestManyChangesAreNews(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	events := w.watch("")
 	wants := func(what string, jobs, runs int) {
@@ -100,6 +102,7 @@ func TestManyChangesAreNews(t *testing.T) {
 
 // TestImportOnPostgres wants all or nothing there too.
 func TestImportOnPostgres(t *testing.T) {
+	t.Parallel()
 	url := testserver.StartPostgres(t).CreateDatabase(t, "jobs")
 	w := newWorld(t, worldOptions{database: url})
 	file := fileOf(2_000)

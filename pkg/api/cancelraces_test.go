@@ -87,6 +87,7 @@ func (tg *raceTarget) of(id string) (calls []raceCall, completed int) {
 // keeps it, an answer that tells an end tells that one, no call begins after a cancel was
 // answered with the end, and each call is one attempt in the account.
 func TestCancelRaces(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.record()
 	keys, err := job.ParseKeys(strings.Repeat("0f", 32))

@@ -17,6 +17,7 @@ import (
 
 // TestClient does with the Go client what a program would do.
 func TestClient(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	c, err := client.New(w.url, client.Options{HTTP: w.client})
 	must(t, err)

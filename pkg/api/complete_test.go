@@ -9,6 +9,7 @@ import (
 )
 
 func TestCompleteRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	tokens := w.tokens
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)

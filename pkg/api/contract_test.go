@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,24 +21,58 @@ import (
 
 // contract is the OpenAPI document as a test of answers.
 type contract struct {
-	t        testing.TB
+	text     []byte
 	document map[string]any
-	compiler *jsonschema.Compiler
 	// base is the path of the document's server, without a slash at its end.
 	base string
+	// operations are those of the document, in order.
+	operations []operation
+
+	mu       sync.Mutex
+	compiler *jsonschema.Compiler
+	// compiled are the schemas that answers were held against, by their text.
+	compiled map[string]*jsonschema.Schema
 }
 
-const documentURL = "http://test/openapi.json"
+const (
+	documentURL = "http://test/openapi.json"
+	testVersion = "1.2.3"
+)
 
+// plainContract is that of a server without a base path, which most tests have.
+var plainContract = sync.OnceValues(func() (*contract, error) {
+	text, err := OpenAPI("", testVersion)
+	if err != nil {
+		return nil, err
+	}
+	return readContract(text)
+})
+
+// newContract is the contract of a document.
 func newContract(t testing.TB, text []byte) *contract {
 	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	c, err := plainContract()
 	must(t, err)
-	c := &contract{t: t, document: document.(map[string]any), compiler: jsonschema.NewCompiler()}
-	c.compiler.AssertFormat()
-	must(t, c.compiler.AddResource(documentURL, document))
-	c.base = strings.TrimSuffix(c.at("servers", "0", "url").(string), "/")
+	if !bytes.Equal(c.text, text) {
+		c, err = readContract(text)
+		must(t, err)
+	}
 	return c
+}
+
+func readContract(text []byte) (*contract, error) {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	c := &contract{text: text, document: document.(map[string]any), compiler: jsonschema.NewCompiler(), compiled: map[string]*jsonschema.Schema{}}
+	c.compiler.AssertFormat()
+	if err := c.compiler.AddResource(documentURL, document); err != nil {
+		return nil, err
+	}
+	c.base = strings.TrimSuffix(c.at("servers", "0", "url").(string), "/")
+	c.operations = operationsOf(c.document)
+	return c, nil
 }
 
 // at follows a path of member names and list indexes, and the $refs on its way; nil when it leads nowhere.
@@ -77,9 +112,9 @@ type operation struct {
 	whole, own map[string]any
 }
 
-func (c *contract) operations() []operation {
+func operationsOf(document map[string]any) []operation {
 	var list []operation
-	for path, item := range c.document["paths"].(map[string]any) {
+	for path, item := range document["paths"].(map[string]any) {
 		whole := item.(map[string]any)
 		for method, own := range whole {
 			if method == "parameters" {
@@ -99,7 +134,7 @@ func (c *contract) find(method, path string) (operation, bool) {
 	if !below {
 		return operation{}, false
 	}
-	for _, o := range c.operations() {
+	for _, o := range c.operations {
 		want, have := strings.Split(o.path, "/"), strings.Split(path, "/")
 		fits := o.method == method && len(want) == len(have)
 		for i := 0; fits && i < len(want); i++ {
@@ -151,25 +186,39 @@ func (c *contract) validate(t testing.TB, what string, schema any, text string) 
 		t.Errorf("%s: %v: %s", what, err, text)
 		return
 	}
-	if err := c.compile(t, schema).Validate(value); err != nil {
+	compiled, err := c.compile(schema)
+	must(t, err)
+	if err := compiled.Validate(value); err != nil {
 		t.Errorf("%s against its schema: %v\n%s", what, err, text)
 	}
 }
 
 // compile makes a schema out of a node of the document; its references go into the document.
-func (c *contract) compile(t testing.TB, node any) *jsonschema.Schema {
-	t.Helper()
+func (c *contract) compile(node any) (*jsonschema.Schema, error) {
 	text, err := json.Marshal(node)
-	must(t, err)
-	text = bytes.ReplaceAll(text, []byte(`"$ref":"#/`), []byte(`"$ref":"`+documentURL+`#/`))
-	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-	must(t, err)
-	url := fmt.Sprintf("http://test/%x", text)
-	// The same node may have been added before: that is not an error worth telling.
-	_ = c.compiler.AddResource(url, resource)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if schema := c.compiled[string(text)]; schema != nil {
+		return schema, nil
+	}
+	absolute := bytes.ReplaceAll(text, []byte(`"$ref":"#/`), []byte(`"$ref":"`+documentURL+`#/`))
+	resource, err := jsonschema.UnmarshalJSON(bytes.NewReader(absolute))
+	if err != nil {
+		return nil, err
+	}
+	url := fmt.Sprintf("http://test/%d", len(c.compiled))
+	if err := c.compiler.AddResource(url, resource); err != nil {
+		return nil, err
+	}
 	schema, err := c.compiler.Compile(url)
-	must(t, err)
-	return schema
+	if err != nil {
+		return nil, err
+	}
+	c.compiled[string(text)] = schema
+	return schema, nil
 }
 
 // TestDocument holds the document against the rules of OpenAPI 3.1, and its schemas against those of JSON Schema.
@@ -196,32 +245,33 @@ func TestDocument(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	c.walkRefs(c.document)
+	c.walkRefs(t, c.document)
 }
 
 // walkRefs wants every reference of the document to lead somewhere.
-func (c *contract) walkRefs(node any) {
+func (c *contract) walkRefs(t *testing.T, node any) {
+	t.Helper()
 	switch v := node.(type) {
 	case map[string]any:
 		if ref, ok := v["$ref"].(string); ok && c.resolve(v) == nil {
-			c.t.Errorf("%s leads nowhere", ref)
+			t.Errorf("%s leads nowhere", ref)
 		}
 		for _, member := range v {
-			c.walkRefs(member)
+			c.walkRefs(t, member)
 		}
 	case []any:
 		for _, item := range v {
-			c.walkRefs(item)
+			c.walkRefs(t, item)
 		}
 	}
 }
 
 // TestRoutesAreDocumented compares the table of contents with the document, both ways.
 func TestRoutesAreDocumented(t *testing.T) {
-	text, err := OpenAPI("", "1")
+	c, err := plainContract()
 	must(t, err)
 	operations := map[string]string{}
-	for _, o := range newContract(t, text).operations() {
+	for _, o := range c.operations {
 		operations[o.method+" "+o.path] = o.id
 	}
 	for _, r := range new(Server).table() {
@@ -238,9 +288,8 @@ func TestRoutesAreDocumented(t *testing.T) {
 
 // TestWordsAreDocumented holds the document's lists of words against those of the product.
 func TestWordsAreDocumented(t *testing.T) {
-	text, err := OpenAPI("", "1")
+	c, err := plainContract()
 	must(t, err)
-	c := newContract(t, text)
 	for name, words := range map[string][]string{
 		"State": words(job.States()...), "FinalState": words(finalStates()...),
 		"Trigger": words(job.TriggerSchedule, job.TriggerManual, job.TriggerBackfill),

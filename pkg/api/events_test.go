@@ -101,6 +101,7 @@ func (s *eventStream) wants(kind live.Kind, parts ...string) {
 }
 
 func TestEvents(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	jobs := w.watch("?types=job")
 	runs := w.watch("?types=run&job=a")
@@ -119,6 +120,7 @@ func TestEvents(t *testing.T) {
 }
 
 func TestEventsAfterALostConnection(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	first := w.watch("")
 	w.call("PUT", "/api/v1/jobs/a", cronJob).is(201)
@@ -249,6 +251,7 @@ func liveHeap() int64 {
 
 // TestEventsEndWithTheServer stops a server with open streams, the reader of one of which is stuck.
 func TestEventsEndWithTheServer(t *testing.T) {
+	t.Parallel()
 	room := &newsroom{ready: make(chan struct{})}
 	w := newWorld(t, worldOptions{changes: room, writeWait: time.Hour})
 	<-room.ready

@@ -12,19 +12,21 @@ import (
 
 // TestExamples sends every example of the document as a request, and holds it against its schema.
 func TestExamples(t *testing.T) {
-	text, err := OpenAPI("", "1")
+	c, err := plainContract()
 	must(t, err)
-	c := newContract(t, text)
 	sent := 0
-	for _, o := range c.operations() {
+	for _, o := range c.operations {
 		if c.streams(o) {
 			continue // its answer does not end
 		}
-		for name, e := range c.examples(o) {
+		for name, e := range c.examples(t, o) {
 			sent++
 			t.Run(o.id+" "+name, func(t *testing.T) {
+				t.Parallel()
 				w := newWorld(t, worldOptions{monitor: true})
-				w.try()
+				if o.id == "testRequest" {
+					w.try()
+				}
 				path := w.prepare(o)
 				if o.id == "completeRun" {
 					path += "?token=" + w.tokens.Token(strings.Split(path, "/")[4], 1)
@@ -88,7 +90,7 @@ type example struct {
 }
 
 // examples are those of an operation's body, or one without a body.
-func (c *contract) examples(o operation) map[string]example {
+func (c *contract) examples(t *testing.T, o operation) map[string]example {
 	list := map[string]example{}
 	body, _ := c.resolve(o.own["requestBody"]).(map[string]any)
 	if body == nil || body["required"] != true {
@@ -101,7 +103,7 @@ func (c *contract) examples(o operation) map[string]example {
 		examples, _ := content.(map[string]any)["examples"].(map[string]any)
 		for name, one := range examples {
 			text, err := json.Marshal(one.(map[string]any)["value"])
-			must(c.t, err)
+			must(t, err)
 			e := example{media: media, body: string(text), schema: content.(map[string]any)["schema"]}
 			if plain, ok := one.(map[string]any)["value"].(string); ok {
 				e.body, e.schema = plain, nil // a text as it is

@@ -169,6 +169,7 @@ func TestConditions(t *testing.T) {
 }
 
 func TestHostileIDs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	for _, id := range []string{"定时 任务/1?&%", "a/../b", `"';--`, strings.Repeat("é", 256), "%2F", "a+b", ".", "{id}", ":id", "*"} {
 		t.Run(id[:min(len(id), 20)], func(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 // the document names, and never that something broke. API_RANDOM_CALLS sets how
 // many calls each operation gets; the seed is that of the call, so that one that fails can be made again.
 func TestRandomInput(t *testing.T) {
+	t.Parallel()
 	calls := 60
 	if text := os.Getenv("API_RANDOM_CALLS"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -30,7 +31,7 @@ func TestRandomInput(t *testing.T) {
 	w := newWorld(t, worldOptions{monitor: true})
 	w.try()
 	w.key = w.makeKey(access.Admin).Text
-	for _, o := range w.contract.operations() {
+	for _, o := range w.contract.operations {
 		if w.contract.streams(o) {
 			continue // its answer does not end
 		}
@@ -61,7 +62,7 @@ func (c *contract) streams(o operation) bool {
 // callRandomly makes one call of an operation.
 func (w *world) callRandomly(o operation, seed uint64) answer {
 	w.t.Helper()
-	r := &randomInput{rand.New(rand.NewPCG(seed, 1)), w.contract}
+	r := &randomInput{rand.New(rand.NewPCG(seed, 1)), w.t, w.contract}
 	path, query := w.fixtures(r, o.path), url.Values{}
 	var headers []string
 	for _, list := range []any{o.whole["parameters"], o.own["parameters"]} {
@@ -129,6 +130,7 @@ func (w *world) fixtures(r *randomInput, path string) string {
 // randomInput draws input from the schemas of a document.
 type randomInput struct {
 	*rand.Rand
+	t        testing.TB
 	contract *contract
 }
 
@@ -171,7 +173,7 @@ func (r *randomInput) body(o operation) (text, media string) {
 		value = r.damage(value)
 	}
 	data, err := json.Marshal(value)
-	must(r.contract.t, err)
+	must(r.t, err)
 	text = string(data)
 	if r.chance(5) {
 		text = text[:r.IntN(len(text))]
@@ -296,8 +298,8 @@ func (r *randomInput) number(schema map[string]any) any {
 // copied is the same value in memory of its own.
 func (r *randomInput) copied(value any) (other any) {
 	data, err := json.Marshal(value)
-	must(r.contract.t, err)
-	must(r.contract.t, json.Unmarshal(data, &other))
+	must(r.t, err)
+	must(r.t, json.Unmarshal(data, &other))
 	return other
 }
 

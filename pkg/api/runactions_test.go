@@ -49,6 +49,7 @@ func (d deliverer) Deliver(ctx context.Context, task *job.Task) (job.Outcome, er
 }
 
 func TestCancelQueuedRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	run := w.run("/api/v1/jobs/a/run", "")
@@ -67,6 +68,7 @@ func TestCancelQueuedRun(t *testing.T) {
 
 // A run that waits for the canceled one is delivered.
 func TestCancelFreesTheNextRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	w.call("PATCH", "/api/v1/jobs/a", `{"policy":{"concurrency_policy":"queue"}}`).is(200)
@@ -87,6 +89,7 @@ func TestCancelFreesTheNextRun(t *testing.T) {
 
 // A call under way is cut off by its worker; the run says that it was by hand.
 func TestCancelRunningRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.record()
 	called := make(chan struct{})
@@ -116,6 +119,7 @@ func TestCancelRunningRun(t *testing.T) {
 
 // What cannot be told to the queue stands in the database, for the reconciler.
 func TestCancelWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	run := w.run("/api/v1/jobs/a/run", "")
@@ -131,6 +135,7 @@ func TestCancelWhileRedisIsAway(t *testing.T) {
 }
 
 func TestRetryRun(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	old := w.run("/api/v1/jobs/a/run", "")

@@ -132,6 +132,7 @@ func TestOptions(t *testing.T) {
 
 // TestShutdown lets a request that is under way end, and takes no further one.
 func TestShutdown(t *testing.T) {
+	t.Parallel()
 	slow := &holding{entered: make(chan struct{}), release: make(chan struct{})}
 	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { slow.JobStore = s; return slow }})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

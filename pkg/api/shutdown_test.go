@@ -11,8 +11,12 @@ import (
 
 // TestShutdownWithOpenStreams stops a server of whose streams one is read and others are stuck: it ends in the time that it has.
 func TestShutdownWithOpenStreams(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
-	w.importFile("", "application/json", fileOf(10_000)) // more than the buffers of a connection hold
+	for i := range 12 { // more than the buffers of a connection hold
+		w.call("PUT", fmt.Sprintf("/api/v1/jobs/large-%d", i), fmt.Sprintf(
+			`{"schedule":{"type":"interval","every":"1h"},"request":{"url":"https://example.com/","body":%q}}`, strings.Repeat("x", 1_000_000))).is(201)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	server, err := New(w.deps(), Options{Listener: listener, ShutdownTimeout: time.Second})

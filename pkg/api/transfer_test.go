@@ -103,6 +103,7 @@ func TestImportWhole(t *testing.T) {
 }
 
 func TestImportUpsert(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("PUT", "/api/v1/jobs/old", intervalJobOf("old")).is(201)
 	w.call("PUT", "/api/v1/jobs/edited", intervalJobOf("edited")).is(201)
@@ -276,6 +277,7 @@ func TestExportFilter(t *testing.T) {
 }
 
 func TestBulk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.importFile("", "application/json", fileOf(1_200))
 	w.importFile("", "application/json", `{"jobs":[{"id":"done","tags":["t1"],"status":"completed","schedule":{"type":"date","at":"2020-01-01T00:00:00Z"},"request":{"url":"https://a/"}}]}`)

@@ -28,6 +28,7 @@ func (w *world) try() (given func() *job.Task) {
 }
 
 func TestTryARequest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	given := w.try()
 	w.call("PUT", "/api/v1/secrets/TOKEN", `{"value":"very secret"}`).is(201)
@@ -54,6 +55,7 @@ func TestTryARequest(t *testing.T) {
 }
 
 func TestTryWithoutAWorker(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	p := w.call("POST", "/api/v1/jobs/test", `{"request":{"url":"https://example.com/x"}}`).problem(503, "unavailable")
 	if !strings.Contains(p.Detail, "no worker") {

@@ -11,6 +11,7 @@ import (
 
 // A job that is stored in a way that this version cannot read is shown and marked; it can be repaired and deleted, and nothing else.
 func TestAJobThatCannotBeRead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	w.call("POST", "/api/v1/jobs", intervalJob).is(201)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +18,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"schedule-server/internal/testserver"
 	"schedule-server/pkg/access"
 	"schedule-server/pkg/api/live"
 	"schedule-server/pkg/job"
@@ -25,6 +27,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if err := testserver.Overlap(6); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m,
 		// A stopped fasthttp server leaves its cleaner asleep for up to 10 seconds, and all of them share one clock.
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
@@ -126,7 +132,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if o.monitor {
 		deps.Monitor = w.broker.Monitor
 	}
-	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, LocalOnly: true, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: "1.2.3", ShutdownTimeout: 5 * time.Second})
+	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, LocalOnly: true, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: testVersion, ShutdownTimeout: 5 * time.Second})
 	must(t, err)
 	if o.writeWait > 0 {
 		w.server.writeWait = o.writeWait
