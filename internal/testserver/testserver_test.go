@@ -4,6 +4,7 @@ import "testing"
 
 func TestServersStartKillAndStartAgain(t *testing.T) {
 	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
 		r := StartRedis(t)
 		r.Kill()
 		if r.answers() {
@@ -12,6 +13,7 @@ func TestServersStartKillAndStartAgain(t *testing.T) {
 		r.Start()
 	})
 	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
 		p := StartPostgres(t)
 		if url := p.CreateDatabase(t, "some \"name"); url == "" {
 			t.Error("no URL")
@@ -25,11 +27,13 @@ func TestServersStartKillAndStartAgain(t *testing.T) {
 		p.Start()
 	})
 	t.Run("sentinel", func(t *testing.T) {
+		t.Parallel()
 		s := StartSentinel(t)
 		s.Master.Kill()
 		s.AwaitPromotion(t)
 	})
 	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
 		c := StartCluster(t)
 		node := c.Holder(t, "a")
 		node.Kill()

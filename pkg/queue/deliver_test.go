@@ -188,6 +188,7 @@ func TestWhatEndsTheWaitForTheNextAttempt(t *testing.T) {
 }
 
 func TestAWaitForTheNextAttemptEndsWithTheWorker(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	c := failsOnce(job.Instant(nearAttempt.Milliseconds()) - 1)
 	x.enqueue("run")
@@ -283,6 +284,7 @@ func TestShutdownLetsCallsEndAndHandsTheOthersBack(t *testing.T) {
 }
 
 func TestShutdownDoesNotWaitForTheDeaf(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	started, free := make(chan struct{}), make(chan struct{})
 	c := &calls{answer: func(context.Context, *job.Task, int) (job.Outcome, error) {
@@ -348,6 +350,7 @@ func (x *bench) abandon(id string) {
 }
 
 func TestTheTaskOfADeadWorkerComesAgainAtOnceAndCostsNoAttempt(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	x.enqueue("run")
 	x.abandon("run")
@@ -360,6 +363,7 @@ func TestTheTaskOfADeadWorkerComesAgainAtOnceAndCostsNoAttempt(t *testing.T) {
 }
 
 func TestAnAttemptThatWasSavedBeforeTheWorkerDiedIsKnown(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	x.enqueue("run")
 	retryAt := now()
@@ -376,6 +380,7 @@ func TestAnAttemptThatWasSavedBeforeTheWorkerDiedIsKnown(t *testing.T) {
 // A worker loses its lease when Redis is away for 30 s, and asynq then gives the
 // task to another one. The monitor's cancel button does the same at once.
 func TestALostLeaseRepeatsNoCall(t *testing.T) {
+	t.Parallel()
 	for name, other := range map[string]string{"by the same process": "host:1", "by another process": "host:2"} {
 		t.Run(name, func(t *testing.T) {
 			x := newBench(t)
@@ -419,6 +424,7 @@ func TestALostLeaseRepeatsNoCall(t *testing.T) {
 }
 
 func TestALostLeaseKeepsTheNextAttemptsMoment(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	x.enqueue("run")
 	later := now() + 3600_000

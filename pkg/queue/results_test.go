@@ -209,6 +209,7 @@ func TestOldConsumersAreForgottenUnlessTheyOweSomething(t *testing.T) {
 }
 
 func TestSettleWaitsForWhatIsThereAndNoLonger(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	noError(t, x.b.Settle(x.ctx)) // nothing there
 
@@ -244,6 +245,7 @@ func TestSettleWaitsForWhatIsThereAndNoLonger(t *testing.T) {
 
 // Redis loses its data while a recorder has a batch in its hands: that is waited for all the same.
 func TestSettleKnowsWhatIsRecordedWhenRedisForgets(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"before", "in the middle"} {
 		t.Run(when, func(t *testing.T) {
 			x := newBench(t)
@@ -316,6 +318,7 @@ func TestCancelMarksFirstAndStartedCallsAreSeen(t *testing.T) {
 
 // However a start and a cancellation interleave, the call is either not made, or known to the canceler.
 func TestCancelRace(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	r := &record{}
 	x.record(x.b, "host:1", r)

@@ -12,6 +12,7 @@ import (
 
 // A SQLite file that can be read and not written is no database to rely on.
 func TestPingAsksForAWrite(t *testing.T) {
+	t.Parallel()
 	b := newBundle(t, "sqlite://"+t.TempDir()+"/jobs.db")
 	if err := b.Ping(t.Context()); err != nil {
 		t.Fatal(err)

@@ -104,10 +104,13 @@ func suite() map[string]func(*testing.T, *bundle) {
 }
 
 func TestStore(t *testing.T) {
+	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
 		runSuite(t, func(t *testing.T) string { return "sqlite://" + filepath.Join(t.TempDir(), "new", "schedule.db") })
 	})
 	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
 		s := startPostgres(t)
 		runSuite(t, func(t *testing.T) string { return s.database(t) })
 		t.Run("a connection that was cut", func(t *testing.T) { testCutConnection(t, newBundle(t, s.database(t))) })

@@ -108,6 +108,7 @@ func (p *plant) story(want ...string) {
 // A call whose result was lost with all of Redis is made again under the same key: nobody can know that it ended
 // well. The run has one account, and the next occurrence is called as well.
 func TestAResultThatIsLostJamsNoJob(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []job.Concurrency{job.ConcurrencyForbid, job.ConcurrencyQueue} {
 		t.Run(string(policy), func(t *testing.T) {
 			p := newPlant(t)
@@ -138,6 +139,7 @@ func TestAResultThatIsLostJamsNoJob(t *testing.T) {
 
 // A run whose task vanished is delivered again, and the next occurrence finds it ended.
 func TestAVanishedTaskJamsNoJob(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []job.Concurrency{job.ConcurrencyForbid, job.ConcurrencyQueue} {
 		t.Run(string(policy), func(t *testing.T) {
 			p := newPlant(t)
@@ -161,6 +163,7 @@ func TestAVanishedTaskJamsNoJob(t *testing.T) {
 
 // A run whose target never completes it ends at the moment it was given, and no later occurrence is held up.
 func TestACompletionThatNeverComesJamsNoJob(t *testing.T) {
+	t.Parallel()
 	meanwhile := map[job.Concurrency]struct{ during, after []string }{
 		job.ConcurrencyForbid: {
 			[]string{"running", "skipped overlap"},
