@@ -68,15 +68,20 @@ func (r *rowset) text() string {
 	return string(append(r.buf, ']'))
 }
 
-// appendText writes a JSON string. Most texts here are ids, which need no escape.
+// appendText writes a JSON string. Most texts here are ids, which need no escape, or JSON, of which the quotes do.
 func appendText(buf []byte, text string) []byte {
+	start := len(buf)
+	buf = append(buf, '"')
+	from := 0
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		switch c := text[i]; {
+		case c < ' ' || c > '~':
 			quoted, _ := json.Marshal(cleanText(text)) // strings always marshal
-			return append(buf, quoted...)
+			return append(buf[:start], quoted...)
+		case c == '"' || c == '\\':
+			buf = append(append(buf, text[from:i]...), '\\')
+			from = i
 		}
 	}
-	buf = append(buf, '"')
-	buf = append(buf, text...)
-	return append(buf, '"')
+	return append(append(buf, text[from:]...), '"')
 }
