@@ -11,8 +11,8 @@ import (
 
 // History is what the database says of open runs.
 type History interface {
-	// StaleRuns names open runs that nothing changed since the moment, after an id, in the order of their ids.
-	StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error)
+	// StaleRuns names open runs that nothing changed since the moment, after one that it named before; the zero Task: from the beginning.
+	StaleRuns(ctx context.Context, untouchedSince job.Instant, after job.Task, limit int) ([]job.Task, error)
 	// OpenTasks are those of the runs that have not ended, as they are to be delivered.
 	OpenTasks(ctx context.Context, ids []string) ([]job.Task, error)
 	// Record takes events into the accounts.
@@ -120,7 +120,7 @@ func (r *Reconciler) rest(ctx context.Context, wait time.Duration) bool {
 
 // deliverLost walks the open runs without news.
 func (r *Reconciler) deliverLost(ctx context.Context, untouched job.Instant) error {
-	after := ""
+	var after job.Task
 	for {
 		tasks, err := r.history.StaleRuns(ctx, untouched, after, r.chunk)
 		if err != nil {
@@ -132,7 +132,7 @@ func (r *Reconciler) deliverLost(ctx context.Context, untouched job.Instant) err
 		if len(tasks) < r.chunk {
 			return nil
 		}
-		after = tasks[len(tasks)-1].RunID
+		after = tasks[len(tasks)-1]
 	}
 }
 

@@ -88,6 +88,47 @@ func BenchmarkRecord(b *testing.B) {
 	})
 }
 
+// BenchmarkStale walks the open runs of BENCH_JOBS jobs (50,000 unless given), as the reconciler does every few
+// seconds, a thousand at once, when nothing has been heard of any of them.
+//
+//	go test -run - -bench Stale -benchtime 5x ./pkg/store
+func BenchmarkStale(b *testing.B) {
+	onEach(b, func(b *testing.B, open func(*testing.B) (*Store, meter)) {
+		s, others := open(b)
+		jobs := benchJobs(b, 50_000)
+		c := newClaimer(b, s, jobs, 1)
+		for left := jobs; left > 0; {
+			left -= len(c.claim(b, min(left, 1000)))
+		}
+		if s.d == postgres { // it does so by itself, some time after
+			if _, err := s.w.ExecContext(b.Context(), "ANALYZE"); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ResetTimer()
+		fromOthers, from, seen := others(b), ownTime(b), 0
+		for range b.N {
+			after, more := job.Task{}, true
+			for more {
+				stale, err := s.StaleRuns(b.Context(), c.now.Add(time.Hour), after, 1000)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if more = len(stale) == 1000; more {
+					after = stale[999]
+				}
+				seen += len(stale)
+			}
+		}
+		if seen != jobs*b.N {
+			b.Fatalf("%d of %d runs were seen", seen, jobs*b.N)
+		}
+		took := ownTime(b) - from
+		took += others(b) - fromOthers
+		b.ReportMetric(float64(took.Microseconds())/float64(seen), "cpu-µs/run")
+	})
+}
+
 // meter tells the processor time that a database used so far in processes of its own. With ownTime
 // it is of more worth than the clock where others use the machine too.
 type meter func(b *testing.B) time.Duration

@@ -44,7 +44,7 @@ func testWaiting(t *testing.T, b *bundle) {
 	if err != nil || counts.Open != 2 || counts.Waiting != 1 {
 		t.Fatalf("%d open, %d waiting, %v", counts.Open, counts.Waiting, err)
 	}
-	if stale, err := b.StaleRuns(t.Context(), later+10_000, "", 10); err != nil || len(stale) != 1 || stale[0].RunID != first {
+	if stale, err := b.StaleRuns(t.Context(), later+10_000, job.Task{}, 10); err != nil || len(stale) != 1 || stale[0].RunID != first {
 		t.Fatalf("stale: %+v, %v", stale, err)
 	}
 	if free, err := b.PromoteWaiting(t.Context(), later); err != nil || len(free) != 0 {

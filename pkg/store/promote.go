@@ -28,6 +28,12 @@ func (s *Store) promote(ctx context.Context, tx *sqlx.Tx, ended []*job.Run, now 
 // PromoteWaiting queues runs that wait although no other run of their job is open.
 // Whoever ends a run does that for it; this is for what a crash left behind.
 func (s *Store) PromoteWaiting(ctx context.Context, now job.Instant) (tasks []job.Task, err error) {
+	// Whether there is one is asked without keeping others from writing: all open runs are looked at.
+	var id string
+	found, err := readOne(ctx, s, &id, "SELECT w.id FROM runs w WHERE "+mayStart+" LIMIT 1", args{})
+	if err != nil || !found {
+		return nil, fail("look for runs that may start", err)
+	}
 	err = s.write(ctx, "queue waiting runs", func(tx *sqlx.Tx) error {
 		tasks, err = s.promoteWhere(ctx, tx, "1 = 1", args{"now": int64(now)})
 		return err

@@ -138,17 +138,19 @@ func undisturbed(run string) string {
 // StaleRuns names open runs of which nothing was heard, and nothing was to be
 // heard, since the given moment: neither a change nor the moment of their next
 // retry is at or after it. Runs that wait for another, or for their target to
-// complete them, or are to be canceled are left out. They come by id, after afterID, with their
+// complete them, or are to be canceled are left out. They come in the order of their jobs and ids,
+// after the given one (the zero Task: from the beginning), with their
 // jobs and queues only: what a call needs is read by OpenTasks, for the few that need it.
-func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, afterID string, limit int) ([]job.Task, error) {
-	// The expression keeps both databases from walking all runs in the order of their ids.
+func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, after job.Task, limit int) ([]job.Task, error) {
+	// In the order of the open runs' own index each is looked at once, however many pages there are. The
+	// expression keeps PostgreSQL from the index of all runs, which has that order too.
 	rows, err := readAll[struct {
 		ID    string    `db:"id"`
 		JobID string    `db:"job_id"`
 		Queue job.Queue `db:"queue"`
-	}](ctx, s, "SELECT o.id, o.job_id, o.queue FROM runs o WHERE "+undisturbed("o")+` AND o.touched_at < :since
-		AND o.id || '' > :after ORDER BY o.id || '' LIMIT :limit`,
-		args{"since": int64(untouchedSince), "after": cleanText(afterID), "limit": max(1, limit)})
+	}](ctx, s, "SELECT o.id, o.job_id, o.queue FROM runs o"+s.d.by("runs_open")+" WHERE "+undisturbed("o")+` AND o.touched_at < :since
+		AND o.job_id >= :after_job AND (o.job_id > :after_job OR o.id > :after) ORDER BY o.job_id, o.id || '' LIMIT :limit`,
+		args{"since": int64(untouchedSince), "after_job": cleanText(after.JobID), "after": cleanText(after.RunID), "limit": max(1, limit)})
 	tasks := make([]job.Task, len(rows))
 	for i, r := range rows {
 		tasks[i] = job.Task{RunID: r.ID, JobID: r.JobID, Queue: r.Queue}

@@ -228,10 +228,9 @@ func testStale(t *testing.T, b *bundle) {
 	for i := range 5 {
 		all = append(all, b.oneRun(fmt.Sprint("j", i)))
 	}
-	slices.Sort(all)
-	stale := func(since job.Instant, after string, limit int) (ids []string) {
+	stale := func(since job.Instant, after string, limit int) (ids []string) { // all are in the order of their jobs
 		t.Helper()
-		tasks, err := b.StaleRuns(ctx, since, after, limit)
+		tasks, err := b.StaleRuns(ctx, since, b.task(after), limit)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,9 +280,17 @@ func testStale(t *testing.T, b *bundle) {
 	}
 }
 
+// task is a run as StaleRuns names it; the zero Task for none.
+func (b *bundle) task(id string) job.Task {
+	if id == "" {
+		return job.Task{}
+	}
+	return job.Task{RunID: id, JobID: b.run(id).JobID}
+}
+
 // staleTasks reads the tasks of stale runs, as they would be delivered anew.
 func (b *bundle) staleTasks(since job.Instant, after string, limit int) ([]job.Task, error) {
-	stale, err := b.StaleRuns(b.t.Context(), since, after, limit)
+	stale, err := b.StaleRuns(b.t.Context(), since, b.task(after), limit)
 	if err != nil {
 		return nil, err
 	}
