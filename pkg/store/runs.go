@@ -87,9 +87,13 @@ func runFilter(q *job.RunQuery) (where conditions, a args) {
 	if q.State != "" {
 		where = append(where, "r.state = :state")
 		a["state"] = string(q.State)
-		if !q.State.Final() && q.JobID == "" {
+		switch {
+		case q.JobID != "": // one job's are few
+		case !q.State.Final():
 			// Few are open among all that ever were: they are looked up by the index of the open ones.
 			where = append(where, "r.id IN (SELECT o.id FROM runs o WHERE o.open = 1)")
+		case q.State != job.StateSucceeded:
+			where = append(where, "r.open = 0", "r.state <> 'succeeded'") // what the index runs_of_state holds
 		}
 	}
 	if q.Trigger != "" {
