@@ -61,7 +61,22 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		_ = s.Close() // the first error is the one to tell
 		return nil, a.unavailable(err)
 	}
+	if err := s.undoInMemory(ctx); err != nil {
+		_ = s.Close()
+		return nil, a.unavailable(err)
+	}
 	return s, nil
+}
+
+// undoInMemory has SQLite keep the pages that a statement changes, as they were before, in memory: a batch changes
+// some hundred, and beyond 64 KiB they would go through a file. It comes after the migrations, which may sort a
+// whole table and need that file; a connection that is made anew later goes without, and is only slower.
+func (s *Store) undoInMemory(ctx context.Context) error {
+	if s.d != sqlite {
+		return nil
+	}
+	_, err := s.w.ExecContext(ctx, "PRAGMA temp_store = MEMORY")
+	return err
 }
 
 // Close gives the connections back. Calls under way end first.
