@@ -90,8 +90,11 @@ func StatusReason(code int) Reason { return Reason("status_" + strconv.Itoa(code
 // StatusCode is the status that a "status_NNN" reason carries; ok is false for any other.
 func (r Reason) StatusCode() (code int, ok bool) {
 	text, found := strings.CutPrefix(string(r), "status_")
+	if !found {
+		return 0, false
+	}
 	code, err := strconv.Atoi(text)
-	return code, found && err == nil
+	return code, err == nil
 }
 
 // Run is the account of one occurrence, or of one manual trigger.
