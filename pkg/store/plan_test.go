@@ -63,6 +63,7 @@ func TestPlans(t *testing.T) {
 		"all runs":   {func() { b.runIDs(job.RunQuery{Limit: 1}) }, "SCAN r USING INDEX sqlite_autoindex_runs_1"},
 		"open runs":  {func() { b.runIDs(job.RunQuery{Limit: 1, State: job.StateRunning}) }, "SCAN o USING INDEX runs_open"},
 		"failed":     {func() { b.runIDs(job.RunQuery{Limit: 1, State: job.StateFailed}) }, ""},
+		"by hand":    {func() { b.runIDs(job.RunQuery{Limit: 1, Trigger: job.TriggerManual}) }, ""},
 		"runs since": {func() { b.runIDs(job.RunQuery{Limit: 1, Since: new(t0)}) }, ""},
 		"record":     {func() { b.record(started(id, 1, t0), ended(id, 1, t0+5, job.StateFailed, 500)) }, ""},
 		"start run": {func() {

@@ -99,6 +99,9 @@ func runFilter(q *job.RunQuery) (where conditions, a args) {
 	if q.Trigger != "" {
 		where = append(where, "r.cause = :cause")
 		a["cause"] = string(q.Trigger)
+		if q.Trigger != job.TriggerSchedule && q.JobID == "" {
+			where = append(where, "r.cause <> 'schedule'") // what the index runs_of_cause holds
+		}
 	}
 	if q.Since != nil {
 		where = append(where, "r.id >= :since_id", "r.scheduled_at >= :since")
