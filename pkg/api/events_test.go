@@ -211,7 +211,7 @@ func (w *world) stuckReader() {
 func TestManyReadersAndASlowOne(t *testing.T) {
 	const readers, rounds = 200, 100
 	room := &newsroom{ready: make(chan struct{})}
-	w := newWorld(t, worldOptions{changes: room, writeWait: 300 * time.Millisecond})
+	w := newWorld(t, worldOptions{changes: room, writeWait: 2 * time.Second})
 	<-room.ready
 	var streams []*eventStream
 	for range readers {

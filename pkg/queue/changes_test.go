@@ -114,6 +114,7 @@ func TestNewsIsBounded(t *testing.T) {
 // TestNewsWhileRedisIsAway: what cannot be told is counted when Redis is back, and
 // a reader learns that something is missing when the stream is gone.
 func TestNewsWhileRedisIsAway(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	h, _ := listen(t, x.b)
 	a := x.b.NewAnnouncer()

@@ -219,6 +219,7 @@ func TestTheHistoryOfALostTaskIsNotForgotten(t *testing.T) {
 }
 
 func TestWhatWasNotSettledComesAgainUncounted(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	c := &calls{answer: func(_ context.Context, _ *job.Task, nth int) (job.Outcome, error) {
 		if nth == 1 {
@@ -250,6 +251,7 @@ func TestAPanicIsAnErrorAndCounts(t *testing.T) {
 }
 
 func TestShutdownLetsCallsEndAndHandsTheOthersBack(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	started, quick := make(chan string, 2), make(chan struct{})
 	first := &calls{answer: func(ctx context.Context, task *job.Task, _ int) (job.Outcome, error) {

@@ -72,6 +72,7 @@ func everything(t *testing.T, url string) *bench {
 func TestASingleRedisDoesAll(t *testing.T) { everything(t, startRedis(t).url()) }
 
 func TestTheEmbeddedRedisDoesAll(t *testing.T) {
+	t.Parallel()
 	e, err := NewEmbedded()
 	noError(t, err)
 	t.Cleanup(e.Close)
@@ -86,6 +87,7 @@ func TestTheEmbeddedRedisDoesAll(t *testing.T) {
 
 // A cluster of one node refuses, as any other, what does not lie in one slot.
 func TestAClusterDoesAll(t *testing.T) {
+	t.Parallel()
 	s := startRedis(t, "--cluster-enabled", "yes")
 	s.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
 	eventually(t, "the cluster is up", func() bool { return strings.Contains(s.command("CLUSTER", "INFO"), "cluster_state:ok") })
@@ -93,6 +95,7 @@ func TestAClusterDoesAll(t *testing.T) {
 }
 
 func TestBehindASentinelAllIsDone(t *testing.T) {
+	t.Parallel()
 	s := startRedis(t)
 	port := freePort(t)
 	config := filepath.Join(t.TempDir(), "sentinel.conf")

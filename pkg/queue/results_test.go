@@ -292,6 +292,7 @@ func TestSettleIsHeldUpByNoOldNote(t *testing.T) {
 }
 
 func TestCancelMarksFirstAndStartedCallsAreSeen(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	r := &record{}
 	x.record(x.b, "host:1", r)

@@ -85,6 +85,7 @@ func TestTasksOfOtherVersionsAreDelivered(t *testing.T) {
 
 // A task in a higher format goes back uncounted and unchanged, and a worker of the version that wrote it delivers it.
 func TestATaskOfANewerVersionReachesAWorkerOfIt(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	payload := inCBOR(t, map[string]any{"v": 3, "run": map[string]string{"id": "newer"}})
 	x.raw("newer", taskDeliver, payload)
@@ -146,6 +147,7 @@ func TestEventsOfOtherVersionsAreRecorded(t *testing.T) {
 
 // What a recorder of an older version put aside comes back when one is there that can read it.
 func TestEventsPutAsideAreTakenBack(t *testing.T) {
+	t.Parallel()
 	x := newBench(t)
 	r := &record{}
 	x.record(x.b, "host:1", r)

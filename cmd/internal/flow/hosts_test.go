@@ -31,8 +31,9 @@ func TestHangingHostsStarveNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	first, second, well := newTarget(t, hang(t)), newTarget(t, hang(t)), newTarget(t, ok)
-	w.enqueue("first", 400, first.URL)
-	w.enqueue("second", 400, second.URL)
+	patient := func(t *job.Task) { t.Policy.AttemptTimeout = job.Duration(time.Hour) }
+	w.enqueue("first", 400, first.URL, patient)
+	w.enqueue("second", 400, second.URL, patient)
 	w.work("test:1", 32, job.HostLimits{})
 	eventually(t, func() string {
 		_, open, _ := first.seen()
