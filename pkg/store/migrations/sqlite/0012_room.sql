@@ -1,0 +1,4 @@
+-- +goose Up
+
+-- Nothing: SQLite rewrites a row in its place.
+SELECT 1;
