@@ -1,4 +1,4 @@
 -- +goose Up
 
--- Room in each page for the last run of its jobs: where it finds some, a row is written anew without its seven index entries.
+-- Room in each page for the last run of its jobs: where it finds some, a row is written anew without an entry in each index.
 ALTER TABLE jobs SET (fillfactor = 70);
