@@ -12,8 +12,11 @@ import (
 // that does to a beat's start, to its memory, to claims and to lists.
 func BenchmarkBig(b *testing.B) {
 	for _, l := range []layout{overSQLite, overPostgres} {
-		for n := 1000; n <= *jobCount; n *= 10 {
+		for n := min(1000, *jobCount); ; n = min(10*n, *jobCount) {
 			b.Run(fmt.Sprintf("%s/%d", l.name, n), func(b *testing.B) { big(b, l, n) })
+			if n == *jobCount {
+				break
+			}
 		}
 	}
 }
