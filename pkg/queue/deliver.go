@@ -67,6 +67,9 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 		case err != nil:
 			return err
 		case outcome.HeldUntil != nil:
+			if *outcome.HeldUntil <= h.b.now() { // it may ask again at any moment
+				h.taker.bringSoon(served(task.Queue))
+			}
 			return heldBack(*outcome.HeldUntil)
 		case outcome.RetryAt == nil:
 			if recalled {

@@ -72,6 +72,16 @@ for i = 4, #KEYS do
 end
 return redis.status_reply("OK")`
 
+	// KEYS: retry, pending; ARGV: the time in s, the prefix of tasks, how many, the time in ns.
+	forwardScript = `
+local ids = redis.call("ZRANGE", KEYS[1], "-inf", ARGV[1], "BYSCORE", "LIMIT", 0, ARGV[3])
+for _, id in ipairs(ids) do
+  redis.call("LPUSH", KEYS[2], id)
+  redis.call("ZREM", KEYS[1], id)
+  redis.call("HSET", ARGV[2] .. id, "state", "pending", "pending_since", ARGV[4])
+end
+return #ids`
+
 	// KEYS: active, lease, completed, processed on this day, processed, then the task of each;
 	// ARGV: the end of the day's count, the greatest count, then id, end of retention and message of each.
 	// The oldest active task is the last of its list. The answer says what is wrong with each, empty for nothing.
@@ -118,12 +128,13 @@ return wrong`
 
 // scripts are ours, ready to be run.
 type scripts struct {
-	enqueue, take, giveBack, complete *redis.Script
+	enqueue, take, giveBack, forward, complete *redis.Script
 }
 
 func newScripts() *scripts {
 	return &scripts{
 		enqueue: redis.NewScript(enqueueScript), take: redis.NewScript(takeScript),
-		giveBack: redis.NewScript(giveBackScript), complete: redis.NewScript(completeScript),
+		giveBack: redis.NewScript(giveBackScript),
+		forward:  redis.NewScript(forwardScript), complete: redis.NewScript(completeScript),
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
 )
 
 const (
@@ -43,6 +45,8 @@ type taker struct {
 	taken map[string]*stock // by the key of the pending tasks
 	// handed counts the tasks that asynq was given, begun those that it began.
 	handed, begun int
+	// soon are the queues whose tasks that were held back are about to be brought.
+	soon map[job.Queue]bool
 }
 
 // stock are the tasks taken from one queue.
@@ -59,7 +63,7 @@ type stock struct {
 func (b *Broker) newTaker(slots int, busy func() int) *taker {
 	t := &taker{
 		UniversalClient: b.client, b: b, slots: slots, busy: busy,
-		bell: make(chan struct{}, 1), closed: make(chan struct{}), taken: map[string]*stock{},
+		bell: make(chan struct{}, 1), closed: make(chan struct{}), taken: map[string]*stock{}, soon: map[job.Queue]bool{},
 	}
 	t.completions.do = t.complete
 	return t

@@ -225,3 +225,33 @@ func TestWhatIsForwardedRings(t *testing.T) {
 		t.Errorf("%d were forwarded, the bell rang %d times", n, len(taker.bell))
 	}
 }
+
+// What is held back and may be asked for again at any moment does not wait for asynq's forwarder, which does not run here.
+func TestWhatIsHeldBackForAMomentIsBroughtSoon(t *testing.T) {
+	x := newBench(t)
+	noError(t, x.b.Enqueue(x.ctx, tasksOf(20)))
+	retry, pending := asynqKey("default", "retry"), asynqKey("default", "pending")
+	noError(t, x.b.client.Del(x.ctx, pending).Err())
+	later := float64(time.Now().Add(time.Hour).Unix())
+	for i, task := range tasksOf(20) {
+		due := redis.Z{Score: 1, Member: task.RunID}
+		if i >= 15 {
+			due.Score = later
+		}
+		noError(t, x.b.client.ZAdd(x.ctx, retry, due).Err())
+	}
+	taker := x.b.newTaker(8, func() int { return 0 })
+	taker.bringSoon(job.QueueDefault)
+	eventually(t, "all that are due are pending", func() bool { return x.b.client.LLen(x.ctx, pending).Val() == 15 })
+	eventually(t, "nothing more is looked for", func() bool {
+		taker.mu.Lock()
+		defer taker.mu.Unlock()
+		return len(taker.soon) == 0
+	})
+	if n := x.b.client.ZCard(x.ctx, retry).Val(); n != 5 || len(taker.bell) != 1 {
+		t.Errorf("%d are left for later, the bell rang %d times", n, len(taker.bell))
+	}
+	if state := x.state("run-00000"); state != "pending" {
+		t.Errorf("it is %s", state)
+	}
+}

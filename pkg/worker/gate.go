@@ -123,6 +123,7 @@ func (g *gate) enter(ctx context.Context, task *job.Task) (p pass, until *job.In
 		return p, until, err
 	}
 	p.placed = limits.PerHostConcurrency > 0
+	p.began = time.Now() // to wait for a place is no part of the call
 	return p, nil, nil
 }
 

@@ -326,3 +326,38 @@ func TestHostsAreForgotten(t *testing.T) {
 		t.Errorf("%d are held", b.heldHosts())
 	}
 }
+
+// fullAtFirst has no place for so many requests, and then one for each.
+type fullAtFirst struct {
+	Shared
+	requests int
+}
+
+func (f *fullAtFirst) TakePlace(context.Context, *job.Place) (wait time.Duration, full bool, err error) {
+	if f.requests--; f.requests >= 0 {
+		return time.Millisecond, true, nil
+	}
+	return 0, false, nil
+}
+
+func (f *fullAtFirst) GivePlace(context.Context, string, string) {}
+
+// A host does not count as slow because its limit makes others wait for it.
+func TestToWaitForAPlaceIsNoPartOfTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newGateBench(t, 8, &fullAtFirst{requests: 20})
+		const usual = 8 * time.Millisecond
+		b.host("a").usual = usual
+		task := taskTo("a")
+		task.Policy.Limits.PerHostConcurrency = 1
+		began := time.Now()
+		p, until, err := b.enter(t.Context(), task)
+		if err != nil || until != nil || time.Since(began) < 20*minAsk {
+			t.Fatalf("a place after %s, or held until %v, %v", time.Since(began), until, err)
+		}
+		b.leave(t.Context(), task, p, verdict{reason: job.ReasonOK})
+		if got := b.host("a").usual; got > usual {
+			t.Errorf("a call that took no time made a usual one last %s instead of %s", got, usual)
+		}
+	})
+}
