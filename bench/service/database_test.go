@@ -62,6 +62,17 @@ func counting(n int) string {
 // multiply replaces a job by n copies of it, which differ in id and in the text of their URLs.
 func (d *database) multiply(b *testing.B, template string, n int) {
 	b.Helper()
+	// In one transaction, as the service would: it clears definitions away that have no job.
+	together, err := d.Begin()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = together.Rollback() }()
+	must := func(text string) {
+		if _, err := together.Exec(text); err != nil {
+			b.Fatalf("%v in %s", err, text)
+		}
+	}
 	// SQLite and PostgreSQL both pad by cutting from the right.
 	id := fmt.Sprintf("'%s-' || substr('000000000' || CAST(n AS TEXT), length('000000000' || CAST(n AS TEXT)) - 8)", template)
 	for _, copied := range []struct {
@@ -80,9 +91,12 @@ func (d *database) multiply(b *testing.B, template string, n int) {
 			}
 		}
 		list := strings.Join(columns, ", ")
-		d.must(b, fmt.Sprintf("INSERT INTO %s (%s) %s SELECT %s FROM c, %s WHERE %s = '%s'",
+		must(fmt.Sprintf("INSERT INTO %s (%s) %s SELECT %s FROM c, %s WHERE %s = '%s'",
 			copied.table, list, counting(n), strings.Join(values, ", "), copied.table, copied.key, template))
-		d.must(b, fmt.Sprintf("DELETE FROM %s WHERE %s = '%s'", copied.table, copied.key, template))
+		must(fmt.Sprintf("DELETE FROM %s WHERE %s = '%s'", copied.table, copied.key, template))
+	}
+	if err := together.Commit(); err != nil {
+		b.Fatal(err)
 	}
 }
 
