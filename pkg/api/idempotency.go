@@ -19,8 +19,8 @@ const (
 	headerReplayed       = "Idempotency-Replayed"
 )
 
-// maxKept is how large an answer is kept, in bytes. The answer to a call with a larger one cannot be given again.
-const maxKept = 1 << 20
+// maxKept is how large an answer is kept, in bytes. Of a larger one only its status and headers are kept.
+const maxKept = 64 << 10
 
 // replayWait bounds the note that a call has ended.
 const replayWait = 5 * time.Second
@@ -50,11 +50,7 @@ func (s *Server) once(c *fiber.Ctx) error {
 		return err
 	}
 	if known != nil {
-		for name, value := range known.Headers {
-			c.Set(name, value)
-		}
-		c.Set(headerReplayed, "true")
-		return c.Status(known.Status).SendString(known.Body)
+		return replayAnswer(c, known)
 	}
 	var answer *job.Answer
 	defer func() { // after a panic too
@@ -73,13 +69,29 @@ func (s *Server) once(c *fiber.Ctx) error {
 	return nil
 }
 
+// replayAnswer gives a kept answer again. The call is not made again when its answer was too large to keep: that
+// would repeat its effect.
+func replayAnswer(c *fiber.Ctx, known *job.Answer) error {
+	for name, value := range known.Headers {
+		c.Set(name, value)
+	}
+	c.Set(headerReplayed, "true")
+	if known.Omitted {
+		return job.Errorf(job.CodeConflict, "this call was made and answered with status %d; its answer was too large to be kept: read what it made instead", known.Status)
+	}
+	return c.Status(known.Status).SendString(known.Body)
+}
+
 // keptAnswer is the answer to be given again; nil for one that is not.
 func keptAnswer(c *fiber.Ctx) *job.Answer {
-	status := c.Response().StatusCode()
-	if status >= fiber.StatusInternalServerError || status == fiber.StatusTooManyRequests || c.Response().IsBodyStream() || len(c.Response().Body()) > maxKept {
+	status, body := c.Response().StatusCode(), c.Response().Body()
+	if status >= fiber.StatusInternalServerError || status == fiber.StatusTooManyRequests || c.Response().IsBodyStream() {
 		return nil
 	}
-	a := &job.Answer{Status: status, Headers: map[string]string{}, Body: string(c.Response().Body())}
+	a := &job.Answer{Status: status, Headers: map[string]string{}}
+	if a.Omitted = len(body) > maxKept; !a.Omitted {
+		a.Body = string(body)
+	}
 	for _, name := range []string{fiber.HeaderContentType, fiber.HeaderLocation, fiber.HeaderETag} {
 		if value := c.GetRespHeader(name); value != "" {
 			a.Headers[name] = value

@@ -16,4 +16,6 @@ type Answer struct {
 	// Headers are those that belong to the answer's meaning.
 	Headers map[string]string `json:"headers"`
 	Body    string            `json:"body"`
+	// Omitted says that the body was too large to be kept.
+	Omitted bool `json:"omitted,omitempty"`
 }

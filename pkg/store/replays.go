@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"hash/crc32"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -16,6 +17,12 @@ const (
 	replayUnderWay = 2 * time.Minute
 	// replaysPruned is how many old calls are forgotten with each new one.
 	replaysPruned = 50
+	// An actor's calls are remembered up to this number, and their answers up to this size in all: the oldest are
+	// forgotten before their day is over.
+	replaysOfActor     = 10_000
+	replayBytesOfActor = 64 << 20
+	// trimEvery is how often the calls of an actor are counted: at one in so many of them.
+	trimEvery = 64
 )
 
 // BeginReplay notes that a call is under way, and answers nil; or, where the same
@@ -63,7 +70,34 @@ func (s *Store) forgetReplays(ctx context.Context, tx *sqlx.Tx, r job.Replay) er
 	}
 	_, err = execute(ctx, tx, `DELETE FROM replays WHERE (actor, key) IN
 		(SELECT actor, key FROM replays WHERE created_at <= :kept ORDER BY created_at LIMIT :most)`, a)
-	return err
+	if err != nil || crc32.ChecksumIEEE([]byte(r.Key))%trimEvery != 0 {
+		return err
+	}
+	return trimReplays(ctx, tx, a)
+}
+
+// trimReplays forgets the oldest calls of an actor beyond what is remembered of one. It adds the sizes up here: a
+// window function of SQLite would copy the answers themselves.
+func trimReplays(ctx context.Context, tx *sqlx.Tx, a args) error {
+	var calls []struct {
+		At   int64 `db:"created_at"`
+		Size int64 `db:"size"`
+	}
+	err := selectAll(ctx, tx, &calls, `SELECT created_at, COALESCE(OCTET_LENGTH(answer), 0) AS size FROM replays
+		WHERE actor = :actor ORDER BY created_at DESC`, a)
+	if err != nil {
+		return err
+	}
+	size := int64(0)
+	for i, call := range calls {
+		if size += call.Size; i < replaysOfActor && size <= replayBytesOfActor {
+			continue
+		}
+		a["last"] = call.At
+		_, err := execute(ctx, tx, "DELETE FROM replays WHERE actor = :actor AND created_at <= :last", a)
+		return err
+	}
+	return nil
 }
 
 func replayArgs(r job.Replay) args {

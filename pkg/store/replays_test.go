@@ -1,9 +1,14 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
+	"hash/crc32"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"schedule-server/pkg/job"
 )
@@ -77,5 +82,62 @@ func testOldReplays(t *testing.T, b *bundle) {
 	}
 	if left := begin("two", later); left != 3 {
 		t.Errorf("after two calls %d are left", left)
+	}
+}
+
+// Of one caller's calls only so many are remembered, and only so many bytes of their answers; those of others stay.
+func testManyReplays(t *testing.T, b *bundle) {
+	fill := func(actor string, calls, size int) {
+		t.Helper()
+		answer := job.Answer{Status: 201, Body: strings.Repeat("x", size)}
+		text, err := json.Marshal(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = b.write(t.Context(), "fill", func(tx *sqlx.Tx) error {
+			_, err := execute(t.Context(), tx, `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :calls)
+				INSERT INTO replays (actor, key, fingerprint, created_at, answer)
+				SELECT CAST(:actor AS TEXT), 'k' || i, 'f', CAST(:at AS BIGINT) + i, CAST(:answer AS TEXT) FROM n`,
+				args{"calls": calls, "actor": actor, "at": int64(t0), "answer": string(text)})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := func(actor string) (n int, oldest string) {
+		t.Helper()
+		// One call in trimEvery looks; the last of these keys is one.
+		at := t0.Add(time.Hour)
+		for i := range 10 * trimEvery {
+			key := fmt.Sprint("new", i)
+			if crc32.ChecksumIEEE([]byte(key))%trimEvery != 0 {
+				continue
+			}
+			if _, err := b.BeginReplay(t.Context(), job.Replay{Actor: actor, Key: key, Fingerprint: "f", At: at}); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		if err := b.w.Get(&n, b.w.Rebind("SELECT count(*) FROM replays WHERE actor = ?"), actor); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.w.Get(&oldest, b.w.Rebind("SELECT key FROM replays WHERE actor = ? ORDER BY created_at LIMIT 1"), actor); err != nil {
+			t.Fatal(err)
+		}
+		return n, oldest
+	}
+	fill("quiet", 3, 10)
+	fill("busy", replaysOfActor+5, 10)
+	if n, oldest := left("busy"); n != replaysOfActor+1 || oldest != "k6" {
+		t.Errorf("%d calls are left, the oldest %s", n, oldest)
+	}
+	const size = 1 << 20
+	fill("wordy", 70, size)
+	if n, _ := left("wordy"); n != replayBytesOfActor/(size+100)+1 {
+		t.Errorf("%d large answers are left", n)
+	}
+	if n, _ := left("quiet"); n != 4 {
+		t.Errorf("%d calls of another are left", n)
 	}
 }

@@ -46,6 +46,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"lists: pages under stirring":            testChangeUnderPages,
 		"replays":                                testReplays,
 		"answers of a day ago":                   testOldReplays,
+		"answers of a busy caller":               testManyReplays,
 		"lists: recent runs":                     testRecent,
 		"runs: pages and bounds":                 testListRuns,
 		"runs follow their definition":           testRunDefinition,
