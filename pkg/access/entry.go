@@ -22,6 +22,7 @@ const (
 	ActionDelSecret   = "secret.delete"
 	ActionLogin       = "session.create"
 	ActionLogout      = "session.delete"
+	ActionTestRequest = "request.test"
 	ActionMonitor     = "monitoring" // a button of the queue monitor
 )
 

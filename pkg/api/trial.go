@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
 
@@ -31,16 +31,45 @@ func (s *Server) testRequest(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	trial, err := s.deps.Service.Try(c.UserContext(), definition)
+	writes := guestOf(c).Scope.Allows(access.Write)
+	if err := checkTrial(definition, writes); err != nil {
+		return err
+	}
+	entry := access.NewEntry(s.deps.Now(), access.ActorOf(c.UserContext()), access.ActionTestRequest,
+		job.TargetHost(definition.Request.URL), access.DiffOf(nil, triedRequest{definition.Request.Method, definition.Request.SecretNames()}))
+	if err := s.deps.Audit.AddEntry(c.UserContext(), entry); err != nil {
+		return err
+	}
+	trial, err := s.deps.Service.Try(c.UserContext(), definition, writes)
 	if err != nil {
 		return err
 	}
 	return c.JSON(trial)
 }
 
+// triedRequest is what the audit log tells of a trial beside its host: a URL may hold credentials.
+type triedRequest struct {
+	Method  string   `json:"method"`
+	Secrets []string `json:"uses,omitempty"`
+}
+
+// checkTrial refuses a trial that uses secrets to callers who may not write jobs: it would send them wherever the
+// caller likes, and its answer would tell which secrets there are.
+func checkTrial(d *job.Definition, writes bool) error {
+	uses := d.Request.SecretUses()
+	if writes || len(uses) == 0 {
+		return nil
+	}
+	refused := &job.Error{Code: job.CodeForbidden, Detail: "a trial that uses secrets needs a key with the scope write"}
+	for _, use := range uses[:min(len(uses), job.MaxSecretUses)] {
+		refused.Fields = append(refused.Fields, job.FieldError{Field: use.Field, Code: "invalid", Message: "a secret needs a key with the scope write"})
+	}
+	return refused
+}
+
 // Try has a worker make the call that a definition describes: where it runs, and
-// by the rules that hold there. Nothing of it is kept.
-func (s *Service) Try(ctx context.Context, d *job.Definition) (*job.Trial, error) {
+// by the rules that hold there. Nothing of it is kept. The server's own signature is put to it only if sign says so.
+func (s *Service) Try(ctx context.Context, d *job.Definition, sign bool) (*job.Trial, error) {
 	now := s.now()
 	if err := d.Request.Seal(s.keys, d.ID, nil); err != nil {
 		return nil, err
@@ -48,13 +77,9 @@ func (s *Service) Try(ctx context.Context, d *job.Definition) (*job.Trial, error
 	d.Policy.AttemptTimeout = min(d.Policy.AttemptTimeout, job.Duration(maxTrial))
 	task := job.Task{
 		RunID: d.ID, JobID: d.ID, ScheduledAt: now, QueuedAt: now, Queue: d.Policy.Queue,
-		Request: d.Request, Policy: d.Policy, Sealed: d.Request.Sealed,
+		Request: d.Request, Policy: d.Policy, Sealed: d.Request.Sealed, Unsigned: !sign,
 	}
-	for _, use := range d.Request.SecretUses() {
-		if !slices.Contains(task.Request.Secrets, use.Name) {
-			task.Request.Secrets = append(task.Request.Secrets, use.Name)
-		}
-	}
+	task.Request.Secrets = d.Request.SecretNames()
 	if err := s.store.Complete(ctx, &task); err != nil {
 		return nil, err
 	}

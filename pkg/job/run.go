@@ -199,6 +199,8 @@ type Task struct {
 	// Sealed are the sealed texts that the request uses: its own by their fields
 	// ("auth.password"), secrets by "secret.NAME". Nil: it uses none.
 	Sealed map[string]string `json:"sealed,omitempty"`
+	// Unsigned keeps the server's signing secret out of the call: its caller may not speak for the server.
+	Unsigned bool `json:"unsigned,omitempty"`
 }
 
 // TaskOf joins a run with the definition it follows.

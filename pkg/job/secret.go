@@ -13,6 +13,8 @@ const (
 	MaxSecretBytes = 64 << 10
 	// MaxSecrets is how many there may be.
 	MaxSecrets = 1000
+	// MaxSecretUses is how many different ones a request may use.
+	MaxSecretUses = 100
 )
 
 const secretNameRule = "a name is 1 to 64 letters, digits, _ and -"
@@ -69,6 +71,17 @@ func (r *Request) SecretUses() []SecretUse {
 		}
 	}
 	return uses
+}
+
+// SecretNames lists the secrets that a valid request names, in order, each once.
+func (r *Request) SecretNames() []string {
+	uses := r.SecretUses()
+	names := make([]string, len(uses))
+	for i, use := range uses {
+		names[i] = use.Name
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // textAt is a text of a request and its path.

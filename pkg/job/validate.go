@@ -161,11 +161,14 @@ func (r *Request) checkURL() string {
 
 // templates checks the names in URL, headers and body.
 func (v *validator) templates(r *Request) {
+	valid := true
 	for _, place := range r.templated() {
 		if _, err := templatesOf(place.text); err != nil {
 			v.check(false, place.field, "%v", err)
+			valid = false
 		}
 	}
+	v.check(!valid || len(r.SecretNames()) <= MaxSecretUses, "request", "a request uses at most %d different secrets", MaxSecretUses)
 }
 
 // CheckURL says what is wrong with a target's URL; empty when nothing is.

@@ -216,12 +216,7 @@ func encodeSecrets(r *job.Request, uses []job.SecretUse) (*string, error) {
 	if len(uses) == 0 && len(r.Sealed) == 0 {
 		return nil, nil
 	}
-	names := make([]string, len(uses))
-	for i, use := range uses {
-		names[i] = use.Name
-	}
-	slices.Sort(names)
-	text, err := (&secretsColumn{Uses: slices.Compact(names), Sealed: r.Sealed}).text()
+	text, err := (&secretsColumn{Uses: r.SecretNames(), Sealed: r.Sealed}).text()
 	return &text, err
 }
 

@@ -31,9 +31,13 @@ func (s *signature) of(body []byte) string {
 	return strings.Join(signed, " ")
 }
 
-// sign signs the request, with the job's secrets or else the worker's, if there are any.
+// sign signs the request with the job's secrets or else the server's, if there are any. A task that is Unsigned is
+// signed with its own secrets only.
 func (w *Worker) sign(r *request, f *filler) error {
 	keys := w.signing
+	if f.task.Unsigned {
+		keys = nil
+	}
 	if text := f.task.Request.SigningSecret; text != "" {
 		text, err := f.credential("signing_secret", text)
 		if err != nil {
