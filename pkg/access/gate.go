@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"schedule-server/pkg/job"
@@ -21,6 +22,11 @@ const (
 	stale = 10 * time.Minute
 	// known is how many tokens, and how many addresses, half of the memory holds.
 	known = 4096
+	// strainedLookups is how many tokens of addresses that have used up their failures are looked up at once, so that
+	// a flood of guesses takes no more of the database than that.
+	strainedLookups = 2
+	// strainedWait is the longest such a token waits for its turn.
+	strainedWait = 5 * time.Second
 )
 
 // Finder looks up what a token stands for. Errors are *job.Error:
@@ -49,8 +55,8 @@ type Gate struct {
 	open bool
 
 	mu sync.Mutex
-	// let are the tokens that were good when they were last looked up, by their SHA-256.
-	let *bounded[[sha256.Size]byte, guest]
+	// let are the tokens that were good when they were last looked up.
+	let *bounded[fingerprint, guest]
 	// empty is whether there was no key when that was last looked up.
 	empty     bool
 	emptyAt   job.Instant
@@ -60,9 +66,19 @@ type Gate struct {
 	// used is when keys were used that the database does not know of yet.
 	used map[string]job.Instant
 	// bad are tokens of the right form that were shown and not good: showing one again is no further guess.
-	bad *bounded[[sha256.Size]byte, struct{}]
+	bad *bounded[fingerprint, struct{}]
 	// failures are the addresses that showed bad tokens, and how many more they may.
 	failures *bounded[netip.Prefix, *rate.Limiter]
+	// strained are the lookups for addresses that have used up their failures.
+	strained *semaphore.Weighted
+}
+
+// fingerprint identifies a token in memory without holding its text. It covers the kind, so a token of one kind is
+// never found when it is shown as another.
+type fingerprint [sha256.Size]byte
+
+func fingerprintOf(kind Kind, text string) fingerprint {
+	return sha256.Sum256([]byte(string(kind) + "\x00" + text))
 }
 
 // guest is a bearer of a good token.
@@ -89,8 +105,8 @@ func (g *Guest) Open() bool { return g.Key == nil && g.Scope != "" }
 // NewGate makes a gate.
 func NewGate(keys Finder, o GateOptions) *Gate {
 	return &Gate{keys: keys, now: o.Now, open: o.Open, used: map[string]job.Instant{},
-		let: newBounded[[sha256.Size]byte, guest](known), bad: newBounded[[sha256.Size]byte, struct{}](known),
-		failures: newBounded[netip.Prefix, *rate.Limiter](known)}
+		let: newBounded[fingerprint, guest](known), bad: newBounded[fingerprint, struct{}](known),
+		failures: newBounded[netip.Prefix, *rate.Limiter](known), strained: semaphore.NewWeighted(strainedLookups)}
 }
 
 // Open reports whether the gate stands open to everybody: it may, and there is
@@ -135,29 +151,25 @@ func (g *Gate) Enter(ctx context.Context, kind Kind, text string, from netip.Add
 		return Guest{}, nil
 	}
 	now := g.now()
-	sum := sha256.Sum256([]byte(text))
-	g.mu.Lock()
-	kept, ok := g.let.get(sum)
-	_, repeated := g.bad.get(sum)
-	epoch := g.epoch
-	wait := time.Duration(0)
-	if bucket, counted := g.failures.get(network(from)); counted {
-		wait = waitOf(bucket, now)
+	fp := fingerprintOf(kind, text)
+	token, formed := ParseToken(kind, text)
+	if !formed {
+		return Guest{}, g.failed(fp, false, from, now, refused(kind))
 	}
+	g.mu.Lock()
+	kept, ok := g.let.get(fp)
+	epoch := g.epoch
+	wait := g.waitOf(from, now)
 	g.mu.Unlock()
 	ok = ok && within(kept.seen, now, stale)
-	if !ok && !repeated && wait > 0 {
-		return Guest{}, tooMany(wait)
-	}
 	if !ok || !within(kept.seen, now, fresh) {
-		found, err := g.find(ctx, kind, text, now)
+		found, err := g.lookUp(ctx, token, now, wait)
 		switch code := job.CodeOf(err); {
 		case err == nil:
 			kept = guest{found, now}
-			g.keep(sum, kept, epoch)
+			g.keep(fp, kept, epoch)
 		case code == job.CodeUnauthorized:
-			_, formed := ParseToken(kind, text)
-			return Guest{}, g.failed(sum, formed, from, now, err)
+			return Guest{}, g.failed(fp, true, from, now, err)
 		case !ok || code != job.CodeUnavailable:
 			return Guest{}, err
 		}
@@ -169,16 +181,36 @@ func (g *Gate) Enter(ctx context.Context, kind Kind, text string, from netip.Add
 	return kept.Guest, nil
 }
 
+// waitOf is how long an address has to wait before it may show another bad token; zero: not at all. The caller holds mu.
+func (g *Gate) waitOf(from netip.Addr, now job.Instant) time.Duration {
+	bucket, counted := g.failures.get(network(from))
+	if !counted {
+		return 0
+	}
+	return waitOf(bucket, now)
+}
+
+// lookUp finds a token. An address that has used up its failures (wait is not zero) still has its good tokens
+// found, a few at a time: whoever shows bad ones there must not keep out the others.
+func (g *Gate) lookUp(ctx context.Context, token Token, now job.Instant, wait time.Duration) (Guest, error) {
+	if wait > 0 {
+		turn, stop := context.WithTimeout(ctx, strainedWait)
+		defer stop()
+		if g.strained.Acquire(turn, 1) != nil {
+			return Guest{}, tooMany(wait)
+		}
+		defer g.strained.Release(1)
+	}
+	return g.find(ctx, token, now)
+}
+
 func within(at, now job.Instant, d time.Duration) bool {
 	return at <= now && now < at.Add(d)
 }
 
-// find looks a token up.
-func (g *Gate) find(ctx context.Context, kind Kind, text string, now job.Instant) (Guest, error) {
-	token, ok := ParseToken(kind, text)
-	if !ok {
-		return Guest{}, refused(kind)
-	}
+// find looks a token up in the database.
+func (g *Gate) find(ctx context.Context, token Token, now job.Instant) (Guest, error) {
+	kind := token.Kind
 	var key *Key
 	var err error
 	guest := Guest{}
@@ -222,25 +254,25 @@ func expired(kind Kind) error {
 }
 
 // keep remembers a good token, unless keys changed since it was looked up.
-func (g *Gate) keep(sum [sha256.Size]byte, who guest, epoch int) {
+func (g *Gate) keep(fp fingerprint, who guest, epoch int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.epoch == epoch {
-		g.let.put(sum, who)
+		g.let.put(fp, who)
 	}
 }
 
 // failed counts a token that was not good, and answers what its bearer is told. One of the right form is counted
 // once: a program that goes on with a key that was deleted must not keep people at its address from logging in.
-func (g *Gate) failed(sum [sha256.Size]byte, formed bool, from netip.Addr, now job.Instant, why error) error {
+func (g *Gate) failed(fp fingerprint, formed bool, from netip.Addr, now job.Instant, why error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.let.drop(sum) // it may have been good before
-	if _, repeated := g.bad.get(sum); repeated {
+	g.let.drop(fp) // it may have been good before
+	if _, repeated := g.bad.get(fp); repeated {
 		return why
 	}
 	if formed {
-		g.bad.put(sum, struct{}{})
+		g.bad.put(fp, struct{}{})
 	}
 	bucket, ok := g.failures.get(network(from))
 	if !ok {

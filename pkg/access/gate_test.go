@@ -153,9 +153,16 @@ func TestRepeatedKeyIsOneGuess(t *testing.T) {
 	for range 20 { // different ones are guesses
 		enter(t, g, NewToken(KindKey).Text())
 	}
+	if _, code := enter(t, g, NewToken(KindKey).Text()); code != job.CodeRateLimited {
+		t.Errorf("a guess too many: %q", code)
+	}
 	f.asked = 0
-	if _, code := enter(t, g, NewToken(KindKey).Text()); code != job.CodeRateLimited || f.asked != 0 {
-		t.Errorf("a guess too many: %q, and the database is asked %d times", code, f.asked)
+	if _, code := enter(t, g, "sk_guess"); code != job.CodeRateLimited || f.asked != 0 {
+		t.Errorf("what was never a key: %q, and the database is asked %d times", code, f.asked)
+	}
+	g.Forget() // somebody else has logged out
+	if scope, _ := enter(t, g, token.Text()); scope != Write {
+		t.Error("a good key that is not remembered is kept out by the guesses")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
 
@@ -82,25 +83,41 @@ func (s *Server) host(c *fiber.Ctx) string {
 	return string(c.Request().Host())
 }
 
-// sameOrigin refuses what a page of another site makes a browser send, without a key:
-// the caller may have logged in here, or the service may not ask who calls.
-func (s *Server) sameOrigin(c *fiber.Ctx) error {
+// checkOrigin refuses what a page of another site makes a browser send for a caller without a key: one who has logged
+// in here, or anybody while the server is open. Pages of --cors-origins may call an open server; a login is only for
+// this server's own page, whatever other pages are allowed.
+func (s *Server) checkOrigin(c *fiber.Ctx, guest *access.Guest) error {
+	if !guest.Open() && guest.Session == "" {
+		return nil
+	}
+	if guest.Open() && s.listed(c.Get(fiber.HeaderOrigin)) {
+		return nil
+	}
 	switch c.Method() {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		if !slices.Contains(s.options.CORSOrigins, anyOrigin) {
+		if !guest.Open() || !slices.Contains(s.options.CORSOrigins, anyOrigin) {
 			return nil // a browser does not let the other page see the answer
 		}
 	}
-	text := c.Get(fiber.HeaderOrigin)
-	if text != "" && slices.Contains(s.options.CORSOrigins, text) {
-		return nil
-	}
+	return s.sameOrigin(c)
+}
+
+// listed reports whether an origin is named by --cors-origins.
+func (s *Server) listed(origin string) bool {
+	return origin != "" && slices.Contains(s.options.CORSOrigins, origin)
+}
+
+// sameOrigin refuses what a browser sends for a page that is not this server's own.
+func (s *Server) sameOrigin(c *fiber.Ctx) error {
 	switch c.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
 		return nil
 	case "":
+		text := c.Get(fiber.HeaderOrigin)
 		origin, err := url.Parse(text)
-		if text == "" || (err == nil && origin.Host == s.host(c)) {
+		// A page that came over plain http may be anybody's; one that came over TLS is at least as safe as this call.
+		safe := err == nil && (origin.Scheme == "https" || origin.Scheme == s.scheme(c))
+		if text == "" || safe && strings.EqualFold(origin.Host, s.host(c)) {
 			return nil
 		}
 	}

@@ -25,6 +25,20 @@ func checkOrigins(origins []string) error {
 	return nil
 }
 
+// anyHost lets an open server answer to every name.
+const anyHost = "*"
+
+// checkHosts refuses what is not the name of a host, with or without a port.
+func checkHosts(hosts []string) error {
+	for _, text := range hosts {
+		u, err := url.Parse("http://" + text)
+		if text != anyHost && (err != nil || u.Host != text || u.Hostname() == "" || strings.Contains(text, "*")) {
+			return fmt.Errorf("--allowed-hosts: %q is not the name of a host such as cron.example.com", text)
+		}
+	}
+	return nil
+}
+
 // newCORS lets pages of the given origins call the API. A login does not travel to them: they show a key. The
 // original's API has a rule of its own.
 func (s *Server) newCORS() fiber.Handler {

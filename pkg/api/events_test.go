@@ -218,7 +218,7 @@ func TestManyReadersAndASlowOne(t *testing.T) {
 		streams = append(streams, w.watch("?job=quiet"))
 	}
 	w.stuckReader()
-	eventually(t, "all are there", func() bool { return w.server.streams.Load() == readers+1 })
+	eventually(t, "all are there", func() bool { return w.server.streams.count() == readers+1 })
 	before := liveHeap()
 	loud := strings.Repeat("loud", 100)
 	round := func() {
@@ -233,7 +233,7 @@ func TestManyReadersAndASlowOne(t *testing.T) {
 	}
 	eventually(t, "the slow one is cut off", func() bool {
 		round()
-		return w.server.streams.Load() == readers
+		return w.server.streams.count() == readers
 	})
 	if grown := liveHeap() - before; grown > 32<<20 {
 		t.Errorf("the memory has grown by %d MiB", grown>>20)
@@ -260,7 +260,7 @@ func TestEventsEndWithTheServer(t *testing.T) {
 	<-room.ready
 	s := w.watch("?job=quiet")
 	w.stuckReader()
-	eventually(t, "both are there", func() bool { return w.server.streams.Load() == 2 })
+	eventually(t, "both are there", func() bool { return w.server.streams.count() == 2 })
 	for range 100 {
 		room.tell(strings.Repeat("loud", 100), 200)
 	}
@@ -268,5 +268,5 @@ func TestEventsEndWithTheServer(t *testing.T) {
 	for s.lines.Scan() { // what was under way
 	}
 	must(t, s.lines.Err())
-	eventually(t, "no stream goes on", func() bool { return w.server.streams.Load() == 0 })
+	eventually(t, "no stream goes on", func() bool { return w.server.streams.count() == 0 })
 }

@@ -24,6 +24,13 @@ type route struct {
 
 const v1 = "/api/v1"
 
+// repeatable reports whether a call with an Idempotency-Key is made once. The answers of calls that change nothing are
+// not kept, and neither is a secret that is shown once.
+func (r *route) repeatable() bool {
+	changes := r.scope != access.Anyone && r.scope != access.Read && r.scope != access.Admin
+	return r.method == fiber.MethodPost && changes && r.operation != "testRequest"
+}
+
 // table is the table of contents of the API.
 func (s *Server) table() []route {
 	return []route{
@@ -89,7 +96,7 @@ func (s *Server) mount() {
 			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), s.admit(r.scope), s.readBody, r.handler)
 		}
 		handlers := []fiber.Handler{labeled(r.path), s.admit(r.scope), s.readBody}
-		if r.method == fiber.MethodPost && r.scope != access.Anyone && r.scope != access.Admin { // a secret that is shown once is not kept
+		if r.repeatable() {
 			handlers = append(handlers, s.once)
 		}
 		s.app.Add(r.method, base+r.path, append(handlers, r.handler)...)
@@ -101,7 +108,9 @@ func (s *Server) mount() {
 	s.app.Get(base+"/docs/*", labeled("/docs/*"), s.newDocsFiles())
 	s.app.All(base+"/monitoring/*", labeled("/monitoring/*"), s.admit(access.Read), s.readBody, s.serveMonitor)
 	s.app.Use(base+"/scheduler", labeled("/scheduler"))
-	compat.New(s.deps.Service, compat.Options{Parser: s.deps.Parser, Now: s.deps.Now, Logger: s.deps.Logger}).Mount(s.app.Group(base), s.admitCompat)
+	compat.New(s.deps.Service, compat.Options{
+		Parser: s.deps.Parser, AllowOrigin: s.showsCompat, Now: s.deps.Now, Logger: s.deps.Logger,
+	}).Mount(s.app.Group(base), s.admitCompat)
 	if base != "" {
 		s.app.Get(base, redirect(base+"/"))
 	}

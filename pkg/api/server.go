@@ -18,7 +18,6 @@ import (
 	"net/netip"
 	"regexp"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -104,9 +103,10 @@ type Options struct {
 	Listener net.Listener
 	// BasePath is put before every path, "/cron". Empty: none.
 	BasePath string
-	// LocalOnly answers, as long as there is no key, calls to this machine by a name of its own only. For a loopback
-	// listener, which pages of other sites could reach by a name that resolves to it.
-	LocalOnly bool
+	// AllowedHosts are the names, "cron.example.com", by which a server that is open because there is no key yet may be
+	// called beside localhost and loopback addresses; "*" is any. Empty: none. A page of another site can make a name of
+	// its own resolve to this machine (DNS rebinding), so an open server must not answer to every name.
+	AllowedHosts []string
 	// CORSOrigins are the origins, "https://a.example", whose pages may call the API; "*" is any, with a key. Empty: none.
 	CORSOrigins []string
 	// TrustedProxies are the addresses and networks whose X-Forwarded-For, -Proto and -Host are believed. Empty: none.
@@ -128,15 +128,17 @@ type Server struct {
 	page     *page
 	feed     *live.Feed
 	// streams counts the readers of events.
-	streams atomic.Int64
+	streams streamCount
 	// writeWait is how long one of them may take to make room.
 	writeWait time.Duration
 	// heartbeat is how long one of them is told nothing at most.
 	heartbeat time.Duration
-	planner   *planner
-	stats     *statsReader
-	proxies   []netip.Prefix
-	monitor   monitors
+	// recheck is how often it is asked whether one of them is still let in.
+	recheck time.Duration
+	planner *planner
+	stats   *statsReader
+	proxies []netip.Prefix
+	monitor monitors
 	// Handlers that are made once.
 	exposition fiber.Handler
 }
@@ -179,7 +181,7 @@ func New(d Deps, o Options) (*Server, error) {
 		ErrorHandler:                 s.refuse,
 	})
 	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)
-	s.writeWait, s.heartbeat = writeWait, heartbeat
+	s.writeWait, s.heartbeat, s.recheck = writeWait, heartbeat, recheck
 	s.stats = newStatsReader(d, s.options.Version)
 	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
 	if s.page, err = newPage(d.Page, o.BasePath); err != nil {
@@ -215,6 +217,9 @@ func (o *Options) complete() error {
 		return fmt.Errorf("--base-path %q: a base path begins with /, does not end with it, and holds letters, digits and . _ ~ -", o.BasePath)
 	}
 	if err := checkOrigins(o.CORSOrigins); err != nil {
+		return err
+	}
+	if err := checkHosts(o.AllowedHosts); err != nil {
 		return err
 	}
 	if o.ShutdownTimeout <= 0 {

@@ -10,8 +10,20 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// sessionCookie carries a login of the page.
-const sessionCookie = "schedule_session"
+// sessionCookie carries a login of the page. Over TLS it has the prefix by which a browser takes the cookie from no
+// other host: a neighbour below the same domain cannot plant one.
+const (
+	sessionCookie     = "schedule_session"
+	hostSessionCookie = "__Host-" + sessionCookie
+)
+
+// cookieName is the name of the login's cookie for a call. A base path rules the prefix out: it asks for the path /.
+func (s *Server) cookieName(c *fiber.Ctx) string {
+	if s.scheme(c) == "https" && s.options.BasePath == "" {
+		return hostSessionCookie
+	}
+	return sessionCookie
+}
 
 // session is what /session tells the page about who it acts for.
 type session struct {
@@ -47,7 +59,7 @@ func (s *Server) getSession(c *fiber.Ctx) error {
 		return err
 	}
 	key := bearer(c)
-	guest, err := s.enter(c, key, c.Cookies(sessionCookie))
+	guest, err := s.enter(c, key, c.Cookies(s.cookieName(c)))
 	if err != nil && (key != "" || job.CodeOf(err) == job.CodeUnavailable) {
 		return err
 	}
@@ -88,15 +100,8 @@ func (s *Server) deleteSession(c *fiber.Ctx) error {
 	if err := readQuery(c).check(); err != nil {
 		return err
 	}
-	guest, err := s.enter(c, "", c.Cookies(sessionCookie))
-	switch {
-	case job.CodeOf(err) == job.CodeUnavailable:
+	if err := s.deps.Access.Logout(c.UserContext(), c.Cookies(s.cookieName(c)), s.actor(c, &access.Guest{})); err != nil {
 		return err
-	case err == nil && guest.Session != "":
-		ctx := access.WithActor(c.UserContext(), s.actor(c, &guest))
-		if err := s.deps.Access.Logout(ctx, guest.Session); err != nil {
-			return err
-		}
 	}
 	s.setCookie(c, "", time.Unix(0, 0))
 	c.Set(fiber.HeaderCacheControl, "no-store")
@@ -108,7 +113,7 @@ func (s *Server) deleteSession(c *fiber.Ctx) error {
 // makes the browser send it, and where the page came by TLS it goes by nothing else.
 func (s *Server) setCookie(c *fiber.Ctx, value string, expires time.Time) {
 	c.Cookie(&fiber.Cookie{
-		Name: sessionCookie, Value: value, Path: s.options.BasePath + "/", Expires: expires,
+		Name: s.cookieName(c), Value: value, Path: s.options.BasePath + "/", Expires: expires,
 		HTTPOnly: true, SameSite: fiber.CookieSameSiteStrictMode, Secure: s.scheme(c) == "https",
 	})
 }

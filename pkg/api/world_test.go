@@ -81,8 +81,10 @@ type worldOptions struct {
 	changes live.Source
 	// writeWait is how long a reader of events may take to make room.
 	writeWait time.Duration
-	// heartbeat is how long they may be told nothing.
-	heartbeat time.Duration
+	// heartbeat is how long they may be told nothing, recheck how often it is asked whether they are still let in.
+	heartbeat, recheck time.Duration
+	// hosts are AllowedHosts.
+	hosts []string
 }
 
 func newWorld(t testing.TB, o worldOptions) *world {
@@ -132,13 +134,16 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	if o.monitor {
 		deps.Monitor = w.broker.Monitor
 	}
-	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, LocalOnly: true, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: testVersion, ShutdownTimeout: 5 * time.Second})
+	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, AllowedHosts: o.hosts, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: testVersion, ShutdownTimeout: 5 * time.Second})
 	must(t, err)
 	if o.writeWait > 0 {
 		w.server.writeWait = o.writeWait
 	}
 	if o.heartbeat > 0 {
 		w.server.heartbeat = o.heartbeat
+	}
+	if o.recheck > 0 {
+		w.server.recheck = o.recheck
 	}
 	w.serve(o.basePath)
 	return w
@@ -226,6 +231,9 @@ func (w *world) call(method, path, body string, headers ...string) answer {
 	}
 	for i := 0; i < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
+		if headers[i] == "Host" {
+			request.Host = headers[i+1]
+		}
 	}
 	response, err := w.client.Do(request)
 	must(w.t, err)

@@ -67,6 +67,7 @@ type HTTP struct {
 	InsecureNoAuth bool   `help:"Serve without any API key on an address that is not loopback: something in front of it asks who is calling." env:"INSECURE_NO_AUTH" group:"listen"`
 
 	CORSOrigins    []string      `name:"cors-origins" help:"Origins such as https://ops.example whose pages may call the API, or * for any that has a key. Repeatable or comma-separated." env:"CORS_ORIGINS" group:"listen"`
+	AllowedHosts   []string      `help:"Names such as cron.example.com by which the API may be called while it has no API key, beside localhost; * for any. Repeatable or comma-separated." env:"ALLOWED_HOSTS" group:"listen"`
 	TrustedProxies []string      `help:"Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are believed. Repeatable or comma-separated." env:"TRUSTED_PROXIES" group:"listen"`
 	AuditRetention time.Duration `help:"How long the audit log is kept." default:"8760h" env:"AUDIT_RETENTION" group:"storage"`
 }

@@ -114,7 +114,7 @@ func AddAPI(
 		Page:    web.Dist(),
 		Metrics: metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
 	}, api.Options{
-		Listen: h.Listen, BasePath: h.BasePath, LocalOnly: h.Local() && !h.InsecureNoAuth, CORSOrigins: h.CORSOrigins,
+		Listen: h.Listen, BasePath: h.BasePath, AllowedHosts: h.AllowedHosts, CORSOrigins: h.CORSOrigins,
 		TrustedProxies: h.TrustedProxies, ShutdownTimeout: timeout, Version: p.Version,
 	})
 	if err != nil {

@@ -42,6 +42,7 @@ type Keys struct {
 		Name      string        `help:"What the key is for." required:""`
 		Scope     access.Scope  `help:"What it may do: read, run, write or admin; each includes those before." required:""`
 		ExpiresIn time.Duration `help:"How long it is good for, such as 720h. Default: for ever."`
+		IfNone    bool          `help:"Make it only if there is no key yet; otherwise do nothing and succeed. For a container that starts before the others."`
 	} `cmd:"" help:"Make a key and print it. It is not kept and cannot be shown again."`
 	List   struct{} `cmd:"" help:"List the keys."`
 	Delete struct {
@@ -73,6 +74,12 @@ func (k *Keys) create(ctx context.Context, keeper *access.Keeper) error {
 	if k.Create.ExpiresIn != 0 {
 		ends := deliver.Now().Add(k.Create.ExpiresIn)
 		in.ExpiresAt = &ends
+	}
+	if k.Create.IfNone {
+		existing, err := keeper.List(ctx)
+		if err != nil || len(existing) > 0 {
+			return err
+		}
 	}
 	key, token, err := keeper.Create(ctx, in)
 	if err != nil {

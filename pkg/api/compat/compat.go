@@ -32,6 +32,8 @@ type Jobs interface {
 type Options struct {
 	// Parser reads schedules. Nil: one of its own.
 	Parser *trigger.Parser
+	// AllowOrigin reports whether a browser may show answers to pages of an origin. Nil: to all.
+	AllowOrigin func(c *fiber.Ctx, origin string) bool
 	// Now is the clock. Required.
 	Now func() job.Instant
 	// Logger takes what goes wrong behind an answer of 500 or 503. Nil: nothing is logged.
@@ -40,11 +42,12 @@ type Options struct {
 
 // Handler answers the calls of the original's API.
 type Handler struct {
-	jobs   Jobs
-	parser *trigger.Parser
-	now    func() job.Instant
-	logger *slog.Logger
-	routes map[string]route
+	jobs        Jobs
+	parser      *trigger.Parser
+	allowOrigin func(c *fiber.Ctx, origin string) bool
+	now         func() job.Instant
+	logger      *slog.Logger
+	routes      map[string]route
 }
 
 // route is the one method that a path has, and what it does.
@@ -58,10 +61,13 @@ func New(jobs Jobs, o Options) *Handler {
 	if o.Parser == nil {
 		o.Parser = new(trigger.Parser)
 	}
+	if o.AllowOrigin == nil {
+		o.AllowOrigin = func(*fiber.Ctx, string) bool { return true }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{jobs: jobs, parser: o.Parser, now: o.Now, logger: o.Logger}
+	h := &Handler{jobs: jobs, parser: o.Parser, allowOrigin: o.AllowOrigin, now: o.Now, logger: o.Logger}
 	h.routes = map[string]route{
 		"/date/add_job":     {fiber.MethodPost, h.addDate},
 		"/interval/add_job": {fiber.MethodPost, h.addInterval},

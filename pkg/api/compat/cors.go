@@ -7,14 +7,23 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// cors lets pages of any origin call this API, with credentials, in the words of the original's middleware, and
-// answers their preflight calls.
+// cors lets pages of the allowed origins call this API, with credentials, in the words of the original's middleware,
+// and answers their preflight calls.
 func (h *Handler) cors(c *fiber.Ctx) error {
 	origin := c.Get(fiber.HeaderOrigin)
 	if origin == "" {
 		return c.Next()
 	}
-	if c.Method() == fiber.MethodOptions && c.Get(fiber.HeaderAccessControlRequestMethod) != "" {
+	isPreflight := c.Method() == fiber.MethodOptions && c.Get(fiber.HeaderAccessControlRequestMethod) != ""
+	switch {
+	case !h.allowOrigin(c, origin):
+		c.Vary(fiber.HeaderOrigin)
+		if isPreflight {
+			c.Set(fiber.HeaderContentType, fiber.MIMETextPlainCharsetUTF8)
+			return c.Status(fiber.StatusBadRequest).SendString("Disallowed CORS origin")
+		}
+		return c.Next()
+	case isPreflight:
 		return preflight(c, origin)
 	}
 	c.Set(fiber.HeaderAccessControlAllowOrigin, "*")
