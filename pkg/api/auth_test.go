@@ -182,7 +182,7 @@ func TestLastUse(t *testing.T) {
 func (a answer) cookieOf() *http.Cookie {
 	a.t.Helper()
 	cookies := (&http.Response{Header: a.header}).Cookies()
-	if len(cookies) != 1 || cookies[0].Name != sessionCookie {
+	if len(cookies) != 1 || strings.TrimPrefix(cookies[0].Name, "__Host-") != sessionCookie {
 		a.t.Fatalf("the answer sets %v", cookies)
 	}
 	return cookies[0]
