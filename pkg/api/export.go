@@ -38,11 +38,11 @@ func (s *Server) exportJobs(c *fiber.Ctx) error {
 	}
 	c.Set(fiber.HeaderContentType, form.media)
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="`+form.name+`"`)
-	id := requestID(c)
+	id, whole := requestID(c), seesCredentials(c)
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		ctx, stop := context.WithTimeout(context.Background(), exportWait)
 		defer stop()
-		if err := s.writeExport(ctx, w, form, q, page); err != nil {
+		if err := s.writeExport(ctx, w, form, q, page, whole); err != nil {
 			s.deps.Logger.Error("an export broke off", "request_id", id, "error", err)
 		}
 	})
@@ -72,7 +72,8 @@ func exportYAML() exportForm {
 	}
 }
 
-func (s *Server) writeExport(ctx context.Context, w *bufio.Writer, form exportForm, q job.JobQuery, page job.JobPage) (err error) {
+// writeExport writes all pages from the given one on, with the credentials in headers and URLs only if whole says so.
+func (s *Server) writeExport(ctx context.Context, w *bufio.Writer, form exportForm, q job.JobQuery, page job.JobPage, whole bool) (err error) {
 	defer func() {
 		if err != nil {
 			_, _ = w.WriteString(form.torn) // the caller may be gone: then there is nobody to tell
@@ -87,6 +88,9 @@ func (s *Server) writeExport(ctx context.Context, w *bufio.Writer, form exportFo
 		for i := range page.Jobs {
 			if page.Jobs[i].Unreadable { // to leave it out would have it deleted by an import that prunes
 				return job.Unreadable(page.Jobs[i].ID)
+			}
+			if !whole {
+				page.Jobs[i].Request = page.Jobs[i].Request.WithoutCredentials()
 			}
 			doc, err := encodeJSON(documentOf(&page.Jobs[i]))
 			if err == nil {

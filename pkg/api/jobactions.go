@@ -75,7 +75,8 @@ func (s *Server) runJob(c *fiber.Ctx) error {
 // answerStarted answers a run that was just made, and says where it is to be found.
 func (s *Server) answerStarted(c *fiber.Ctx, run *job.Run) error {
 	c.Location(s.options.BasePath + v1 + "/runs/" + run.ID)
-	return c.Status(fiber.StatusAccepted).JSON(run)
+	c.Status(fiber.StatusAccepted)
+	return answerRun(c, run)
 }
 
 func (s *Server) backfillJob(c *fiber.Ctx) error {

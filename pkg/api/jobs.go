@@ -6,6 +6,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
@@ -45,6 +46,9 @@ func (s *Server) listJobs(c *fiber.Ctx) error {
 		for i := range page.Jobs {
 			s.describe(&page.Jobs[i])
 		}
+	}
+	for i := range page.Jobs {
+		showJob(c, &page.Jobs[i])
 	}
 	return c.JSON(jobList{Jobs: page.Jobs, Total: page.Total, NextCursor: optional(page.NextCursor)})
 }
@@ -193,7 +197,18 @@ func (s *Server) getJob(c *fiber.Ctx) error {
 
 func answerJob(c *fiber.Ctx, j *job.Job) error {
 	setETag(c, j)
+	showJob(c, j)
 	return c.JSON(j)
+}
+
+// seesCredentials reports whether the caller sees headers and URLs as they are: who may write jobs has written them.
+func seesCredentials(c *fiber.Ctx) bool { return guestOf(c).Scope.Allows(access.Write) }
+
+// showJob takes out of a job what its reader may not see.
+func showJob(c *fiber.Ctx, j *job.Job) {
+	if !seesCredentials(c) {
+		j.Request = j.Request.WithoutCredentials()
+	}
 }
 
 func (s *Server) deleteJob(c *fiber.Ctx) error {

@@ -94,6 +94,13 @@ func answerRun(c *fiber.Ctx, run *job.Run) error {
 	if run.Attempts == nil {
 		run.Attempts = []job.Attempt{}
 	}
+	if !seesCredentials(c) {
+		if run.Request != nil {
+			shown := run.Request.WithoutCredentials()
+			run.Request = &shown
+		}
+		run.Response = run.Response.WithoutCredentials()
+	}
 	return c.JSON(run)
 }
 

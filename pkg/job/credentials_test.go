@@ -6,7 +6,8 @@ func TestCarriesCredentials(t *testing.T) {
 	for name, want := range map[string]bool{
 		"Authorization": true, "cookie": true, "X-Api-Key": true, "api_key": true, "X-Auth-Token": true,
 		"client_secret": true, "Private-Key": true, "password": true, "sessionid": true, "X-Signature": true,
-		"Accept": false, "Content-Type": false, "X-Plain": false, "key": false,
+		"Accept": false, "Content-Type": false, "X-Plain": false, "key": true, "sig": true, "pwd": true,
+		"keyword": false, "design": false, "Idempotency-Key": false, "X-Functions-Key": true, "subscription-key": true,
 	} {
 		if got := CarriesCredentials(name); got != want {
 			t.Errorf("%s: %t", name, got)

@@ -143,7 +143,9 @@ func (r *Request) Credentials() []Credential {
 
 // Seal takes the credentials that are written out in a job's request away into
 // Sealed, and leaves Redacted in their places. Where Redacted stands already the
-// one of the stored request, old, is kept; old is nil for a new job. What else holds
+// one of the stored request, old, is kept; old is nil for a new job. So are headers and a URL as WithoutCredentials
+// shows them. Nothing is kept for another destination: whoever may change a job must not have its credentials sent
+// to a host of their own. What else holds
 // the request's Auth and TLS keeps them as they were. The error is an *Error: CodeInvalid with
 // Fields where there is nothing to be kept, CodeUnavailable where there is no key.
 func (r *Request) Seal(keys *Keyring, jobID string, old *Request) error {
@@ -156,10 +158,15 @@ func (r *Request) Seal(keys *Keyring, jobID string, old *Request) error {
 		r.TLS = &own
 	}
 	sealed := map[string]string{}
-	var faults []FieldError
+	same := old == nil || r.sameDestination(old)
+	faults := r.restore(old, nil)
 	for _, c := range r.Credentials() {
 		switch {
 		case c.Public, HasTemplate(*c.Text):
+		case *c.Text == Redacted && !same:
+			faults = append(faults, FieldError{"request." + c.Field, "invalid",
+				"the job now goes to another host, or checks it less: send this credential again"})
+			sealed[c.Field] = ""
 		case *c.Text == Redacted:
 			kept := ""
 			if old != nil {

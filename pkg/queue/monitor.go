@@ -76,7 +76,7 @@ func showPayload(kind string, payload []byte) string {
 	if err != nil {
 		return "a payload that this version cannot read"
 	}
-	hideCredentials(&task.Request)
+	task.Request = task.Request.WithoutCredentials()
 	for name := range task.Sealed {
 		task.Sealed[name] = job.Redacted
 	}
@@ -89,11 +89,3 @@ func showPayload(kind string, payload []byte) string {
 	return strings.TrimSpace(shown.String())
 }
 
-func hideCredentials(request *job.Request) {
-	for name := range request.Headers {
-		if job.CarriesCredentials(name) {
-			request.Headers[name] = job.Redacted
-		}
-	}
-	request.URL = job.RedactURL(request.URL)
-}

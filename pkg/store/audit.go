@@ -95,12 +95,14 @@ func (s *Store) ListEntries(ctx context.Context, q access.EntryQuery) (access.En
 	}
 	limit := max(1, min(q.Limit, maxPage))
 	a["limit"] = limit + 1
-	rows, err := readAll[entryRow](ctx, s, `SELECT id, at, actor, actor_name, address, request_id, action, target, truncated, diff
+	size := func(r *entryRow) int { return len(r.Diff) }
+	rows, full, err := readPage(ctx, s, size, `SELECT id, at, actor, actor_name, address, request_id, action, target, truncated, diff
 		FROM audit`+where.String()+" ORDER BY id DESC LIMIT :limit", a)
 	if err != nil {
 		return page, fail("list audit log", err)
 	}
-	if len(rows) > limit {
+	if full || len(rows) > limit {
+		limit = min(limit, len(rows))
 		rows = rows[:limit]
 		page.NextCursor = cursor{List: "audit", ID: strconv.FormatInt(rows[limit-1].ID, 10)}.encode()
 	}

@@ -86,20 +86,23 @@ func (s *Store) ListJobs(ctx context.Context, q job.JobQuery) (job.JobPage, erro
 	o.sorted = isDue(&q) && o.column != "next_run_at" && lookup("next_run_at")
 	where, a := s.jobFilter(&q, lookup)
 	limit := max(1, min(q.Limit, maxPage))
-	rows, err := s.jobPage(ctx, o, after, where, a, limit+1)
+	rows, full, err := s.jobPage(ctx, o, after, where, a, limit+1)
 	if err != nil {
 		return page, fail("list jobs", err)
 	}
+	if full {
+		limit = min(limit, len(rows))
+	}
 	switch {
 	case q.Uncounted:
-	case after == nil && len(rows) <= limit:
+	case after == nil && len(rows) <= limit && !full:
 		page.Total = int64(len(rows)) // that was all
 	default:
 		if page.Total, err = s.countJobs(ctx, q); err != nil {
 			return page, fail("count jobs", err)
 		}
 	}
-	if len(rows) > limit {
+	if len(rows) > limit || full {
 		rows = rows[:limit]
 		page.NextCursor = o.cursorAfter(&rows[limit-1])
 	}
@@ -119,34 +122,32 @@ func storableQuery(q *job.JobQuery) bool {
 	return storable(q.Text, q.IDContains, q.Type, string(q.Status), string(q.LastState), q.Host) && storable(q.Tags...)
 }
 
-// jobPage reads up to limit rows after a place. Keys that are NULL are a list of
-// their own behind the others: both databases walk an index for either.
-func (s *Store) jobPage(ctx context.Context, o order, after *cursor, where conditions, a args, limit int) ([]jobRow, error) {
+// jobPage reads up to limit rows after a place, fewer when they are large: full reports that there may be more then.
+// Keys that are NULL are a list of their own behind the others: both databases walk an index for either.
+func (s *Store) jobPage(ctx context.Context, o order, after *cursor, where conditions, a args, limit int) (rows []jobRow, full bool, err error) {
 	a["limit"] = limit
 	if o.column == "id" {
 		return s.jobRows(ctx, o, where, a, after)
 	}
-	var rows []jobRow
 	inNulls := after != nil && after.Text == nil && after.Number == nil
 	if !inNulls {
 		keyed := where
 		if o.nullable {
 			keyed = where.and("j." + o.column + " IS NOT NULL")
 		}
-		var err error
-		if rows, err = s.jobRows(ctx, o, keyed, a, after); err != nil || len(rows) == limit || !o.nullable {
-			return rows, err
+		if rows, full, err = s.jobRows(ctx, o, keyed, a, after); err != nil || full || len(rows) == limit || !o.nullable {
+			return rows, full, err
 		}
 		after = nil
 	}
 	a["limit"] = limit - len(rows)
 	unkeyed := order{column: "id", descending: o.descending}
-	more, err := s.jobRows(ctx, unkeyed, where.and("j."+o.column+" IS NULL"), a, after)
-	return append(rows, more...), err
+	more, full, err := s.jobRows(ctx, unkeyed, where.and("j."+o.column+" IS NULL"), a, after)
+	return append(rows, more...), full, err
 }
 
 // jobRows reads rows of one list of keys.
-func (s *Store) jobRows(ctx context.Context, o order, where conditions, a args, after *cursor) ([]jobRow, error) {
+func (s *Store) jobRows(ctx context.Context, o order, where conditions, a args, after *cursor) (rows []jobRow, full bool, err error) {
 	compare, word := o.direction()
 	id, key := "j.id", "j."+o.column
 	if o.sorted { // SQLite would rather walk all jobs
@@ -172,5 +173,6 @@ func (s *Store) jobRows(ctx context.Context, o order, where conditions, a args, 
 			where = where.and("(" + key + ", " + id + ") " + compare + " (:after_key, :after_id)")
 		}
 	}
-	return readAll[jobRow](ctx, s, "SELECT "+jobColumns+jobTables+where.String()+" ORDER BY "+by+" LIMIT :limit", a)
+	size := func(r *jobRow) int { return len(r.Request) + len(r.Description) + len(r.Policy) + len(r.Schedule) }
+	return readPage(ctx, s, size, "SELECT "+jobColumns+jobTables+where.String()+" ORDER BY "+by+" LIMIT :limit", a)
 }

@@ -145,9 +145,10 @@ func tagLine(tag string) string {
 	return "\n" + string(text) + "\n"
 }
 
-// searchText is what JobQuery.Text is looked for in.
+// searchText is what JobQuery.Text is looked for in. It holds what every caller may see: a search that finds parts of
+// a token in a URL would tell it letter by letter.
 func searchText(j *job.Job) string {
-	parts := append([]string{j.ID, j.Name, j.Request.URL}, j.Tags...)
+	parts := append([]string{j.ID, j.Name, job.RedactURL(j.Request.URL)}, j.Tags...)
 	return fold(strings.Join(parts, "\x1f"))
 }
 

@@ -65,11 +65,13 @@ func (s *Store) ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, erro
 	}
 	limit := max(1, min(q.Limit, maxPage))
 	a["limit"] = limit + 1
-	rows, err := readAll[runRow](ctx, s, "SELECT "+runColumns+" FROM runs r"+where.String()+" ORDER BY r.id DESC LIMIT :limit", a)
+	size := func(r *runRow) int { return len(r.Attempts) }
+	rows, full, err := readPage(ctx, s, size, "SELECT "+runColumns+" FROM runs r"+where.String()+" ORDER BY r.id DESC LIMIT :limit", a)
 	if err != nil {
 		return page, fail("list runs", err)
 	}
-	if len(rows) > limit {
+	if full || len(rows) > limit {
+		limit = min(limit, len(rows))
 		rows = rows[:limit]
 		page.NextCursor = cursor{List: "runs", ID: rows[limit-1].ID}.encode()
 	}

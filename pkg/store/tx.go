@@ -143,6 +143,41 @@ func readAll[T any](ctx context.Context, s *Store, text string, a args) (rows []
 	return rows, err
 }
 
+// maxPageBytes is about how much the texts of one page hold: the page ends there, whatever number of rows was asked for.
+const maxPageBytes = 4 << 20
+
+// readPage is readAll for a page of a list. It stops behind the row with which the page reaches maxPageBytes, counted by
+// size, so a few large rows do not make a page of hundreds of megabytes; full reports that it stopped.
+func readPage[T any](ctx context.Context, s *Store, size func(*T) int, text string, a args) (rows []T, full bool, err error) {
+	query, values, err := bind(s.r, text, a)
+	if err != nil {
+		return nil, false, err
+	}
+	for range maxTries {
+		if rows, full, err = scanPage(ctx, s.r, size, query, values); err == nil || !isCut(err) {
+			break
+		}
+	}
+	return rows, full, err
+}
+
+func scanPage[T any](ctx context.Context, q conn, size func(*T) int, query string, values []any) (rows []T, full bool, err error) {
+	found, err := q.QueryxContext(ctx, query, values...)
+	if err != nil {
+		return nil, false, err
+	}
+	defer found.Close()
+	for bytes := 0; !full && found.Next(); full = bytes >= maxPageBytes {
+		var row T
+		if err := found.StructScan(&row); err != nil {
+			return nil, false, err
+		}
+		rows = append(rows, row)
+		bytes += size(&row)
+	}
+	return rows, full, found.Err()
+}
+
 // readOne is selectOne outside a transaction, done again when the connection had been cut.
 func readOne(ctx context.Context, s *Store, dst any, text string, a args) (found bool, err error) {
 	for range maxTries {
