@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"golang.org/x/net/http/httpguts"
 
 	"schedule-server/pkg/job"
 )
@@ -41,13 +43,36 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	ctx, stop := context.WithTimeout(context.Background(), requestTimeout)
 	defer stop()
 	c.SetUserContext(ctx)
-	if err := s.guarded(c); err != nil {
+	err := checkHead(c)
+	if err == nil {
+		err = s.guarded(c)
+	}
+	if err != nil {
 		if err := s.fail(c, err); err != nil {
 			return err
 		}
 	}
 	s.finish(c, id, time.Since(start))
 	return nil
+}
+
+// chunkedLength is what fasthttp tells as the length of a body that comes in chunks.
+const chunkedLength = -1
+
+// checkHead refuses what a proxy in front might have read in another way: another transfer coding than chunked, and
+// header names that are none. The connection ends with it, so nothing behind it is taken for a request.
+func checkHead(c *fiber.Ctx) error {
+	head := &c.Request().Header
+	// The parser drops a coding that it does not know, so this looks for the name itself.
+	wrong := head.ContentLength() != chunkedLength && bytes.Contains(bytes.ToLower(head.RawHeaders()), []byte("transfer-encoding"))
+	for name := range head.All() {
+		wrong = wrong || !httpguts.ValidHeaderFieldName(string(name))
+	}
+	if !wrong {
+		return nil
+	}
+	c.Context().SetConnectionClose()
+	return job.Errorf(job.CodeMalformed, "the head of the request is malformed")
 }
 
 // patient gives a handler that works on many jobs more time than others have.

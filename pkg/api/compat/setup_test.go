@@ -88,6 +88,7 @@ type reply struct {
 func (b *bundle) call(tb testing.TB, method, target, body string, headers ...string) reply {
 	tb.Helper()
 	request := httptest.NewRequest(method, "http://api.test"+target, strings.NewReader(body))
+	request.RequestURI = target // the path alone, or the Host header would be left out
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])
 	}
