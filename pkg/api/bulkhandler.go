@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/gofiber/fiber/v2"
@@ -98,6 +99,9 @@ func (f *bulkFilter) query(fault func(field, code, message string)) job.JobQuery
 		if one.value != "" && !slices.Contains(one.words, one.value) {
 			fault("filter."+one.name, "invalid", "there is no such "+one.name)
 		}
+	}
+	if len(f.Tags) > maxFilterTags {
+		fault("filter.tag", "invalid", fmt.Sprintf("a filter names at most %d tags", maxFilterTags))
 	}
 	return job.JobQuery{
 		Text: f.Text, Tags: f.Tags, Type: f.Type, Status: job.Status(f.Status), LastState: job.State(f.LastState), Host: f.Host,

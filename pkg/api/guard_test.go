@@ -300,3 +300,13 @@ func TestIdempotency_KeepsLittle(t *testing.T) {
 		t.Errorf("again: %v, %d jobs", again.header, w.total())
 	}
 }
+
+// TestFilter_ManyTags: each tag is a condition of the statement, and databases bound their depth.
+func TestFilter_ManyTags(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	tags := strings.Repeat("&tag=a", maxFilterTags+1)
+	w.call("GET", v1+"/jobs?limit=1"+tags, "").problem(422, "invalid", "tag")
+	w.call("GET", v1+"/jobs/export?"+tags[1:], "").problem(422, "invalid", "tag")
+	w.call("POST", v1+"/jobs/bulk", `{"action":"pause","filter":{"tag":["a"`+strings.Repeat(`,"a"`, 30_000)+`]}}`).problem(422, "invalid", "filter.tag")
+	w.call("GET", v1+"/jobs?"+tags[len("&tag=a&"):], "").is(200)
+}

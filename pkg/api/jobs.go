@@ -62,11 +62,18 @@ func (s *Server) describe(j *job.Job) {
 	j.ScheduleWords = &job.Words{English: schedule.Describe(trigger.English), Chinese: schedule.Describe(trigger.Chinese)}
 }
 
+// maxFilterTags is how many tags one filter may name: each is a condition of its own in the statement.
+const maxFilterTags = 32
+
 // jobFilter reads the conditions that lists, exports and bulk calls have in common.
 func jobFilter(params *query) job.JobQuery {
+	tags := params.all("tag")
+	if len(tags) > maxFilterTags {
+		params.fault("tag", "invalid", "a filter names at most %d tags", maxFilterTags)
+	}
 	return job.JobQuery{
 		Text:      params.text("q"),
-		Tags:      params.all("tag"),
+		Tags:      tags,
 		Type:      params.choice("type", trigger.TypeCron, trigger.TypeInterval, trigger.TypeDate),
 		Status:    job.Status(params.choice("status", words(job.StatusActive, job.StatusPaused, job.StatusCompleted)...)),
 		LastState: job.State(params.choice("last_state", words(finalStates()...)...)),

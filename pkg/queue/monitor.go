@@ -88,4 +88,3 @@ func showPayload(kind string, payload []byte) string {
 	}
 	return strings.TrimSpace(shown.String())
 }
-

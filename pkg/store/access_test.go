@@ -318,14 +318,20 @@ func testAuditBounds(t *testing.T, b *bundle) {
 		t.Fatal(err)
 	}
 	wantEqual(t, "by age", b.actions(access.EntryQuery{}), []string{"x kept by k"})
-	// A line far on stands for all those between.
-	far := maxEntries + b.entries(access.EntryQuery{}).Entries[0].ID
-	if _, err := b.w.ExecContext(t.Context(), fmt.Sprintf(`INSERT INTO audit (id, at, actor, actor_name, address, request_id, action, target, truncated, diff)
-		%s VALUES (%d, %d, 'k', '', '', '', 'x', 'far', 0, 'null')`, map[dialect]string{postgres: "OVERRIDING SYSTEM VALUE"}[b.d], far, t0)); err != nil {
+	// One who floods the log drives out none but their own lines.
+	for i := range 5 {
+		by := access.Actor{ID: "flood"}
+		if err := b.AddEntry(t.Context(), access.NewEntry(t0, by, "x", fmt.Sprint("flood", i), access.Diff{})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("kept too", t0)
+	if err := b.boundAudit(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.PruneAccess(t.Context(), t0, t0); err != nil {
+	wantEqual(t, "by number", b.actions(access.EntryQuery{}), []string{"x kept too by k", "x flood4 by flood", "x flood3 by flood", "x kept by k"})
+	if err := b.boundAudit(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
-	wantEqual(t, "by number", b.actions(access.EntryQuery{}), []string{"x far by k"})
+	wantEqual(t, "within the number", len(b.actions(access.EntryQuery{})), 4)
 }

@@ -173,23 +173,63 @@ func (r *entryRow) entry() (access.Entry, error) {
 	return e, nil
 }
 
-// PruneAccess deletes sessions that ended before now, lines of the audit log
-// from before a moment, and the oldest where there are too many.
+// PruneAccess deletes sessions that ended before now, and lines of the audit log from before a moment. Where there are
+// still too many lines, those who wrote the most lose their oldest.
 func (s *Store) PruneAccess(ctx context.Context, now, auditBefore job.Instant) error {
 	for _, text := range []string{
 		"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < :now LIMIT :chunk)",
 		"DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < :before LIMIT :chunk)",
-		"DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id <= (SELECT MAX(id) FROM audit) - :most ORDER BY id LIMIT :chunk)",
 	} {
 		for deleted := int64(pruneChunk); deleted == pruneChunk; {
-			err := s.write(ctx, "prune", func(tx *sqlx.Tx) (err error) {
-				deleted, err = execute(ctx, tx, text, args{"now": int64(now), "before": int64(auditBefore), "most": maxEntries, "chunk": pruneChunk})
-				return err
-			})
-			if err != nil {
+			var err error
+			if deleted, err = s.prune(ctx, text, args{"now": int64(now), "before": int64(auditBefore)}); err != nil {
 				return err
 			}
 		}
+	}
+	return s.boundAudit(ctx, maxEntries)
+}
+
+func (s *Store) prune(ctx context.Context, text string, a args) (deleted int64, err error) {
+	if a["chunk"] == nil {
+		a["chunk"] = pruneChunk
+	}
+	err = s.write(ctx, "prune", func(tx *sqlx.Tx) (err error) {
+		deleted, err = execute(ctx, tx, text, a)
+		return err
+	})
+	return deleted, err
+}
+
+// boundAudit deletes lines of the audit log beyond a number: each time the oldest of whoever has most of them. So one
+// who floods the log, to have what it told forgotten, loses lines of their own.
+func (s *Store) boundAudit(ctx context.Context, most int64) error {
+	type share struct {
+		Actor string `db:"actor"`
+		Lines int64  `db:"lines"`
+	}
+	shares, err := readAll[share](ctx, s, "SELECT actor, count(*) AS lines FROM audit GROUP BY actor", args{})
+	if err != nil {
+		return fail("count the audit log", err)
+	}
+	excess := -most
+	for _, who := range shares {
+		excess += who.Lines
+	}
+	for excess > 0 {
+		first := &shares[0]
+		for i := range shares {
+			if shares[i].Lines > first.Lines {
+				first = &shares[i]
+			}
+		}
+		deleted, err := s.prune(ctx, "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE actor = :actor ORDER BY id LIMIT :chunk)",
+			args{"actor": first.Actor, "chunk": min(excess, pruneChunk)})
+		if err != nil || deleted == 0 {
+			return err
+		}
+		first.Lines -= deleted
+		excess -= deleted
 	}
 	return nil
 }
