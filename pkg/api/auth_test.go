@@ -3,7 +3,6 @@ package api
 import (
 	"fmt"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"strings"
 	"testing"
@@ -188,12 +187,36 @@ func (a answer) cookieOf() *http.Cookie {
 	return cookies[0]
 }
 
+// jar keeps the cookies of one server as a browser does, by the clock of the server.
+// The standard library's jar goes by the machine's clock, to which these cookies expired long ago.
+type jar struct {
+	now     func() job.Instant
+	cookies map[string]*http.Cookie
+}
+
+// SetCookies keeps what an answer sets.
+func (j *jar) SetCookies(_ *url.URL, cookies []*http.Cookie) {
+	for _, c := range cookies {
+		j.cookies[c.Name] = c
+	}
+}
+
+// Cookies are those that have not expired.
+func (j *jar) Cookies(*url.URL) []*http.Cookie {
+	var kept []*http.Cookie
+	for _, c := range j.cookies {
+		if c.Expires.After(j.now().Time()) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
 func TestSession(t *testing.T) {
 	w := newWorld(t, worldOptions{monitor: true})
 	key := w.makeKey(access.Admin)
-	jar, err := cookiejar.New(nil)
-	must(t, err)
-	w.client.Jar = jar
+	browser := &jar{now: w.clock, cookies: map[string]*http.Cookie{}}
+	w.client.Jar = browser
 	login := w.call("POST", v1+"/session", `{"key":"`+key.Text+`"}`).is(201)
 	cookie := login.cookieOf()
 	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode || cookie.Path != "/" || cookie.Secure || cookie.Domain != "" ||
@@ -217,12 +240,10 @@ func TestSession(t *testing.T) {
 	w.call("GET", "/scheduler/get_jobs", "").is(401)
 	w.call("GET", v1+"/jobs", "", "Authorization", "Basic dXNlcjpwYXNz").is(200)
 
-	if c := w.call("DELETE", v1+"/session", "").is(204).cookieOf(); !c.Expires.Before(time.Now()) || c.Value != "" {
+	if c := w.call("DELETE", v1+"/session", "").is(204).cookieOf(); !c.Expires.Before(begin.Time()) || c.Value != "" {
 		t.Errorf("a logout leaves %v", c)
 	}
-	here, err := url.Parse(w.url)
-	must(t, err)
-	if len(jar.Cookies(here)) != 0 {
+	if len(browser.Cookies(nil)) != 0 {
 		t.Error("the cookie is still there")
 	}
 	w.call("GET", v1+"/jobs", "", "Cookie", cookie.Name+"="+cookie.Value).problem(401, "unauthorized")
@@ -231,6 +252,15 @@ func TestSession(t *testing.T) {
 		t.Error("a login outlives its end")
 	}
 	w.call("DELETE", v1+"/session", "").is(204)
+
+	w.call("POST", v1+"/session", `{"key":"`+key.Text+`"}`).is(201)
+	w.pass(7*24*time.Hour - time.Second)
+	w.call("GET", v1+"/jobs", "").is(200)
+	w.pass(time.Second)
+	if kept := browser.Cookies(nil); len(kept) != 0 {
+		t.Errorf("after seven days the browser keeps %v", kept)
+	}
+	w.call("GET", v1+"/jobs", "").is(401)
 }
 
 // TestSessionEnds with its time, with its key, and with the key's time.
