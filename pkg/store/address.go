@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -69,66 +67,65 @@ func postgresAddress(text string) (*address, error) {
 
 // unavailable tells what could not be opened.
 func (a *address) unavailable(err error) error {
+	if a.dialect == sqlite && classify(err) == faultAway {
+		err = explainFolder(a.file, err)
+	}
 	return &job.Error{Code: job.CodeUnavailable, Detail: a.name + " cannot be used", Err: err}
 }
 
 // connect makes the pool that writes and the pool that reads.
-func (a *address) connect(maxOpen int) (w, r *sqlx.DB, err error) {
+func (a *address) connect(o Options, limits *logLimits) (w, r *sqlx.DB, err error) {
 	if a.dialect == postgres {
 		db := sqlx.NewDb(stdlib.OpenDB(*a.config), "pgx")
-		db.SetMaxOpenConns(cmp.Or(maxOpen, 16))
-		db.SetMaxIdleConns(cmp.Or(maxOpen, 16))
+		db.SetMaxOpenConns(cmp.Or(o.MaxOpen, 16))
+		db.SetMaxIdleConns(cmp.Or(o.MaxOpen, 16))
 		return db, db, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(a.file), 0o750); err != nil {
+	if err := prepareFile(a.file, o.Logger); err != nil {
 		return nil, nil, err
 	}
-	w = sqlx.NewDb(sql.OpenDB(a.connector("&_txlock=immediate&_auto_vacuum=incremental&_cache_size=-16384")), "sqlite3")
+	w = sqlx.NewDb(sql.OpenDB(a.connector(limits, "&_txlock=immediate&_auto_vacuum=incremental&_cache_size=-16384")), "sqlite3")
 	w.SetMaxOpenConns(1)
-	r = sqlx.NewDb(sql.OpenDB(a.connector("&_query_only=1&_cache_size=-16384")), "sqlite3")
-	r.SetMaxOpenConns(cmp.Or(maxOpen, 4))
-	r.SetMaxIdleConns(cmp.Or(maxOpen, 4))
+	r = sqlx.NewDb(sql.OpenDB(a.connector(limits, "&_query_only=1&_cache_size=-16384")), "sqlite3")
+	r.SetMaxOpenConns(cmp.Or(o.MaxOpen, 4))
+	r.SetMaxIdleConns(cmp.Or(o.MaxOpen, 4))
 	return w, r, nil
 }
 
-// connector opens connections to the SQLite file, with parameters beside those that all have.
-func (a *address) connector(more string) driver.Connector { return sqliteConnector{a.dsn(more)} }
+// connectLog makes the connection that looks after the log of a SQLite file. It waits for no lock: it comes again later.
+func (a *address) connectLog() *sqlx.DB {
+	db := sqlx.NewDb(sql.OpenDB(sqliteConnector{dsn: fileDSN(a.file, "mode=rw&_busy_timeout=0&_synchronous=NORMAL")}), "sqlite3")
+	db.SetMaxOpenConns(1)
+	return db
+}
 
-// sqliteConnector opens connections to a SQLite file.
-type sqliteConnector struct{ dsn string }
+// connector opens connections to the SQLite file, with parameters beside those that all have.
+func (a *address) connector(limits *logLimits, more string) driver.Connector {
+	return sqliteConnector{a.dsn(more), limits.pragmas()}
+}
+
+// sqliteConnector opens connections to a SQLite file, and runs statements on each.
+type sqliteConnector struct{ dsn, statements string }
 
 // Driver is the driver of the connections.
 func (sqliteConnector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
-// Connect opens a connection. Its commits do not write the log back as long as the logKeeper does.
+// Connect opens a connection.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Driver().Open(c.dsn)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.(*sqlite3.SQLiteConn).ExecContext(ctx, "PRAGMA wal_autocheckpoint = "+strconv.Itoa(fullLog), nil); err != nil {
+	if _, err := conn.(*sqlite3.SQLiteConn).ExecContext(ctx, c.statements, nil); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }
 
-// foreignConnector opens a SQLite file of somebody else's, which nothing writes meanwhile, to be read only.
+// foreignConnector opens a SQLite file of somebody else's, which nothing writes meanwhile, to be read only. Nothing
+// runs that the file's schema might name.
 func foreignConnector(file string) driver.Connector {
-	return foreignFile{sqliteConnector{fileDSN(file, "mode=ro&immutable=1&_query_only=1")}}
-}
-
-type foreignFile struct{ sqliteConnector }
-
-// Connect opens a connection that runs nothing which the file's schema might name.
-func (c foreignFile) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Driver().Open(c.dsn)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := conn.(*sqlite3.SQLiteConn).ExecContext(ctx, "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON", nil); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
+	return sqliteConnector{fileDSN(file, "mode=ro&immutable=1&_query_only=1"), "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON"}
 }
 
 // dsn names the SQLite file to the driver. Pragmas go here, not into statements:

@@ -61,8 +61,13 @@ func outlastLock(ctx context.Context, do func() error) error {
 // transaction of its own; and the lock's file stays, because removing it would let
 // two processes lock two files of one name.
 func lockFile(ctx context.Context, file string) (unlock func(), err error) {
+	database := file
+	file += "-lock"
+	if _, err := makePrivate(file, database); err != nil {
+		return nil, err
+	}
 	db := sql.OpenDB(sqliteConnector{
-		fileDSN(file+"-lock", fmt.Sprintf("_busy_timeout=%d&_txlock=exclusive", migrateTimeout.Milliseconds()))})
+		dsn: fileDSN(file, fmt.Sprintf("_busy_timeout=%d&_txlock=exclusive", migrateTimeout.Milliseconds()))})
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("wait for another process to bring the schema up to date: %w", err), db.Close())

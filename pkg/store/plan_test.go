@@ -151,7 +151,7 @@ func (s step) fine(allowed string) bool {
 
 func explain(t *testing.T, spy *spy, st statement) (steps []step) {
 	t.Helper()
-	db := sql.OpenDB(sqliteConnector{spy.dsn})
+	db := sql.OpenDB(sqliteConnector{dsn: spy.dsn})
 	defer db.Close()
 	args := make([]any, len(st.args))
 	for i, a := range st.args {

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -41,10 +43,14 @@ type Store struct {
 // Open connects to a database and brings its schema up to date, however many
 // processes do so at once. The URL is "sqlite:///absolute/path",
 // "sqlite://relative/path", "sqlite:path" or "postgres://user:password@host/name".
-// The folder of a SQLite file is made. The error is an *job.Error that names the
+// The folder of a SQLite file is made, for its owner alone. The error is an *job.Error that names the
 // file or the host, never the password: CodeInvalid for a URL that is none,
 // CodeUnavailable otherwise.
 func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
+	return open(ctx, databaseURL, o, defaultLog)
+}
+
+func open(ctx context.Context, databaseURL string, o Options, limits logLimits) (*Store, error) {
 	a, err := parseAddress(databaseURL)
 	if err != nil {
 		return nil, err
@@ -53,8 +59,12 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{d: a.dialect, logger: o.Logger, turnWait: turnWait, probe: probe{token: make(chan struct{}, 1)}}
-	if s.w, s.r, err = a.connect(o.MaxOpen); err != nil {
+	if s.w, s.r, err = a.connect(o, &limits); err != nil {
 		return nil, a.unavailable(err)
+	}
+	if a.dialect == sqlite {
+		file, _ := filepath.EvalSymlinks(a.file) // SQLite puts the log there
+		s.log = logKeeper{limits: limits, file: file + "-wal", db: a.connectLog()}
 	}
 	s.turns = make(chan struct{}, s.w.Stats().MaxOpenConnections)
 	if err := migrate(ctx, a, s.w.DB); err != nil {
@@ -65,6 +75,7 @@ func Open(ctx context.Context, databaseURL string, o Options) (*Store, error) {
 		_ = s.Close()
 		return nil, a.unavailable(err)
 	}
+	s.wrote() // the migrations did, or a process that was killed left a log behind
 	return s, nil
 }
 
@@ -81,12 +92,9 @@ func (s *Store) undoInMemory(ctx context.Context) error {
 
 // Close gives the connections back. Calls under way end first.
 func (s *Store) Close() error {
-	s.log.close()
-	err := s.r.Close()
+	err := errors.Join(s.closeLog(), s.r.Close())
 	if s.w != s.r {
-		if werr := s.w.Close(); err == nil {
-			err = werr
-		}
+		err = errors.Join(err, s.w.Close())
 	}
 	return fail("close", err)
 }

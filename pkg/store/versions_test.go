@@ -2,6 +2,7 @@ package store
 
 import (
 	"io/fs"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/fstest"
@@ -26,7 +27,7 @@ func (b *bundle) openFirst(url string) *sqlx.DB {
 	}
 	a, err := parseAddress(url)
 	must(err)
-	w, r, err := a.connect(0)
+	w, r, err := a.connect(Options{Logger: slog.New(slog.DiscardHandler)}, &defaultLog)
 	must(err)
 	b.t.Cleanup(func() { _, _ = w.Close(), r.Close() })
 	name, folder, options, err := a.dialect.migration()
