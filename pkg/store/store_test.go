@@ -74,6 +74,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"record: old definitions do not pause":   testOldDefinition,
 		"record: unknown runs":                   testUnknownRuns,
 		"secrets sealed anew":                    testReseal,
+		"sealed texts that do not open":          testCheckSealed,
 		"cancel":                                 testCancel,
 		"cancel what vanished":                   testCancelVanished,
 		"cancel by hand":                         testCancelByHand,
