@@ -27,7 +27,7 @@ func main() {
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if p.Command != control.Serve {
-		return f.Commands.Do(ctx, p, f.Database.URL(), f.Secrets)
+		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets})
 	}
 	if err := f.HTTP.Check(); err != nil {
 		return err
@@ -41,6 +41,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	defer broker.Close()
+	control.WarnBesideServer(ctx, p, f.Database.URL())
 	s, err := control.Store(ctx, p, f.Database.URL())
 	if err != nil {
 		return err
@@ -52,6 +53,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddAPI(g, p, s, broker, control.AddNews(g, broker), f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
+	control.AddSealed(g, p, s, keys, "")
 	p.Logger.Info("api started", "address", f.Listen, "version", p.Version)
 	return g.Run(ctx)
 }

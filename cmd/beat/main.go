@@ -8,6 +8,7 @@ import (
 	"schedule-server/cmd/internal/control"
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/app"
+	"schedule-server/pkg/store"
 )
 
 type flags struct {
@@ -30,6 +31,11 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	defer broker.Close()
+	lock, err := store.LockServer(ctx, f.Database.URL(), false, store.DoingServe)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	s, err := control.Store(ctx, p, f.Database.URL())
 	if err != nil {
 		return err

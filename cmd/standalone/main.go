@@ -9,6 +9,7 @@ import (
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/app"
 	"schedule-server/pkg/queue"
+	"schedule-server/pkg/store"
 )
 
 type flags struct {
@@ -28,19 +29,30 @@ func main() {
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
+	ownRedis := f.RedisURL == ""
 	if p.Command != control.Serve {
-		return f.Commands.Do(ctx, p, f.Database.URL(), f.Secrets)
+		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets, Standalone: true, OwnRedis: ownRedis})
 	}
 	if err := f.HTTP.Check(); err != nil {
 		return err
 	}
 	f.fillIn(p)
-	keys, err := f.keys(p)
+	lock, err := store.LockServer(ctx, f.Database.URL(), ownRedis, store.DoingServe)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	s, err := control.Store(ctx, p, f.Database.URL())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	keys, err := f.keys(ctx, p, s)
 	if err != nil {
 		return err
 	}
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
-	if f.RedisURL == "" {
+	if ownRedis {
 		redis, err := queue.NewEmbedded()
 		if err != nil {
 			return err
@@ -53,11 +65,6 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	defer broker.Close()
-	s, err := control.Store(ctx, p, f.Database.URL())
-	if err != nil {
-		return err
-	}
-	defer s.Close()
 
 	// What produces work is added after what takes it, and stops before it.
 	metrics := app.NewMetrics()
@@ -74,6 +81,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
+	control.AddSealed(g, p, s, keys, f.keyFile())
 	f.greet(p)
 	return g.Run(ctx)
 }

@@ -31,7 +31,7 @@ type Import struct {
 }
 
 // Do imports the file into a database and prints what was done.
-func (i *Import) Do(ctx context.Context, p *app.Process, database string) error {
+func (i *Import) Do(ctx context.Context, p *app.Process, database string, keys *job.Keyring) error {
 	data, err := i.read()
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (i *Import) Do(ctx context.Context, p *app.Process, database string) error 
 	if err != nil {
 		return err
 	}
-	service := api.NewService(s, noQueue{}, api.ServiceOptions{Parser: parser, Now: deliver.Now, Logger: p.Logger})
+	service := api.NewService(s, noQueue{}, api.ServiceOptions{Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger})
 	ctx = access.WithActor(ctx, access.Actor{ID: access.CommandLine, Name: userName()})
 	done, err := service.Import(ctx, sources, api.ImportOptions{DryRun: i.DryRun, Prune: i.Prune})
 	if err := errors.Join(err, service.Wait(ctx)); err != nil {

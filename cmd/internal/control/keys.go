@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -21,19 +22,38 @@ const Serve = "serve"
 type Commands struct {
 	Serve  struct{} `cmd:"" default:"1" help:"Serve; what is done when no command is given."`
 	Keys   Keys     `cmd:"" help:"Make, list and delete API keys, in the database itself."`
-	Reseal struct{} `cmd:"" help:"Seal all secrets in the database anew under the first of the keys in --secret-key."`
+	Reseal Reseal   `cmd:"" help:"Seal all secrets in the database anew under the first of the keys in --secret-key, or in the key file."`
 	Import Import   `cmd:"" help:"Bring jobs in from the original, a crontab, JSON or YAML, into the database itself."`
+
+	Backup  Backup  `cmd:"" help:"Copy the SQLite database and its key file, whether the service runs or not."`
+	Restore Restore `cmd:"" help:"Put a backup in the place of the SQLite database, or only check it."`
 }
 
 // Do does what the command line asks for other than to serve.
-func (c *Commands) Do(ctx context.Context, p *app.Process, database string, secrets app.Secrets) error {
+func (c *Commands) Do(ctx context.Context, p *app.Process, in *Installation) error {
+	err := c.do(ctx, p, in)
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted: %v", err) //nolint:errorlint // a server that was stopped ended well; a command did not
+	}
+	return err
+}
+
+func (c *Commands) do(ctx context.Context, p *app.Process, in *Installation) error {
 	switch p.Command {
 	case "import <file>":
-		return c.Import.Do(ctx, p, database)
+		key, err := in.key()
+		if err != nil {
+			return err
+		}
+		return c.Import.Do(ctx, p, in.URL(), key.ring)
 	case "reseal":
-		return reseal(ctx, p, database, secrets)
+		return c.Reseal.Do(ctx, p, in)
+	case "backup <file>":
+		return c.Backup.Do(ctx, in)
+	case "restore <file>":
+		return c.Restore.Do(ctx, in)
 	}
-	return c.Keys.Do(ctx, p, database)
+	return c.Keys.Do(ctx, p, in.URL())
 }
 
 // Keys are the commands for API keys. They need the database only.
