@@ -3,7 +3,6 @@ package job
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +25,6 @@ const (
 	MaxHeaderBytes = 16 << 10
 	MaxBodyBytes   = 1 << 20
 	MaxPatterns    = 32
-	MaxPatternLen  = 1024
 	MaxRedirects   = 10
 	MaxAttempts    = 100
 	MaxHostLimit   = 10_000
@@ -255,9 +253,8 @@ func (v *validator) between(field string, value Duration, low, high time.Duratio
 }
 
 func (v *validator) pattern(field, text string) {
-	v.check(len(text) <= MaxPatternLen, field, "an expression is at most %d bytes", MaxPatternLen)
-	_, err := regexp.Compile(text)
-	v.check(err == nil, field, "not an RE2 expression: %v", err)
+	_, err := checkPattern(text)
+	v.check(err == nil, field, "%v", err)
 }
 
 // StatusRange reads one pattern of Success.Status: "204", "2xx" or "200-299",

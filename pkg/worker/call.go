@@ -100,12 +100,23 @@ func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Respon
 	case err != nil:
 		broken = c.classify(ctx, err)
 	default:
-		broken = rule.judgeBody(body)
+		broken = w.judgeBody(ctx, c, rule, body)
 	}
 	truncated = truncated || err != nil
 	kept = keep(resp, redact(body, hidden, truncated), truncated)
 	c.discard(resp, truncated)
 	return kept, asked{resp.Header.Get("Retry-After"), resp.Header.Get(headerWait)}, broken
+}
+
+// judgeBody gives nil for a success. To match the answer is a part of the attempt: it ends in the attempt's time.
+func (w *Worker) judgeBody(ctx context.Context, c *call, r *rule, body []byte) *fault {
+	c.matching = true
+	broken, err := r.judgeBody(ctx, &w.matching, body)
+	if err != nil {
+		c.took = time.Since(c.start)
+		return c.classify(ctx, err)
+	}
+	return broken
 }
 
 // exchange makes the request and sends it, with its redirects; once more with a

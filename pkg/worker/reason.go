@@ -80,6 +80,8 @@ func (c *call) stage() string {
 		return "not connected yet"
 	case c.firstByte.Load() == 0:
 		return "no answer yet"
+	case c.matching:
+		return "the answer was still being compared with body_match"
 	}
 	return "the answer was still coming"
 }

@@ -1,22 +1,33 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 
 	"schedule-server/pkg/job"
 )
 
-// maxRules is how many different success policies are kept compiled.
-const maxRules = 256
+// Bounds of the compiled success policies that are kept: how many, and how large their programs are in all.
+const maxRules, maxRulesSize = 256, 64 * job.MaxPatternSize
 
 // rule is a compiled success policy.
 type rule struct {
 	status          []statusRange
-	match, notMatch *regexp.Regexp
+	match, notMatch *job.Pattern
+}
+
+// size is how large the programs of a rule are.
+func (r *rule) size() int {
+	size := 0
+	for _, p := range []*job.Pattern{r.match, r.notMatch} {
+		if p != nil {
+			size += p.Size
+		}
+	}
+	return size
 }
 
 type statusRange struct{ low, high int }
@@ -27,6 +38,8 @@ type ruleKey struct{ status, match, notMatch string }
 type rules struct {
 	mu       sync.RWMutex
 	compiled map[ruleKey]*rule
+	// size is that of all of them.
+	size int
 }
 
 // of compiles the policy, or finds it compiled. The error names what is wrong with it.
@@ -44,8 +57,12 @@ func (r *rules) of(s *job.Success) (*rule, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.compiled == nil || len(r.compiled) >= maxRules {
-		r.compiled = make(map[ruleKey]*rule)
+	if r.compiled[key] != nil {
+		return made, nil // another call was faster
+	}
+	r.size += made.size()
+	if r.compiled == nil || len(r.compiled) >= maxRules || r.size > maxRulesSize {
+		r.compiled, r.size = make(map[ruleKey]*rule), made.size()
 	}
 	r.compiled[key] = made
 	return made, nil
@@ -75,11 +92,11 @@ func compileRule(s *job.Success) (*rule, error) {
 }
 
 // compilePattern gives nil for an empty text.
-func compilePattern(text string) (*regexp.Regexp, error) {
+func compilePattern(text string) (*job.Pattern, error) {
 	if text == "" {
 		return nil, nil
 	}
-	return regexp.Compile(text)
+	return job.CompilePattern(text)
 }
 
 // judgeStatus gives nil for a success.
@@ -92,13 +109,17 @@ func (r *rule) judgeStatus(code int) *fault {
 	return statusFault(code)
 }
 
-// judgeBody gives nil for a success.
-func (r *rule) judgeBody(body []byte) *fault {
-	if r.match != nil && !r.match.Match(body) {
-		return &fault{job.ReasonBodyMismatch, errors.New("the answer does not match body_match")}
+// judgeBody gives nil for a success. The error says that ctx ended before that was known.
+func (r *rule) judgeBody(ctx context.Context, m *matching, body []byte) (*fault, error) {
+	if r.match != nil {
+		if matched, err := m.match(ctx, r.match, body); err != nil || !matched {
+			return &fault{job.ReasonBodyMismatch, errors.New("the answer does not match body_match")}, err
+		}
 	}
-	if r.notMatch != nil && r.notMatch.Match(body) {
-		return &fault{job.ReasonBodyMismatch, errors.New("the answer matches body_not_match")}
+	if r.notMatch != nil {
+		if matched, err := m.match(ctx, r.notMatch, body); err != nil || matched {
+			return &fault{job.ReasonBodyMismatch, errors.New("the answer matches body_not_match")}, err
+		}
 	}
-	return nil
+	return nil, nil
 }

@@ -29,6 +29,8 @@ type call struct {
 	took time.Duration
 	// asked says that a connection was asked for, connected that there is one.
 	asked, connected bool
+	// matching says that the answer is read, and compared with what the policy expects.
+	matching bool
 	// conn is the connection in use and before what had been written to it then;
 	// nil when the transport may not send the request on another one by itself.
 	conn   *conn

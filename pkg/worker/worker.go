@@ -99,15 +99,16 @@ type Worker struct {
 	guard    *guard
 	proxied  bool
 
-	keys    *job.Keyring
-	signing [][]byte
-	pools   *pools
-	tokens  tokens
-	gate    *gate
-	links   *links
-	rules   rules
-	metrics *metrics
-	buffers sync.Pool
+	keys     *job.Keyring
+	signing  [][]byte
+	pools    *pools
+	tokens   tokens
+	gate     *gate
+	links    *links
+	rules    rules
+	matching matching
+	metrics  *metrics
+	buffers  sync.Pool
 }
 
 // New makes a Worker that opens no connection yet. The error names the faulty
@@ -134,7 +135,7 @@ func New(r Reporter, o Options) (*Worker, error) {
 	w := &Worker{
 		reporter: r, now: o.Now, rand: o.Rand, log: o.Logger, name: o.Name,
 		agent: "schedule-server/" + o.Version, guard: guard, proxied: proxy != nil,
-		keys: o.Keys, signing: signing, metrics: newMetrics(o.Metrics),
+		keys: o.Keys, signing: signing, matching: newMatching(), metrics: newMetrics(o.Metrics),
 	}
 	w.gate = newGate(&o)
 	if w.links, err = newLinks(o.PublicURL, o.Keys.Completions()); err != nil {
