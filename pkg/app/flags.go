@@ -106,7 +106,9 @@ type Delivery struct {
 	AllowTargets       []string `help:"Targets to allow although they are not public: CIDRs, host patterns such as *.corp.example, and the words private and loopback. Repeatable or comma-separated." env:"ALLOW_TARGETS" group:"delivery"`
 	PerHostConcurrency int      `help:"How many calls to one host may be under way at once, over all workers. 0: no limit. A job's policy.limits goes before." default:"0" env:"PER_HOST_CONCURRENCY" group:"delivery"`
 	PerHostRate        float64  `help:"How many calls to one host may begin in a second, over all workers. 0: no limit. A job's policy.limits goes before." default:"0" env:"PER_HOST_RATE" group:"delivery"`
-	Proxy              string   `help:"Proxy for all calls. HTTP_PROXY and its like are ignored." env:"PROXY" group:"delivery"`
+	NAT64              []string `name:"nat64-prefixes" help:"Prefixes such as 2001:db8:64::/96 under which this network translates IPv6 addresses into IPv4 ones: the guard judges the IPv4 address. 64:ff9b::/96 always is one. Repeatable or comma-separated." env:"NAT64_PREFIXES" group:"delivery"`
+	Proxy              string   `help:"Proxy for calls: http, https or socks5. It resolves names and needs an access list of its own. HTTP_PROXY and HTTPS_PROXY are ignored." env:"PROXY" group:"delivery"`
+	NoProxy            []string `help:"With --proxy, targets to call directly: CIDRs, addresses, hosts with the names below them, .example.com, or *. The rules of --allow-targets hold for them. Repeatable or comma-separated." env:"NO_PROXY" group:"delivery"`
 
 	PublicURL     string `help:"Where targets reach the API, such as https://cron.example.com, with its base path. With it, and a secret key, a target may complete a run later. Standalone on a loopback address: that address." env:"PUBLIC_URL" group:"delivery"`
 	WebhookSecret string `help:"Signs the calls of jobs that have no signing secret of their own (Standard Webhooks): whsec_ and base64; two, separated by a comma, while receivers go over from one to the other." env:"WEBHOOK_SECRET" group:"delivery"`

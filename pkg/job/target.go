@@ -2,11 +2,15 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 
 	"golang.org/x/net/idna"
 )
+
+// MaxHostBytes bounds a host name: DNS has no longer ones.
+const MaxHostBytes = 253
 
 // ParseTarget reads a target's URL as people write it: what may not stand in a
 // URL is percent-encoded as UTF-8, what is encoded already stays as it is, a
@@ -29,6 +33,9 @@ func CheckTarget(u *url.URL) error {
 	host := u.Hostname()
 	if host == "" {
 		return errors.New("the URL has no host")
+	}
+	if len(host) > MaxHostBytes { // IDNA takes a time that is quadratic in the length
+		return fmt.Errorf("a host has at most %d bytes", MaxHostBytes)
 	}
 	if isASCII(host) {
 		return nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"schedule-server/pkg/job"
 )
 
 // allowed is a parsed allow list. Its entries lift the guard, each for what it names:
@@ -104,12 +106,16 @@ func (a *allowed) addName(text string) error {
 		return err
 	}
 	name, below := strings.CutPrefix(name, "*.")
-	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(name, "."))
+	name = strings.TrimSuffix(name, ".")
+	if len(name) > job.MaxHostBytes {
+		return fmt.Errorf("a host has at most %d bytes", job.MaxHostBytes)
+	}
+	ascii, err := idna.Lookup.ToASCII(name)
 	if err != nil || ascii == "" || strings.ContainsAny(ascii, "*:[]@ ") {
 		return errors.New("not all, loopback, private, a range such as 10.1.0.0/16, an address, " +
 			"or a host such as intranet.example, *.corp.example or ci.corp.example:8080")
 	}
-	if last := ascii[strings.LastIndexByte(ascii, '.')+1:]; isDigits(last) {
+	if _, numeric := numericHost(ascii); numeric {
 		return errors.New("neither an address nor a host name")
 	}
 	if below {
@@ -128,10 +134,19 @@ func splitPort(text string) (name, port string, err error) {
 	if err != nil {
 		return "", "", errors.New("not a host with a port")
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-		return "", "", fmt.Errorf("%q is not a port", port)
+	if _, err := parsePort(port); err != nil {
+		return "", "", err
 	}
 	return name, port, nil
+}
+
+// parsePort reads a port, 1 to 65535.
+func parsePort(text string) (uint16, error) {
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is not a port", text)
+	}
+	return uint16(n), nil
 }
 
 // address reports whether the address, or the address with the port, is listed.

@@ -35,7 +35,7 @@ func (e *tokenError) Error() string { return "no token from the token URL: " + e
 func (e *tokenError) Unwrap() error { return e.err }
 
 // authorize puts the request's credentials into its Authorization header.
-func (w *Worker) authorize(ctx context.Context, t *http.Transport, r *request, f *filler) error {
+func (w *Worker) authorize(ctx context.Context, t *transports, r *request, f *filler) error {
 	a := f.task.Request.Auth
 	if a == nil {
 		return nil
@@ -98,7 +98,7 @@ type tokens struct {
 
 // token gives the access token for the request's client credentials: the one at
 // hand as long as it is good, else a new one, for all who wait for it.
-func (w *Worker) token(ctx context.Context, t *http.Transport, a *job.Auth, f *filler) (token, error) {
+func (w *Worker) token(ctx context.Context, t *transports, a *job.Auth, f *filler) (token, error) {
 	id, err := f.public(a.ClientID)
 	if err != nil {
 		return token{}, err
@@ -107,7 +107,11 @@ func (w *Worker) token(ctx context.Context, t *http.Transport, a *job.Auth, f *f
 	if err != nil {
 		return token{}, err
 	}
-	config := clientcredentials.Config{ClientID: id, ClientSecret: secret, TokenURL: a.TokenURL, Scopes: a.Scopes}
+	endpoint, err := job.ParseTarget(a.TokenURL) // a stored one may be older than its checks
+	if err != nil {
+		return token{}, inField("auth.token_url", err)
+	}
+	config := clientcredentials.Config{ClientID: id, ClientSecret: secret, TokenURL: endpoint.String(), Scopes: a.Scopes}
 	text, err := json.Marshal([]any{a.TokenURL, id, secret, a.Scopes})
 	if err != nil {
 		return token{}, err
@@ -186,17 +190,18 @@ func tokenFault(err error) error {
 // guarded sends requests that are no calls of their own, a token's, under the rules of all others.
 type guarded struct {
 	w *Worker
-	t *http.Transport
+	t *transports
 }
 
 // RoundTrip sends the request, unless its target is blocked.
 func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
-	if g.w.proxied {
-		if err := g.w.guard.checkUnresolved(r.URL.Hostname(), portOf(r.URL)); err != nil {
-			return nil, err
-		}
-	}
 	r = r.Clone(r.Context())
 	r.Header.Set("User-Agent", g.w.agent)
-	return g.t.RoundTrip(r)
+	if !g.w.proxy.takes(r.URL) {
+		return g.t.direct.RoundTrip(r)
+	}
+	if err := g.w.checkProxied(r.URL, ""); err != nil {
+		return nil, err
+	}
+	return g.t.proxied.RoundTrip(r)
 }

@@ -166,17 +166,11 @@ func (c *call) unauthorized(ctx context.Context, err error) *fault {
 
 // follow sends the request and those that redirects ask for. A response with a
 // fault beside it is a redirect that was not followed. Its body is still open.
-func (w *Worker) follow(ctx context.Context, c *call, t *http.Transport, r *request, most int) (*http.Response, *fault) {
+func (w *Worker) follow(ctx context.Context, c *call, t *transports, r *request, most int) (*http.Response, *fault) {
 	for hops := 0; ; hops++ {
-		if w.proxied {
-			if err := w.guard.checkUnresolved(r.url.Hostname(), portOf(r.url)); err != nil {
-				return nil, &fault{job.ReasonBlockedTarget, err}
-			}
-		}
-		c.conn = nil // the next request is no repetition of the one before
-		resp, err := t.RoundTrip(r.build(ctx))
-		if err != nil {
-			return nil, c.classify(ctx, err)
+		resp, broken := w.send(ctx, c, t, r)
+		if broken != nil {
+			return nil, broken
 		}
 		location := redirectOf(resp)
 		if location == "" || most == 0 {
@@ -198,6 +192,26 @@ func (w *Worker) follow(ctx context.Context, c *call, t *http.Transport, r *requ
 			return nil, c.classify(ctx, cause)
 		}
 	}
+}
+
+// send sends one request, directly or through the proxy.
+func (w *Worker) send(ctx context.Context, c *call, t *transports, r *request) (*http.Response, *fault) {
+	transport, target := t.direct, r.url
+	if w.proxy.takes(r.url) {
+		if err := w.checkProxied(r.url, r.host); err != nil {
+			return nil, &fault{job.ReasonBlockedTarget, err}
+		}
+		transport = t.proxied
+		if w.proxy.absolute(r.url) {
+			target = absoluteForm(r.url)
+		}
+	}
+	c.conn = nil // the next request is no repetition of the one before
+	resp, err := transport.RoundTrip(r.build(ctx, target))
+	if err != nil {
+		return nil, c.classify(ctx, err)
+	}
+	return resp, nil
 }
 
 // redirectOf is where the answer sends the call; empty when it is no redirect.

@@ -350,7 +350,9 @@ func TestNewFaults(t *testing.T) {
 	for want, o := range map[string]Options{
 		"Options.Now": {}, `"10.0.0.0/99"`: {Now: now, Allow: []string{"10.0.0.0/99"}},
 		"proxy: the scheme": {Now: now, Proxy: "ftp://u:hush@p.test"}, "proxy: the URL": {Now: now, Proxy: "http://u:hush@p.test:x"},
-		"has no host": {Now: now, Proxy: "http://"},
+		"has no host": {Now: now, Proxy: "http://"}, `no-proxy: "a b"`: {Now: now, Proxy: "http://p.test", NoProxy: []string{"a b"}},
+		`no-proxy: "private"`: {Now: now, Proxy: "http://p.test", NoProxy: []string{"private"}},
+		"nat64-prefixes":      {Now: now, NAT64: []string{"2001:db8::/65"}},
 	} {
 		_, err := New(&journal{}, o)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {
@@ -358,7 +360,8 @@ func TestNewFaults(t *testing.T) {
 		}
 	}
 	w, err := New(&journal{}, Options{Now: now})
-	if err != nil || w.pools.secure.Proxy != nil || w.pools.secure.MaxIdleConnsPerHost == 0 || w.pools.secure.IdleConnTimeout == 0 {
+	if err != nil || w.pools.secure.proxied != nil || w.pools.secure.direct.Proxy != nil ||
+		w.pools.secure.direct.MaxIdleConnsPerHost == 0 || w.pools.secure.direct.IdleConnTimeout == 0 {
 		t.Errorf("defaults: %+v, %v", w, err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"sync"
 
 	"schedule-server/pkg/job"
@@ -23,12 +22,12 @@ type security struct {
 	insecure bool
 }
 
-// pools are the transports of a worker: one that checks certificates and one that
-// does not, and one for each TLS settings that jobs bring along. What is pooled for
+// pools are the transports of a worker: those that check certificates, those that
+// do not, and those for each TLS settings that jobs bring along. What is pooled for
 // the one must not serve the other.
 type pools struct {
-	make             func(security) *http.Transport
-	secure, insecure *http.Transport
+	make             func(security) *transports
+	secure, insecure *transports
 
 	mu   sync.Mutex
 	own  map[[sha256.Size]byte]*pool
@@ -36,13 +35,13 @@ type pools struct {
 }
 
 type pool struct {
-	transport *http.Transport
+	*transports
 	// used orders pools by their last use.
 	used int64
 }
 
 // of finds the transport for a request. The error says what is wrong with its TLS settings.
-func (p *pools) of(r *job.Request, f *filler) (*http.Transport, error) {
+func (p *pools) of(r *job.Request, f *filler) (*transports, error) {
 	switch {
 	case r.TLS != nil:
 		return p.custom(r.TLS, r.InsecureTLS, f)
@@ -52,7 +51,7 @@ func (p *pools) of(r *job.Request, f *filler) (*http.Transport, error) {
 	return p.secure, nil
 }
 
-func (p *pools) custom(t *job.TLS, insecure bool, f *filler) (*http.Transport, error) {
+func (p *pools) custom(t *job.TLS, insecure bool, f *filler) (*transports, error) {
 	var texts [3]string
 	var err error
 	if texts[0], err = f.public(t.CA); err != nil {
@@ -76,7 +75,7 @@ func (p *pools) custom(t *job.TLS, insecure bool, f *filler) (*http.Transport, e
 	p.uses++
 	if known := p.own[key]; known != nil {
 		known.used = p.uses
-		return known.transport, nil
+		return known.transports, nil
 	}
 	settings, err := readTLS(texts[0], texts[1], texts[2])
 	if err != nil {
@@ -84,7 +83,7 @@ func (p *pools) custom(t *job.TLS, insecure bool, f *filler) (*http.Transport, e
 	}
 	settings.insecure = insecure
 	if settings.roots == nil {
-		settings.roots = p.secure.TLSClientConfig.RootCAs
+		settings.roots = p.secure.direct.TLSClientConfig.RootCAs
 	}
 	p.makeRoom()
 	made := p.make(settings)
@@ -108,18 +107,18 @@ func (p *pools) makeRoom() {
 			oldest, least = key, one.used
 		}
 	}
-	p.own[oldest].transport.CloseIdleConnections()
+	p.own[oldest].closeIdle()
 	delete(p.own, oldest)
 }
 
 // closeIdle closes the idle connections of all.
 func (p *pools) closeIdle() {
-	p.secure.CloseIdleConnections()
-	p.insecure.CloseIdleConnections()
+	p.secure.closeIdle()
+	p.insecure.closeIdle()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, one := range p.own {
-		one.transport.CloseIdleConnections()
+		one.closeIdle()
 	}
 }
 

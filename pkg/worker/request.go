@@ -96,10 +96,10 @@ func (f *filler) addServiceHeaders(h http.Header) {
 	}
 }
 
-// build makes the request that goes to the transport.
-func (r *request) build(ctx context.Context) *http.Request {
+// build makes the request that goes to the transport. Target is its URL in the form that goes into the request line.
+func (r *request) build(ctx context.Context, target *url.URL) *http.Request {
 	req := (&http.Request{
-		Method: r.method, URL: r.url, Host: r.host, Header: r.header,
+		Method: r.method, URL: target, Host: r.host, Header: r.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody,
 	}).WithContext(ctx)
 	if len(r.body) == 0 {

@@ -32,19 +32,42 @@ type dialer struct {
 	guard *guard
 	net   net.Dialer
 	tls   *tls.Config
-	// trusted is set when every connection goes to the operator's own proxy.
-	trusted bool
+	// toProxy is set when every connection goes to the operator's own proxy.
+	toProxy bool
 }
 
-// newTransport makes a transport that dials through the guard. A transport is
-// made for life: pooled connections and TLS sessions that rest on one security
-// must not serve another.
+// transports are the ways to targets under one security.
+type transports struct {
+	// direct dials through the guard.
+	direct *http.Transport
+	// proxied goes through the operator's proxy. Nil: there is none.
+	proxied *http.Transport
+}
+
+func newTransports(o *Options, g *guard, p *proxy, s security) *transports {
+	t := &transports{direct: newTransport(o, g, nil, s)}
+	if p != nil {
+		t.proxied = newTransport(o, g, p.url, s)
+	}
+	return t
+}
+
+func (t *transports) closeIdle() {
+	t.direct.CloseIdleConnections()
+	if t.proxied != nil {
+		t.proxied.CloseIdleConnections()
+	}
+}
+
+// newTransport makes a transport that dials through the guard, or the proxy. A
+// transport is made for life: pooled connections and TLS sessions that rest on one
+// security must not serve another.
 func newTransport(o *Options, g *guard, proxy *url.URL, s security) *http.Transport {
 	config := &tls.Config{
 		MinVersion: tls.VersionTLS12, RootCAs: s.roots, Certificates: s.certs, InsecureSkipVerify: s.insecure,
 		NextProtos: []string{"h2", "http/1.1"}, ClientSessionCache: tls.NewLRUClientSessionCache(tlsSessions),
 	}
-	d := &dialer{guard: g, net: net.Dialer{Resolver: o.Resolver}, tls: config, trusted: proxy != nil}
+	d := &dialer{guard: g, net: net.Dialer{Resolver: o.Resolver}, tls: config, toProxy: proxy != nil}
 	t := &http.Transport{
 		DialContext:            d.dial,
 		DialTLSContext:         d.dialTLS,
@@ -145,7 +168,7 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 // open resolves and connects. The guard sees every resolved address right
 // before it is connected to, unless the name itself is allowed.
 func (d *dialer) open(ctx context.Context, network, address string) (*conn, error) {
-	allowed := d.trusted || d.guard.allowsName(address)
+	allowed := d.toProxy || d.guard.allowsName(address)
 	start := time.Now()
 	var resolved atomic.Int64 // since start; zero: no address was found yet
 	nd := d.net

@@ -17,8 +17,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -54,10 +52,17 @@ type Options struct {
 	// "private", a range "10.1.0.0/16", an address, a host "intranet" or
 	// "*.corp.example"; addresses and hosts may have a port. Empty: public addresses only.
 	Allow []string
-	// Proxy is the URL (http, https, socks5) through which all calls go. Empty:
-	// none; the environment's proxy variables are never read. The proxy resolves
-	// names, so with it the guard sees literal addresses and "localhost" only.
+	// NAT64 are prefixes, "2001:db8:64::/96", under which this network translates
+	// IPv6 addresses into IPv4 ones: the guard judges the IPv4 address. The
+	// well-known 64:ff9b::/96 is always one.
+	NAT64 []string
+	// Proxy is the URL (http, https, socks5) through which calls go. Empty: none.
+	// The proxy resolves names, so with it the guard sees literal addresses and
+	// "localhost" only.
 	Proxy string
+	// NoProxy are targets that are called directly, and guarded like all direct
+	// calls, though there is a Proxy: ranges, addresses, hosts with the names below them, or "*".
+	NoProxy []string
 	// MaxIdlePerHost is how many idle connections to one target are kept. Zero: 256.
 	MaxIdlePerHost int
 	// MaxIdle is how many idle connections are kept in all. Zero: four times MaxIdlePerHost.
@@ -97,7 +102,7 @@ type Worker struct {
 	name     string
 	agent    string
 	guard    *guard
-	proxied  bool
+	proxy    *proxy
 
 	keys     *job.Keyring
 	signing  [][]byte
@@ -117,11 +122,11 @@ func New(r Reporter, o Options) (*Worker, error) {
 	if r == nil || o.Now == nil {
 		return nil, errors.New("worker: a Reporter and Options.Now are required")
 	}
-	guard, err := newGuard(o.Allow)
+	guard, err := newGuard(o.Allow, o.NAT64)
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := parseProxy(o.Proxy)
+	proxy, err := newProxy(o.Proxy, o.NoProxy)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +139,7 @@ func New(r Reporter, o Options) (*Worker, error) {
 	o.setDefaults()
 	w := &Worker{
 		reporter: r, now: o.Now, rand: o.Rand, log: o.Logger, name: o.Name,
-		agent: "schedule-server/" + o.Version, guard: guard, proxied: proxy != nil,
+		agent: "schedule-server/" + o.Version, guard: guard, proxy: proxy,
 		keys: o.Keys, signing: signing, matching: newMatching(), metrics: newMetrics(o.Metrics),
 	}
 	w.gate = newGate(&o)
@@ -142,7 +147,7 @@ func New(r Reporter, o Options) (*Worker, error) {
 		return nil, err
 	}
 	w.buffers.New = func() any { return new([maxBody + 1]byte) }
-	w.pools = &pools{make: func(s security) *http.Transport { return newTransport(&o, guard, proxy, s) }}
+	w.pools = &pools{make: func(s security) *transports { return newTransports(&o, guard, proxy, s) }}
 	w.pools.secure = w.pools.make(security{roots: o.RootCAs})
 	w.pools.insecure = w.pools.make(security{roots: o.RootCAs, insecure: true})
 	return w, nil
@@ -167,26 +172,6 @@ func (o *Options) setDefaults() {
 	if o.IdleTimeout <= 0 {
 		o.IdleTimeout = 1500 * time.Millisecond
 	}
-}
-
-// parseProxy gives nil for an empty text. Its error does not repeat the URL, which may hold a password.
-func parseProxy(text string) (*url.URL, error) {
-	if text == "" {
-		return nil, nil
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", job.URLFault(err))
-	}
-	switch u.Scheme {
-	case "http", "https", "socks5", "socks5h":
-	default:
-		return nil, fmt.Errorf("proxy: the scheme %q is not http, https or socks5", u.Scheme)
-	}
-	if u.Hostname() == "" {
-		return nil, errors.New("proxy: the URL has no host")
-	}
-	return u, nil
 }
 
 // Run hears from the other workers which hosts are held back, until the context ends. It returns nil.

@@ -39,7 +39,7 @@ func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, key
 	}
 	w, err := worker.New(broker, worker.Options{
 		Now: Now, Logger: p.Logger, Name: p.ID, Version: p.Version,
-		Allow: d.AllowTargets, Proxy: d.Proxy, MaxIdlePerHost: d.Concurrency,
+		Allow: d.AllowTargets, NAT64: d.NAT64, Proxy: d.Proxy, NoProxy: d.NoProxy, MaxIdlePerHost: d.Concurrency,
 		PublicURL: d.PublicURL, RootCAs: authorities, Keys: keys, WebhookSecret: d.WebhookSecret,
 		Concurrency: d.Concurrency, Shared: broker, Metrics: metrics,
 		Limits: job.HostLimits{PerHostConcurrency: d.PerHostConcurrency, PerHostRate: d.PerHostRate},
