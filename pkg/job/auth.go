@@ -1,10 +1,7 @@
 package job
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +22,6 @@ const (
 // Limits of what goes with a call.
 const (
 	MaxCredential = 8 << 10
-	MaxPEM        = 64 << 10
 	MaxScopes     = 32
 )
 
@@ -52,15 +48,6 @@ type Auth struct {
 	ClientID     string   `json:"client_id,omitempty"`
 	ClientSecret string   `json:"client_secret,omitempty"`
 	Scopes       []string `json:"scopes,omitempty"`
-}
-
-// TLS says what goes into the handshake with the target, in PEM; each text may be a secret.
-type TLS struct {
-	// CA are whom the target's certificate must come from, in place of the authorities that the server trusts. Empty: those.
-	CA string `json:"ca,omitempty"`
-	// ClientCert is the certificate chain that is shown to the target, ClientKey its private key, which is sealed when the job is stored.
-	ClientCert string `json:"client_cert,omitempty"`
-	ClientKey  string `json:"client_key,omitempty"`
 }
 
 func (v *validator) auth(r *Request) {
@@ -132,7 +119,7 @@ func (v *validator) credentials(r *Request) {
 
 func (v *validator) signing(text string) {
 	v.check(len(text) <= MaxCredential, "request.signing_secret", "at most %d bytes", MaxCredential)
-	if text == "" || text == Redacted || HasTemplate(text) {
+	if len(text) > MaxCredential || text == "" || text == Redacted || HasTemplate(text) {
 		return
 	}
 	_, err := ParseSigningSecrets(text)
@@ -156,28 +143,4 @@ func ParseSigningSecrets(text string) ([][]byte, error) {
 		keys[i] = key
 	}
 	return keys, nil
-}
-
-func (v *validator) tls(t *TLS) {
-	if t == nil {
-		return
-	}
-	for field, text := range map[string]string{"ca": t.CA, "client_cert": t.ClientCert, "client_key": t.ClientKey} {
-		v.check(len(text) <= MaxPEM, "request.tls."+field, "at most %d bytes", MaxPEM)
-	}
-	if t.CA != "" && !HasTemplate(t.CA) {
-		v.check(x509.NewCertPool().AppendCertsFromPEM([]byte(t.CA)), "request.tls.ca", "it holds no certificate in PEM")
-	}
-	v.check((t.ClientCert == "") == (t.ClientKey == ""), "request.tls.client_cert", "a client certificate and its key go together")
-	if t.ClientCert == "" || t.ClientKey == "" || HasTemplate(t.ClientCert) {
-		return
-	}
-	if HasTemplate(t.ClientKey) || t.ClientKey == Redacted {
-		block, _ := pem.Decode([]byte(t.ClientCert))
-		v.check(block != nil && block.Type == "CERTIFICATE", "request.tls.client_cert", "it holds no certificate in PEM")
-		return
-	}
-	if _, err := tls.X509KeyPair([]byte(t.ClientCert), []byte(t.ClientKey)); err != nil {
-		v.check(false, "request.tls.client_key", "the certificate and the key cannot be read, or are not a pair")
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"sync"
 
 	"schedule-server/pkg/job"
@@ -70,12 +69,8 @@ func (p *pools) custom(t *job.TLS, insecure bool, f *filler) (*transports, error
 		return nil, err
 	}
 	key := sha256.Sum256(whole)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.uses++
-	if known := p.own[key]; known != nil {
-		known.used = p.uses
-		return known.transports, nil
+	if known := p.known(key); known != nil {
+		return known, nil
 	}
 	settings, err := readTLS(texts[0], texts[1], texts[2])
 	if err != nil {
@@ -85,10 +80,32 @@ func (p *pools) custom(t *job.TLS, insecure bool, f *filler) (*transports, error
 	if settings.roots == nil {
 		settings.roots = p.secure.direct.TLSClientConfig.RootCAs
 	}
+	return p.add(key, settings), nil
+}
+
+// known finds the transports of these settings; nil when there are none.
+func (p *pools) known(key [sha256.Size]byte) *transports {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.uses++
+	if known := p.own[key]; known != nil {
+		known.used = p.uses
+		return known.transports
+	}
+	return nil
+}
+
+// add makes transports for the settings, unless another call was faster.
+func (p *pools) add(key [sha256.Size]byte, settings security) *transports {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.own[key]; known != nil {
+		return known.transports
+	}
 	p.makeRoom()
 	made := p.make(settings)
 	p.own[key] = &pool{made, p.uses}
-	return made, nil
+	return made
 }
 
 // makeRoom lets go of the transport whose last use is the longest ago. Calls under
@@ -123,20 +140,18 @@ func (p *pools) closeIdle() {
 }
 
 // readTLS reads PEM texts; empty ones are left out. The error shows no part of them.
-func readTLS(ca, cert, key string) (security, error) {
-	var s security
+func readTLS(ca, cert, key string) (s security, err error) {
 	if ca != "" {
-		s.roots = x509.NewCertPool()
-		if !s.roots.AppendCertsFromPEM([]byte(ca)) {
-			return s, errors.New("tls.ca: it holds no certificate in PEM")
+		if s.roots, err = job.ReadCA(ca); err != nil {
+			return s, inField("tls.ca", err)
 		}
 	}
 	if cert == "" && key == "" {
 		return s, nil
 	}
-	pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
+	pair, err := job.ReadKeyPair(cert, key)
 	if err != nil {
-		return s, errors.New("tls.client_cert and client_key: they cannot be read, or are not a pair")
+		return s, inField("tls.client_cert and client_key", err)
 	}
 	s.certs = []tls.Certificate{pair}
 	return s, nil
