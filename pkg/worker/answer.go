@@ -66,9 +66,10 @@ func discardHop(resp *http.Response) {
 	_ = resp.Body.Close()
 }
 
-// keep makes the account of an answer.
-func keep(resp *http.Response, body []byte, truncated bool) *job.Response {
-	kept := &job.Response{StatusCode: resp.StatusCode, Headers: keepHeaders(resp.Header), BodyEncoding: "text", Truncated: truncated}
+// keep makes the account of an answer, without what h hides.
+func keep(resp *http.Response, body []byte, truncated bool, h *hider) *job.Response {
+	kept := &job.Response{StatusCode: resp.StatusCode, Headers: keepHeaders(resp.Header, h), BodyEncoding: "text", Truncated: truncated}
+	body = h.hide(body, truncated)
 	if truncated {
 		body = wholeRunes(body)
 	}
@@ -95,18 +96,18 @@ func wholeRunes(body []byte) []byte {
 
 // keepHeaders joins repeated headers and hides the values of cookies, which are
 // keys to the target. Where there is too much the last names, in order, are left out.
-func keepHeaders(h http.Header) map[string]string {
+func keepHeaders(headers http.Header, h *hider) map[string]string {
 	size := 0
-	kept := make(map[string]string, len(h))
-	for name, values := range h {
+	kept := make(map[string]string, len(headers))
+	for name, values := range headers {
 		value := values[0]
 		if name == "Set-Cookie" {
 			value = hideCookies(values)
 		} else if len(values) > 1 {
 			value = strings.Join(values, ", ")
 		}
-		kept[name] = cleanText(value, maxKeptHeaders)
-		size += len(name) + len(value)
+		kept[name] = cleanText(h.hideText(value), maxKeptHeaders)
+		size += len(name) + len(kept[name])
 	}
 	if size <= maxKeptHeaders {
 		return kept

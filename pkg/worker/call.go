@@ -54,7 +54,6 @@ func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 	if resp != nil {
 		a.response, a.StatusCode = resp, &resp.StatusCode
 		a.retryAfter = retryAfter(asked.after, w.now())
-		w.links.hide(resp, task.RunID, n)
 	}
 	if fault != nil {
 		text := fault.text()
@@ -70,7 +69,7 @@ type asked struct{ after, wait string }
 
 // call sends the request, follows redirects, reads the answer and judges it.
 // The response is nil when there was no answer, the fault when it was a success.
-// Neither shows a secret that the call has used.
+// Neither shows a secret that the call has used, or its completion token.
 func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Response, asks asked, broken *fault) {
 	policy := &f.task.Policy
 	rule, err := w.rules.of(&policy.Success)
@@ -83,8 +82,8 @@ func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Respon
 	defer time.AfterFunc(c.timeout, func() { c.cancel(errAttemptTimeout) }).Stop()
 	ctx = context.WithValue(ctx, connectTimeoutKey{}, time.Duration(policy.ConnectTimeout))
 	resp, broken := w.exchange(ctx, c, f)
-	hidden := f.hidden()
-	defer func() { broken = redactAccount(kept, broken, hidden) }()
+	hider := f.hider(w.links.token(f.task.RunID, f.n))
+	defer func() { broken = hider.hideFault(broken) }()
 	if resp == nil {
 		return nil, asks, broken
 	}
@@ -103,7 +102,7 @@ func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Respon
 		broken = w.judgeBody(ctx, c, rule, body)
 	}
 	truncated = truncated || err != nil
-	kept = keep(resp, redact(body, hidden, truncated), truncated)
+	kept = keep(resp, body, truncated, hider)
 	c.discard(resp, truncated)
 	return kept, asked{resp.Header.Get("Retry-After"), resp.Header.Get(headerWait)}, broken
 }

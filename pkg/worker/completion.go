@@ -44,6 +44,14 @@ func (l *links) add(h http.Header, runID string, n int) {
 	}
 }
 
+// token is what completes the nth attempt of a run; empty when there are no links.
+func (l *links) token(runID string, n int) string {
+	if l == nil {
+		return ""
+	}
+	return l.tokens.Token(runID, n)
+}
+
 // wait is how long the target of the nth attempt is given; zero when it did not
 // ask for time, or does not know where to report. What it asks for beyond the most
 // that is given is cut.
@@ -56,18 +64,4 @@ func (l *links) wait(a *attempt, asked string) time.Duration {
 		return 0
 	}
 	return min(time.Duration(wait), job.MaxWait)
-}
-
-// hide keeps a token that the target repeats out of what is kept of its answer.
-func (l *links) hide(kept *job.Response, runID string, n int) {
-	if l == nil || kept == nil {
-		return
-	}
-	token := l.tokens.Token(runID, n)
-	kept.Body = strings.ReplaceAll(kept.Body, token, hidden)
-	for name, value := range kept.Headers {
-		if strings.Contains(value, token) {
-			kept.Headers[name] = strings.ReplaceAll(value, token, hidden)
-		}
-	}
 }

@@ -1,15 +1,12 @@
 package worker
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"mime"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -188,69 +185,4 @@ func unfit(err error) *fault {
 		return &fault{job.ReasonSecret, err}
 	}
 	return &fault{job.ReasonInvalidRequest, err}
-}
-
-// minHidden is the shortest secret text that is looked for in answers, in bytes:
-// shorter ones stand everywhere by chance.
-const minHidden = 4
-
-// hidden lists the texts that no account may show, in the forms in which they
-// were sent; nil when the call used none.
-func (f *filler) hidden() [][]byte {
-	var texts [][]byte
-	for _, text := range f.opened {
-		if len(text) < minHidden {
-			continue
-		}
-		forms := []string{text, inURL(text), inJSON(text), base64.StdEncoding.EncodeToString([]byte(text))}
-		for i, form := range forms {
-			if i == 0 || form != text {
-				texts = append(texts, []byte(form))
-			}
-		}
-	}
-	slices.SortFunc(texts, func(a, b []byte) int { return len(b) - len(a) }) // one may stand within another
-	return texts
-}
-
-// redact takes hidden texts out of data. At the end of data that was cut, the
-// beginning of one counts too.
-func redact(data []byte, hidden [][]byte, cut bool) []byte {
-	for _, text := range hidden {
-		if bytes.Contains(data, text) {
-			data = bytes.ReplaceAll(data, text, []byte(job.Redacted))
-		}
-	}
-	if !cut {
-		return data
-	}
-	for _, text := range hidden {
-		for n := min(len(text)-1, len(data)); n >= minHidden; n-- {
-			if bytes.HasSuffix(data, text[:n]) {
-				data = data[:len(data)-n]
-				break
-			}
-		}
-	}
-	return data
-}
-
-// redactAccount takes hidden texts out of what is kept of an answer and a fault.
-func redactAccount(kept *job.Response, broken *fault, hidden [][]byte) *fault {
-	if len(hidden) == 0 {
-		return broken
-	}
-	if kept != nil {
-		for name, value := range kept.Headers {
-			kept.Headers[name] = string(redact([]byte(value), hidden, false))
-		}
-	}
-	if broken == nil {
-		return nil
-	}
-	text := broken.err.Error()
-	if clean := string(redact([]byte(text), hidden, false)); clean != text {
-		return &fault{broken.reason, errors.New(clean)}
-	}
-	return broken
 }
