@@ -11,29 +11,51 @@ import (
 
 // SecretStore keeps sealed secrets.
 type SecretStore interface {
-	// PutSecret keeps a sealed secret and reports whether it is new; job.CodeConflict when there are too many.
-	PutSecret(ctx context.Context, name, sealed string, now job.Instant) (info *job.SecretInfo, created bool, err error)
+	// PutSecret makes or changes a secret and reports whether it is new; job.CodeConflict when there are too many,
+	// job.CodeInvalid for a new one without a value.
+	PutSecret(ctx context.Context, c *job.SecretChange, now job.Instant) (info *job.SecretInfo, created bool, err error)
 	// DeleteSecret deletes a secret; job.CodeConflict as long as a job uses it.
 	DeleteSecret(ctx context.Context, name string, now job.Instant) error
 	// GetSecret reads what may be known of a secret.
 	GetSecret(ctx context.Context, name string) (*job.SecretInfo, error)
 	// ListSecrets reads what may be known of all secrets, by name.
 	ListSecrets(ctx context.Context) ([]job.SecretInfo, error)
-	// Complete adds the sealed secrets that a task of no job uses; job.CodeInvalid names one that does not exist.
+	// Complete adds the sealed secrets that a task of no job uses; job.CodeInvalid names one that does not exist, or may not go to its target.
 	Complete(ctx context.Context, task *job.Task) error
 }
 
-// PutSecret keeps a secret, in the place of any other of its name. Calls that are
-// queued already use the one before.
-func (s *Service) PutSecret(ctx context.Context, name, value string) (info *job.SecretInfo, created bool, err error) {
+// secretInput is what a caller writes of a secret.
+type secretInput struct {
+	// Value is nil when it is to stay.
+	Value *string `json:"value"`
+	// Hosts are nil when they are to stay.
+	Hosts *[]string `json:"hosts"`
+}
+
+// PutSecret makes a secret, or changes the value or the hosts of the one of that
+// name. Calls that are queued already use what was there before.
+func (s *Service) PutSecret(ctx context.Context, name string, in *secretInput) (info *job.SecretInfo, created bool, err error) {
+	c := &job.SecretChange{Name: name}
+	value := "kept"
+	if in.Value != nil {
+		value = *in.Value
+	}
 	if err := job.CheckSecret(name, value); err != nil {
 		return nil, false, err
 	}
-	sealed, err := s.keys.Seal(job.SecretPlace(name), value)
-	if err != nil {
-		return nil, false, err
+	if in.Hosts != nil {
+		hosts, err := job.ReadSecretHosts(*in.Hosts)
+		if err != nil {
+			return nil, false, err
+		}
+		c.Hosts = &hosts
 	}
-	return s.store.PutSecret(ctx, name, sealed, s.now())
+	if in.Value != nil {
+		if c.Sealed, err = s.keys.Seal(job.SecretPlace(name), value); err != nil {
+			return nil, false, err
+		}
+	}
+	return s.store.PutSecret(ctx, c, s.now())
 }
 
 // seal takes the credentials that are written out in a job away; those that are to stay are the old job's, nil for none.
@@ -96,16 +118,14 @@ func (s *Server) putSecret(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	var in struct {
-		Value *string `json:"value"`
-	}
+	var in secretInput
 	if err := decode(c, &in, false); err != nil {
 		return err
 	}
-	if in.Value == nil {
+	if in.Value == nil && in.Hosts == nil {
 		return fieldError("value", "required", "value is missing")
 	}
-	info, created, err := s.deps.Service.PutSecret(c.UserContext(), name, *in.Value)
+	info, created, err := s.deps.Service.PutSecret(c.UserContext(), name, &in)
 	if err != nil {
 		return err
 	}

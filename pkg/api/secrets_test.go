@@ -34,6 +34,42 @@ func TestSecrets(t *testing.T) {
 	w.call("DELETE", "/api/v1/secrets/TOKEN", "").is(204)
 }
 
+func TestSecretHosts(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	put := func(body string, status int, hosts string) {
+		t.Helper()
+		for _, a := range []answer{w.call("PUT", "/api/v1/secrets/TOKEN", body).is(status), w.call("GET", "/api/v1/secrets/TOKEN", "").is(200),
+			w.call("GET", "/api/v1/secrets", "").is(200)} {
+			if !strings.Contains(a.body, `"hosts":`+hosts) {
+				t.Errorf("%s: answered %s, want hosts %s", body, a.body, hosts)
+			}
+		}
+	}
+	w.call("PUT", "/api/v1/secrets/TOKEN", `{"hosts":["a.test"]}`).problem(422, "invalid", "value")
+	w.call("PUT", "/api/v1/secrets/TOKEN", `{"hosts":null}`).problem(422, "invalid", "value")
+	w.call("PUT", "/api/v1/secrets/TOKEN", `{"value":"hush-hush","hosts":["https://a.test","ok.test","*"]}`).problem(422, "invalid", "hosts[0]", "hosts[2]")
+	put(`{"value":"hush-hush","hosts":["API.example.com","*.example.org:8443"]}`, 201, `["api.example.com","*.example.org:8443"]`)
+	put(`{"value":"other"}`, 200, `["api.example.com","*.example.org:8443"]`) // a new value does not lift the limit
+	put(`{"hosts":["api.example.com"]}`, 200, `["api.example.com"]`)
+
+	job := func(url string) string {
+		return `{"schedule":{"type":"interval","every":"10s"},"request":{"url":"` + url + `","headers":{"X-Key":"{{ secret.TOKEN }}"}}}`
+	}
+	w.call("PUT", "/api/v1/jobs/a", job("https://evil.test/")).problem(422, "invalid", "request.headers.X-Key")
+	w.call("POST", "/api/v1/jobs/test", `{"request":{"url":"https://evil.test/?k={{ secret.TOKEN }}"}}`).problem(422, "invalid", "request.url")
+	w.call("POST", "/api/v1/jobs/import", `{"jobs":[{"id":"b",`+job("https://evil.test/")[1:]+`]}`).problem(422, "invalid", "request.headers.X-Key")
+	w.call("PUT", "/api/v1/jobs/a", job("https://api.example.com/x")).is(201)
+	w.call("PATCH", "/api/v1/jobs/a", `{"request":{"url":"https://evil.test/"}}`).problem(422, "invalid", "request.headers.X-Key")
+	w.call("PATCH", "/api/v1/jobs/a", `{"request":{"headers":{"Host":"evil.test"}}}`).problem(422, "invalid", "request.headers.X-Key")
+	put(`{"hosts":[]}`, 200, `[]`)
+	w.call("PATCH", "/api/v1/jobs/a", `{"request":{"url":"https://elsewhere.test/"}}`).is(200)
+
+	audit := w.call("GET", "/api/v1/audit?action=secret.put", "").is(200).body
+	if strings.Contains(audit, "hush") || !strings.Contains(audit, `{"field":"hosts","before":null,"after":["api.example.com","*.example.org:8443"]}`) {
+		t.Errorf("the audit log says %s", audit)
+	}
+}
+
 func TestSecretsWithoutAKey(t *testing.T) {
 	w := newWorld(t, worldOptions{noKey: true})
 	p := w.call("PUT", "/api/v1/secrets/TOKEN", `{"value":"x"}`).problem(503, "unavailable")

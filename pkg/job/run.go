@@ -77,6 +77,8 @@ const (
 	ReasonInvalidRequest   Reason = "invalid_request"    // failed: the definition could not be made into a call
 	ReasonAuthFailed       Reason = "auth_failed"        // failed: no token could be fetched for the call
 	ReasonSecret           Reason = "secret_unavailable" // failed: a secret of the call is gone, or the worker has no key for it
+	ReasonSecretHost       Reason = "secret_host"        // failed: a secret of the call may not be sent to the host that it would go to
+	ReasonWorkerError      Reason = "worker_error"       // failed: the worker is out of descriptors, memory or ports, or reaches no name server or proxy
 	ReasonCircuitOpen      Reason = "circuit_open"       // failed: its host was held back until the next occurrence, for it refuses connections or asked for a wait
 	ReasonWorkerLost       Reason = "worker_lost"        // failed: worker after worker died while calling
 
@@ -201,6 +203,8 @@ type Task struct {
 	Sealed map[string]string `json:"sealed,omitempty"`
 	// Unsigned keeps the server's signing secret out of the call: its caller may not speak for the server.
 	Unsigned bool `json:"unsigned,omitempty"`
+	// SecretHosts are where the secrets that name their hosts may be sent, by their names. Nil: all may be sent anywhere.
+	SecretHosts map[string]SecretHosts `json:"secret_hosts,omitempty"`
 }
 
 // TaskOf joins a run with the definition it follows.

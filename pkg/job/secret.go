@@ -21,9 +21,20 @@ const secretNameRule = "a name is 1 to 64 letters, digits, _ and -"
 
 // SecretInfo is what anybody may know of a secret.
 type SecretInfo struct {
-	Name      string  `json:"name" db:"name"`
-	CreatedAt Instant `json:"created_at" db:"created_at"`
-	UpdatedAt Instant `json:"updated_at" db:"updated_at"`
+	Name string `json:"name"`
+	// Hosts are where it may be sent; empty: anywhere. Never nil in answers.
+	Hosts     SecretHosts `json:"hosts"`
+	CreatedAt Instant     `json:"created_at"`
+	UpdatedAt Instant     `json:"updated_at"`
+}
+
+// SecretChange is what is written of a secret.
+type SecretChange struct {
+	Name string
+	// Sealed is its value, sealed. Empty: it stays as it is, and there must be one.
+	Sealed string
+	// Hosts are where it may be sent. Nil: they stay as they are; a new one may be sent anywhere.
+	Hosts *SecretHosts
 }
 
 // ValidSecretName reports whether a secret may have the name: 1 to 64 ASCII letters, digits, _ and -.

@@ -17,8 +17,8 @@ type jobWriter struct {
 	made, changed rowset
 	// gone are the ids of jobs to delete.
 	gone []string
-	// uses are the secrets that the new versions name.
-	uses []secretUse
+	// users are the new versions that use secrets.
+	users []secretUser
 }
 
 // add takes one change in. Latest are the accounts of what the changes overtook,
@@ -94,8 +94,8 @@ func (w *jobWriter) define(j *job.Job) ([]any, error) {
 	if j.Request.Sealable() { // whoever calls should have sealed it
 		return nil, &job.Error{Code: job.CodeInternal, Detail: "a credential that is not sealed is not stored"}
 	}
-	for _, use := range j.Request.SecretUses() {
-		w.uses = append(w.uses, secretUse{j.ID, use})
+	if uses := j.Request.SecretUses(); len(uses) > 0 {
+		w.users = append(w.users, secretUser{j.ID, &j.Request, uses})
 	}
 	w.definitions.add(j.ID, j.Version, j.Description, d.Schedule, d.Request, d.Policy, d.Secrets)
 	var reason *string
@@ -136,7 +136,7 @@ func sameText(a, b *string) bool { return a == b || a != nil && b != nil && *a =
 
 // writeJobs writes what was collected.
 func (s *Store) writeJobs(ctx context.Context, tx *sqlx.Tx, w *jobWriter) error {
-	if err := s.checkSecrets(ctx, tx, w.uses); err != nil {
+	if err := s.checkSecrets(ctx, tx, w.users); err != nil {
 		return err
 	}
 	version := s.d.rows("job_id TEXT", "version BIGINT")

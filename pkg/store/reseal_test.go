@@ -21,12 +21,12 @@ func testReseal(t *testing.T, b *bundle) {
 	}
 	b.create(newJob("open"))
 	for _, name := range []string{"A", "B"} {
-		_, _, err := b.PutSecret(t.Context(), name, "old:"+name, t0)
+		_, _, err := b.PutSecret(t.Context(), &job.SecretChange{Name: name, Sealed: "old:" + name}, t0)
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, _, err := b.PutSecret(t.Context(), "LOST", "lost:x", t0)
+	_, _, err := b.PutSecret(t.Context(), &job.SecretChange{Name: "LOST", Sealed: "lost:x"}, t0)
 	if err != nil {
 		t.Fatal(err)
 	}

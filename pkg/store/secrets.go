@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"maps"
 
 	"github.com/jmoiron/sqlx"
 
@@ -12,37 +12,60 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// PutSecret keeps a sealed secret under a name, in the place of any other of that
-// name, and reports whether it is new. The error is CodeConflict when there are job.MaxSecrets already.
-func (s *Store) PutSecret(ctx context.Context, name, sealed string, now job.Instant) (kept *job.SecretInfo, created bool, err error) {
+// secretRow is what may be known of a secret, as it is stored.
+type secretRow struct {
+	Name      string      `db:"name"`
+	Hosts     *string     `db:"hosts"`
+	CreatedAt job.Instant `db:"created_at"`
+	UpdatedAt job.Instant `db:"updated_at"`
+}
+
+const secretColumns = "s.name, s.hosts, s.created_at, s.updated_at"
+
+func (r *secretRow) info() *job.SecretInfo {
+	return &job.SecretInfo{Name: r.Name, Hosts: decodeHosts(r.Hosts), CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}
+}
+
+// decodeHosts reads the column hosts; never nil. What cannot be read allows no host.
+func decodeHosts(text *string) job.SecretHosts {
+	hosts := job.SecretHosts{}
+	if text != nil && json.Unmarshal([]byte(*text), &hosts) != nil {
+		return job.SecretHosts{"?"}
+	}
+	return hosts
+}
+
+func encodeHosts(hosts job.SecretHosts) (*string, error) {
+	if len(hosts) == 0 {
+		return nil, nil
+	}
+	data, err := json.Marshal(hosts)
+	text := string(data)
+	return &text, err
+}
+
+// PutSecret makes a secret or changes the one of that name, and reports whether it
+// is new. The error is CodeConflict when there are job.MaxSecrets already, and
+// CodeInvalid with Fields for a new one without a value.
+func (s *Store) PutSecret(ctx context.Context, c *job.SecretChange, now job.Instant) (kept *job.SecretInfo, created bool, err error) {
 	err = s.write(ctx, "put secret", func(tx *sqlx.Tx) error {
-		kept = &job.SecretInfo{}
-		found, err := s.lockSecret(ctx, tx, name, kept)
+		old, err := s.lockSecret(ctx, tx, c.Name)
 		if err != nil {
 			return err
 		}
-		a := args{"name": name, "sealed": sealed, "now": int64(now)}
-		created = !found
-		if found {
-			kept.UpdatedAt = now
-			if _, err := execute(ctx, tx, "UPDATE secrets SET sealed = :sealed, updated_at = :now WHERE name = :name", a); err != nil {
-				return err
-			}
-			return s.noteSecret(ctx, tx, access.ActionPutSecret, name, now)
+		created = old == nil
+		kept = &job.SecretInfo{Name: c.Name, Hosts: job.SecretHosts{}, CreatedAt: now}
+		if old != nil {
+			*kept = *old
 		}
-		var count int
-		if _, err := selectOne(ctx, tx, &count, "SELECT count(*) FROM secrets", args{}); err != nil {
+		kept.UpdatedAt = now
+		if c.Hosts != nil {
+			kept.Hosts = *c.Hosts
+		}
+		if err := s.saveSecret(ctx, tx, kept, c.Sealed, created); err != nil {
 			return err
 		}
-		if count >= job.MaxSecrets {
-			return callerError{job.Errorf(job.CodeConflict, "there are %d secrets already", job.MaxSecrets)}
-		}
-		*kept = job.SecretInfo{Name: name, CreatedAt: now, UpdatedAt: now}
-		_, err = execute(ctx, tx, "INSERT INTO secrets (name, sealed, created_at, updated_at) VALUES (:name, :sealed, :now, :now)", a)
-		if err != nil {
-			return err
-		}
-		return s.noteSecret(ctx, tx, access.ActionPutSecret, name, now)
+		return s.noteSecret(ctx, tx, access.ActionPutSecret, old, kept, now)
 	})
 	if err != nil {
 		return nil, false, err
@@ -50,23 +73,55 @@ func (s *Store) PutSecret(ctx context.Context, name, sealed string, now job.Inst
 	return kept, created, nil
 }
 
-// lockSecret reads a secret and keeps others from changing it.
-func (s *Store) lockSecret(ctx context.Context, tx *sqlx.Tx, name string, dst *job.SecretInfo) (found bool, err error) {
-	if !storable(name) {
-		return false, nil
+func (s *Store) saveSecret(ctx context.Context, tx *sqlx.Tx, info *job.SecretInfo, sealed string, created bool) error {
+	hosts, err := encodeHosts(info.Hosts)
+	if err != nil {
+		return err
 	}
-	return selectOne(ctx, tx, dst, "SELECT s.name, s.created_at, s.updated_at FROM secrets s WHERE s.name = :name"+s.d.forUpdate("s"),
+	a := args{"name": info.Name, "sealed": sealed, "hosts": hosts, "now": int64(info.UpdatedAt)}
+	if !created {
+		_, err := execute(ctx, tx, `UPDATE secrets SET sealed = CASE WHEN :sealed = '' THEN sealed ELSE :sealed END, hosts = :hosts,
+			updated_at = :now WHERE name = :name`, a)
+		return err
+	}
+	if sealed == "" {
+		return callerError{&job.Error{Code: job.CodeInvalid, Detail: "1 field is invalid", Fields: []job.FieldError{
+			{Field: "value", Code: "required", Message: "value is missing: there is no secret of this name yet"}}}}
+	}
+	var count int
+	if _, err := selectOne(ctx, tx, &count, "SELECT count(*) FROM secrets", args{}); err != nil {
+		return err
+	}
+	if count >= job.MaxSecrets {
+		return callerError{job.Errorf(job.CodeConflict, "there are %d secrets already", job.MaxSecrets)}
+	}
+	_, err = execute(ctx, tx, `INSERT INTO secrets (name, sealed, hosts, created_at, updated_at)
+		VALUES (:name, :sealed, :hosts, :now, :now)`, a)
+	return err
+}
+
+// lockSecret reads a secret and keeps others from changing it; nil: there is none.
+func (s *Store) lockSecret(ctx context.Context, tx *sqlx.Tx, name string) (*job.SecretInfo, error) {
+	if !storable(name) {
+		return nil, nil
+	}
+	var row secretRow
+	found, err := selectOne(ctx, tx, &row, "SELECT "+secretColumns+" FROM secrets s WHERE s.name = :name"+s.d.forUpdate("s"),
 		args{"name": name})
+	if err != nil || !found {
+		return nil, err
+	}
+	return row.info(), nil
 }
 
 // DeleteSecret deletes a secret. The error is CodeNotFound, or CodeConflict as long as a job uses it.
 func (s *Store) DeleteSecret(ctx context.Context, name string, now job.Instant) error {
 	return s.write(ctx, "delete secret", func(tx *sqlx.Tx) error {
-		found, err := s.lockSecret(ctx, tx, name, &job.SecretInfo{})
+		old, err := s.lockSecret(ctx, tx, name)
 		if err != nil {
 			return err
 		}
-		if !found {
+		if old == nil {
 			return callerError{noSecret(name)}
 		}
 		var user string
@@ -81,7 +136,7 @@ func (s *Store) DeleteSecret(ctx context.Context, name string, now job.Instant) 
 		if _, err := execute(ctx, tx, "DELETE FROM secrets WHERE name = :name", args{"name": name}); err != nil {
 			return err
 		}
-		return s.noteSecret(ctx, tx, access.ActionDelSecret, name, now)
+		return s.noteSecret(ctx, tx, access.ActionDelSecret, old, nil, now)
 	})
 }
 
@@ -90,68 +145,113 @@ func (s *Store) GetSecret(ctx context.Context, name string) (*job.SecretInfo, er
 	if !storable(name) {
 		return nil, noSecret(name)
 	}
-	var info job.SecretInfo
-	found, err := readOne(ctx, s, &info, "SELECT name, created_at, updated_at FROM secrets WHERE name = :name", args{"name": name})
+	var row secretRow
+	found, err := readOne(ctx, s, &row, "SELECT "+secretColumns+" FROM secrets s WHERE s.name = :name", args{"name": name})
 	switch {
 	case err != nil:
 		return nil, fail("get secret", err)
 	case !found:
 		return nil, noSecret(name)
 	}
-	return &info, nil
+	return row.info(), nil
 }
 
 // ListSecrets reads what may be known of all secrets, by name.
 func (s *Store) ListSecrets(ctx context.Context) ([]job.SecretInfo, error) {
-	all, err := readAll[job.SecretInfo](ctx, s, "SELECT name, created_at, updated_at FROM secrets ORDER BY name", args{})
-	return all, fail("list secrets", err)
+	rows, err := readAll[secretRow](ctx, s, "SELECT "+secretColumns+" FROM secrets s ORDER BY s.name", args{})
+	if err != nil {
+		return nil, fail("list secrets", err)
+	}
+	all := make([]job.SecretInfo, len(rows))
+	for i := range rows {
+		all[i] = *rows[i].info()
+	}
+	return all, nil
 }
 
-// noteSecret tells the audit log which secret was touched, never what is in it.
-func (s *Store) noteSecret(ctx context.Context, tx *sqlx.Tx, action, name string, now job.Instant) error {
-	return s.note(ctx, tx, access.NewEntry(now, access.ActorOf(ctx), action, name, access.Diff{}))
+// noteSecret tells the audit log which secret was touched and where it may be sent, never what is in it.
+func (s *Store) noteSecret(ctx context.Context, tx *sqlx.Tx, action string, before, after *job.SecretInfo, now job.Instant) error {
+	type told struct {
+		Hosts job.SecretHosts `json:"hosts,omitempty"`
+	}
+	name, was, is := "", told{}, told{}
+	if before != nil {
+		name, was.Hosts = before.Name, before.Hosts
+	}
+	if after != nil {
+		name, is.Hosts = after.Name, after.Hosts
+	}
+	return s.note(ctx, tx, access.NewEntry(now, access.ActorOf(ctx), action, name, access.DiffOf(was, is)))
 }
 
 func noSecret(name string) *job.Error {
 	return job.Errorf(job.CodeNotFound, "there is no secret with the name %q", name)
 }
 
-// secretUse is a secret that a job to be written names.
-type secretUse struct {
-	jobID string
-	job.SecretUse
+// secretUser is a job to be written that uses secrets.
+type secretUser struct {
+	jobID   string
+	request *job.Request
+	uses    []job.SecretUse
 }
 
-// checkSecrets refuses jobs that name a secret which does not exist, and keeps
-// those that they name from being deleted before the jobs are there.
-func (s *Store) checkSecrets(ctx context.Context, tx *sqlx.Tx, uses []secretUse) error {
-	if len(uses) == 0 {
+// check lists the secrets that do not exist, or may not be sent where the request
+// sends them. About says whose request it is.
+func (u *secretUser) check(known map[string]job.SecretHosts, about string) (faults []job.FieldError) {
+	for _, use := range u.uses {
+		if _, exists := known[use.Name]; !exists {
+			faults = append(faults, job.FieldError{Field: use.Field, Code: "invalid", Message: fmt.Sprintf("there is no secret %q%s", use.Name, about)})
+		}
+	}
+	target, hostHeader := u.request.WrittenTarget()
+	if target == nil {
+		return faults
+	}
+	if stray := u.request.StraySecret(known, target, hostHeader); stray != nil {
+		if about != "" {
+			about += ","
+		}
+		faults = append(faults, job.FieldError{Field: stray.Field, Code: "invalid",
+			Message: fmt.Sprintf("the secret %q%s may not be sent to %s; an admin can change its hosts", stray.Name, about, stray.Host)})
+	}
+	return faults
+}
+
+// checkSecrets refuses jobs that name a secret which does not exist, or may not go
+// where they send it, and keeps those that they name from being deleted or
+// changed before the jobs are there.
+func (s *Store) checkSecrets(ctx context.Context, tx *sqlx.Tx, users []secretUser) error {
+	if len(users) == 0 {
 		return nil
 	}
 	names := map[string]bool{}
-	for _, use := range uses {
-		names[use.Name] = true
+	for i := range users {
+		for _, use := range users[i].uses {
+			names[use.Name] = true
+		}
 	}
-	var known []string
-	err := selectAll(ctx, tx, &known, "SELECT s.name FROM secrets s WHERE "+s.d.in("s.name", ":names")+" ORDER BY s.name"+s.d.forUpdate("s"),
+	var rows []secretRow
+	err := selectAll(ctx, tx, &rows, "SELECT "+secretColumns+" FROM secrets s WHERE "+s.d.in("s.name", ":names")+" ORDER BY s.name"+s.d.forUpdate("s"),
 		args{"names": s.d.list(sortedKeys(names))})
 	if err != nil {
 		return err
 	}
+	known := make(map[string]job.SecretHosts, len(rows))
+	for i := range rows {
+		known[rows[i].Name] = decodeHosts(rows[i].Hosts)
+	}
 	var faults []job.FieldError
-	for _, use := range uses {
-		if !slices.Contains(known, use.Name) {
-			faults = append(faults, job.FieldError{Field: use.Field, Code: "invalid",
-				Message: fmt.Sprintf("there is no secret %q, which the job %q uses", use.Name, use.jobID)})
-		}
+	for i := range users {
+		faults = append(faults, users[i].check(known, fmt.Sprintf(", which the job %q uses", users[i].jobID))...)
 	}
 	if len(faults) == 0 {
 		return nil
 	}
-	return callerError{&job.Error{Code: job.CodeInvalid, Detail: "a secret does not exist", Fields: faults}}
+	return callerError{&job.Error{Code: job.CodeInvalid, Detail: "a secret cannot be used", Fields: faults}}
 }
 
-// addSecrets gives the tasks that use secrets their sealed values. A batch that uses none costs nothing.
+// addSecrets gives the tasks that use secrets their sealed values, and where these
+// may be sent. A batch that uses none costs nothing.
 func (s *Store) addSecrets(ctx context.Context, q conn, tasks []job.Task) error {
 	names := map[string]bool{}
 	for i := range tasks {
@@ -163,49 +263,64 @@ func (s *Store) addSecrets(ctx context.Context, q conn, tasks []job.Task) error 
 		return nil
 	}
 	var rows []struct {
-		Name   string `db:"name"`
-		Sealed string `db:"sealed"`
+		Name   string  `db:"name"`
+		Sealed string  `db:"sealed"`
+		Hosts  *string `db:"hosts"`
 	}
-	err := selectAll(ctx, q, &rows, "SELECT s.name, s.sealed FROM secrets s WHERE "+s.d.in("s.name", ":names"),
+	err := selectAll(ctx, q, &rows, "SELECT s.name, s.sealed, s.hosts FROM secrets s WHERE "+s.d.in("s.name", ":names"),
 		args{"names": s.d.list(sortedKeys(names))})
 	if err != nil {
 		return err
 	}
-	sealed := make(map[string]string, len(rows))
+	sealed, hosts := make(map[string]string, len(rows)), map[string]job.SecretHosts{}
 	for _, row := range rows {
 		sealed[row.Name] = row.Sealed
+		if row.Hosts != nil {
+			hosts[row.Name] = decodeHosts(row.Hosts)
+		}
 	}
 	for i := range tasks {
-		t := &tasks[i]
-		if len(t.Request.Secrets) == 0 {
-			continue
+		if len(tasks[i].Request.Secrets) > 0 {
+			addSealed(&tasks[i], sealed, hosts)
 		}
-		all := make(map[string]string, len(t.Sealed)+len(t.Request.Secrets))
-		for field, text := range t.Sealed {
-			all[field] = text
-		}
-		for _, name := range t.Request.Secrets {
-			if text, ok := sealed[name]; ok {
-				all[job.SecretPrefix+name] = text
-			}
-		}
-		t.Sealed = all
 	}
 	return nil
 }
 
+// addSealed gives a task the secrets that it uses.
+func addSealed(t *job.Task, sealed map[string]string, hosts map[string]job.SecretHosts) {
+	all := make(map[string]string, len(t.Sealed)+len(t.Request.Secrets))
+	maps.Copy(all, t.Sealed)
+	for _, name := range t.Request.Secrets {
+		if text, ok := sealed[name]; ok {
+			all[job.SecretPrefix+name] = text
+		}
+		if limits, ok := hosts[name]; ok {
+			if t.SecretHosts == nil {
+				t.SecretHosts = map[string]job.SecretHosts{}
+			}
+			t.SecretHosts[name] = limits
+		}
+	}
+	t.Sealed = all
+}
+
 // Complete gives a task that belongs to no job the sealed secrets that it uses. The
-// error is CodeInvalid with Fields for one that does not exist.
+// error is CodeInvalid with Fields for one that does not exist, or may not be sent to the target.
 func (s *Store) Complete(ctx context.Context, task *job.Task) error {
 	tasks := []job.Task{*task}
 	if err := s.addSecrets(ctx, s.r, tasks); err != nil {
 		return fail("read secrets", err)
 	}
-	for _, use := range task.Request.SecretUses() {
-		if _, ok := tasks[0].Sealed[job.SecretPrefix+use.Name]; !ok {
-			return &job.Error{Code: job.CodeInvalid, Detail: "a secret does not exist", Fields: []job.FieldError{
-				{Field: use.Field, Code: "invalid", Message: fmt.Sprintf("there is no secret %q", use.Name)}}}
+	known := map[string]job.SecretHosts{}
+	for _, name := range task.Request.Secrets {
+		if _, exists := tasks[0].Sealed[job.SecretPrefix+name]; exists {
+			known[name] = tasks[0].SecretHosts[name]
 		}
+	}
+	user := secretUser{request: &task.Request, uses: task.Request.SecretUses()}
+	if faults := user.check(known, ""); len(faults) > 0 {
+		return &job.Error{Code: job.CodeInvalid, Detail: "a secret cannot be used", Fields: faults}
 	}
 	*task = tasks[0]
 	return nil

@@ -20,7 +20,7 @@ func testSecrets(t *testing.T, b *bundle) {
 	ctx := t.Context()
 	put := func(name, sealed string, now job.Instant, wantNew bool) {
 		t.Helper()
-		info, created, err := b.PutSecret(ctx, name, sealed, now)
+		info, created, err := b.PutSecret(ctx, &job.SecretChange{Name: name, Sealed: sealed}, now)
 		if err != nil || created != wantNew || info.Name != name || info.UpdatedAt != now {
 			t.Fatalf("put %s: %+v, new %v, %v", name, info, created, err)
 		}
@@ -32,11 +32,13 @@ func testSecrets(t *testing.T, b *bundle) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantEqual(t, "the list", all, []job.SecretInfo{{Name: "A", CreatedAt: t0, UpdatedAt: t0 + 5}, {Name: "B", CreatedAt: t0, UpdatedAt: t0}})
+	wantEqual(t, "the list", all, []job.SecretInfo{
+		{Name: "A", Hosts: job.SecretHosts{}, CreatedAt: t0, UpdatedAt: t0 + 5}, {Name: "B", Hosts: job.SecretHosts{}, CreatedAt: t0, UpdatedAt: t0}})
 	info, err := b.GetSecret(ctx, "A")
-	if err != nil || *info != all[0] {
-		t.Fatalf("%+v, %v", info, err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	wantEqual(t, "one", *info, all[0])
 	for _, name := range []string{"C", "a", "\x00", "\xff"} {
 		_, err := b.GetSecret(ctx, name)
 		wantCode(t, err, job.CodeNotFound)
@@ -65,7 +67,7 @@ func testSecrets(t *testing.T, b *bundle) {
 // testTaskSecrets: whatever way a task comes about, it carries the sealed values that its call needs.
 func testTaskSecrets(t *testing.T, b *bundle) {
 	ctx := t.Context()
-	if _, _, err := b.PutSecret(ctx, "A", "sealed A", t0); err != nil {
+	if _, _, err := b.PutSecret(ctx, &job.SecretChange{Name: "A", Sealed: "sealed A"}, t0); err != nil {
 		t.Fatal(err)
 	}
 	b.create(newJob("a", usesSecret("A")), newJob("b"))
@@ -116,4 +118,64 @@ func testTaskSecrets(t *testing.T, b *bundle) {
 	if run.Request.Sealed != nil || run.Request.Headers["X-Key"] != "{{ secret.A }}" {
 		t.Errorf("the account of a run shows %+v", run.Request)
 	}
+}
+
+// testSecretHosts: a job that sends a secret elsewhere is refused, and a task carries where its secrets may go.
+func testSecretHosts(t *testing.T, b *bundle) {
+	ctx := t.Context()
+	put := func(c job.SecretChange, want job.SecretHosts) {
+		t.Helper()
+		info, _, err := b.PutSecret(ctx, &c, t0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, "the answer", info.Hosts, want)
+		stored, err := b.GetSecret(ctx, c.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, "the hosts", stored.Hosts, want)
+	}
+	one, none := job.SecretHosts{"api.example.com"}, job.SecretHosts{}
+	_, _, err := b.PutSecret(ctx, &job.SecretChange{Name: "A", Hosts: &one}, t0)
+	wantCode(t, err, job.CodeInvalid)
+	put(job.SecretChange{Name: "A", Sealed: "sealed A", Hosts: &one}, one)
+	put(job.SecretChange{Name: "A", Sealed: "sealed again"}, one)
+	put(job.SecretChange{Name: "A", Hosts: &none}, none)
+	put(job.SecretChange{Name: "A", Hosts: &one}, one)
+	put(job.SecretChange{Name: "B", Sealed: "sealed B"}, none)
+
+	elsewhere := newJob("x", usesSecret("A"))
+	err = b.CreateJob(ctx, elsewhere)
+	wantCode(t, err, job.CodeInvalid)
+	wantContains(t, err.Error(), "request.headers.X-Key")
+	wantContains(t, err.Error(), `the secret "A", which the job "x" uses, may not be sent to`)
+	trial := job.Task{JobID: "x", Request: elsewhere.Request}
+	trial.Request.Secrets = []string{"A"}
+	err = b.Complete(ctx, &trial)
+	wantCode(t, err, job.CodeInvalid)
+	wantContains(t, err.Error(), "request.headers.X-Key")
+
+	there := newJob("y", usesSecret("A"))
+	there.Request.URL = "https://API.example.com/x?k={{ secret.A }}"
+	b.create(there, newJob("z", usesSecret("B")))
+	for _, task := range b.claimAll(t0).Tasks {
+		want := map[string]job.SecretHosts{"A": one}
+		if task.JobID == "z" {
+			want = nil
+		}
+		wantEqual(t, "the task of "+task.JobID, task.SecretHosts, want)
+		if task.JobID == "y" {
+			wantEqual(t, "its secret", task.Sealed["secret.A"], "sealed again")
+		}
+	}
+	trial.Request = there.Request
+	trial.Request.Secrets = []string{"A"}
+	if err := b.Complete(ctx, &trial); err != nil {
+		t.Fatal(err)
+	}
+	wantEqual(t, "a trial", trial.SecretHosts, map[string]job.SecretHosts{"A": one})
+
+	damaged := "{"
+	wantEqual(t, "what cannot be read", decodeHosts(&damaged), job.SecretHosts{"?"})
 }

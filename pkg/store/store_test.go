@@ -53,6 +53,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"start run":                              testStartRun,
 		"secrets":                                testSecrets,
 		"secrets go with their tasks":            testTaskSecrets,
+		"secrets name their hosts":               testSecretHosts,
 		"next due":                               testNextDue,
 		"claim":                                  testClaim,
 		"claim: order, after, limit":             testClaimOrder,

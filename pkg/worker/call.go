@@ -125,7 +125,7 @@ func (w *Worker) exchange(ctx context.Context, c *call, f *filler) (*http.Respon
 	if err != nil {
 		return nil, unfit(err)
 	}
-	transport, err := w.pools.of(&f.task.Request, f)
+	transport, err := w.pools.of(&f.task.Request, f, false)
 	if err != nil {
 		return nil, unfit(err)
 	}
@@ -136,7 +136,7 @@ func (w *Worker) exchange(ctx context.Context, c *call, f *filler) (*http.Respon
 		if err := w.authorize(ctx, transport, r, f); err != nil {
 			return nil, c.unauthorized(ctx, err)
 		}
-		resp, broken := w.follow(traced, c, transport, r, f.task.Request.FollowRedirects)
+		resp, broken := w.follow(traced, c, f, transport, r)
 		if resp == nil || resp.StatusCode != http.StatusUnauthorized || try > 1 || !sentToken(resp, r) {
 			return resp, broken
 		}
@@ -165,7 +165,8 @@ func (c *call) unauthorized(ctx context.Context, err error) *fault {
 
 // follow sends the request and those that redirects ask for. A response with a
 // fault beside it is a redirect that was not followed. Its body is still open.
-func (w *Worker) follow(ctx context.Context, c *call, t *transports, r *request, most int) (*http.Response, *fault) {
+func (w *Worker) follow(ctx context.Context, c *call, f *filler, t *transports, r *request) (*http.Response, *fault) {
+	most := f.task.Request.FollowRedirects
 	for hops := 0; ; hops++ {
 		resp, broken := w.send(ctx, c, t, r)
 		if broken != nil {
@@ -178,19 +179,45 @@ func (w *Worker) follow(ctx context.Context, c *call, t *transports, r *request,
 		if hops == most {
 			return resp, &fault{job.ReasonTooManyRedirects, fmt.Errorf("redirected more than %d times", most)}
 		}
-		to, err := r.url.Parse(job.EscapeURL(location))
-		if err != nil {
-			return resp, &fault{job.ReasonProtocol, fmt.Errorf("the Location of the redirect: %w", job.URLFault(err))}
+		if r, broken = f.redirect(r, resp.StatusCode, location); broken != nil {
+			return resp, broken
 		}
-		if err := job.CheckTarget(to); err != nil {
-			return resp, &fault{job.ReasonBlockedTarget, fmt.Errorf("the Location of the redirect: %w", err)}
+		if r.away {
+			var err error
+			if t, err = w.pools.of(&f.task.Request, f, true); err != nil {
+				return resp, unfit(err)
+			}
 		}
-		r = r.redirect(resp.StatusCode, to)
 		discardHop(resp)
 		if cause := context.Cause(ctx); cause != nil {
 			return nil, c.classify(ctx, cause)
 		}
 	}
+}
+
+// redirect makes the request to a Location, or says why it is not followed: it is
+// no target, or a secret would go where it may not.
+func (f *filler) redirect(r *request, status int, location string) (*request, *fault) {
+	to, err := r.url.Parse(job.EscapeURL(location))
+	if err != nil {
+		return nil, &fault{job.ReasonProtocol, fmt.Errorf("the Location of the redirect: %w", job.URLFault(err))}
+	}
+	if err := job.CheckTarget(to); err != nil {
+		return nil, &fault{job.ReasonBlockedTarget, fmt.Errorf("the Location of the redirect: %w", err)}
+	}
+	if !sameOrigin(r.url, to) && f.hider("").holds(location) {
+		return nil, &fault{job.ReasonSecretHost, fmt.Errorf("the Location of the redirect would take a secret to %s", to.Host)}
+	}
+	next, err := r.redirect(status, to)
+	if err != nil {
+		return nil, &fault{job.ReasonSecretHost, err}
+	}
+	if !next.away {
+		if stray := f.task.Request.StraySecret(f.task.SecretHosts, next.url, next.host); stray != nil {
+			return nil, &fault{job.ReasonSecretHost, fmt.Errorf("the redirect: %w", stray)}
+		}
+	}
+	return next, nil
 }
 
 // send sends one request, directly or through the proxy.

@@ -29,6 +29,8 @@ type filler struct {
 	now  job.Instant
 	// opened are the secret texts used so far, by name. Nil: none.
 	opened map[string]string
+	// opens counts how often a secret was put somewhere.
+	opens int
 }
 
 // secretError is a secret that a call needs and cannot have.
@@ -67,6 +69,7 @@ func (f *filler) value(name string) (string, error) {
 func (f *filler) unix() string { return strconv.FormatInt(int64(f.now)/1000, 10) }
 
 func (f *filler) open(name string) (string, error) {
+	f.opens++
 	if text, known := f.opened[name]; known {
 		return text, nil
 	}
@@ -76,6 +79,13 @@ func (f *filler) open(name string) (string, error) {
 	}
 	f.remember(name, text)
 	return text, nil
+}
+
+// usesSecret reports whether what fill fills in comes from a secret.
+func (f *filler) usesSecret(fill func() error) (bool, error) {
+	before := f.opens
+	err := fill()
+	return f.opens > before, err
 }
 
 // remember notes a text that no account may show.
@@ -145,20 +155,23 @@ func escapeFor(contentType string) func(string) string {
 	return asItIs
 }
 
-// fillRequest gives the URL and the body of the request as they are sent. Headers are filled where they are set.
-func (f *filler) fillRequest(r *job.Request) (target string, body []byte, err error) {
-	body, err = r.BodyBytes()
-	if err != nil {
-		return "", nil, fmt.Errorf("the body is not base64: %w", err)
-	}
+// fillURL gives the URL of the request as it is sent.
+func (f *filler) fillURL(r *job.Request) (string, error) {
 	if r.Literal {
-		return r.URL, body, nil
+		return r.URL, nil
 	}
-	if target, err = f.fill(r.URL, maxFilledURL, inURL); err != nil {
-		return "", nil, inField("url", err)
-	}
-	if r.BodyEncoding == job.EncodingBase64 || !job.HasTemplate(string(r.Body)) {
-		return target, body, nil
+	target, err := f.fill(r.URL, maxFilledURL, inURL)
+	return target, inField("url", err)
+}
+
+// fillBody gives the body of the request as it is sent.
+func (f *filler) fillBody(r *job.Request) ([]byte, error) {
+	if r.Literal || r.BodyEncoding == job.EncodingBase64 || !job.HasTemplate(string(r.Body)) {
+		body, err := r.BodyBytes()
+		if err != nil {
+			return nil, fmt.Errorf("the body is not base64: %w", err)
+		}
+		return body, nil
 	}
 	contentType := ""
 	for name, value := range r.Headers {
@@ -167,7 +180,7 @@ func (f *filler) fillRequest(r *job.Request) (target string, body []byte, err er
 		}
 	}
 	text, err := f.fill(string(r.Body), maxFilledBody, escapeFor(contentType))
-	return target, []byte(text), inField("body", err)
+	return []byte(text), inField("body", err)
 }
 
 // inField says where an error lies; nil stays nil.
@@ -181,8 +194,12 @@ func inField(field string, err error) error {
 // unfit is the fault of a request that cannot be made.
 func unfit(err error) *fault {
 	var secret *secretError
-	if errors.As(err, &secret) {
+	var stray *job.StraySecret
+	switch {
+	case errors.As(err, &secret):
 		return &fault{job.ReasonSecret, err}
+	case errors.As(err, &stray):
+		return &fault{job.ReasonSecretHost, inField(stray.Field, err)}
 	}
 	return &fault{job.ReasonInvalidRequest, err}
 }

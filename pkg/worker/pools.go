@@ -39,11 +39,17 @@ type pool struct {
 	used int64
 }
 
-// of finds the transport for a request. The error says what is wrong with its TLS settings.
-func (p *pools) of(r *job.Request, f *filler) (*transports, error) {
+// of finds the transports for a request, or, away, for what follows a redirect to
+// another origin, which is not shown the client certificate. The error says what is
+// wrong with the TLS settings.
+func (p *pools) of(r *job.Request, f *filler, away bool) (*transports, error) {
+	settings := r.TLS
+	if away && settings != nil {
+		settings = &job.TLS{CA: settings.CA}
+	}
 	switch {
-	case r.TLS != nil:
-		return p.custom(r.TLS, r.InsecureTLS, f)
+	case settings != nil && *settings != (job.TLS{}):
+		return p.custom(settings, r.InsecureTLS, f)
 	case r.InsecureTLS:
 		return p.insecure, nil
 	}

@@ -115,15 +115,15 @@ func TestRedirectCredentials(t *testing.T) {
 		"Authorization": {"Basic x"}, "Cookie": {"a=b"}, "X-Auth-Token": {"t"}, "Content-Type": {"text/plain"}, "Idempotency-Key": {"id"},
 	}}
 	here, _ := url.Parse("https://a.test/y")
-	if next := r.redirect(307, here); next.host != "virtual.test" || len(next.header) != 5 || string(next.body) != "b" {
+	if next, err := r.redirect(307, here); err != nil || next.host != "virtual.test" || len(next.header) != 5 || string(next.body) != "b" {
 		t.Errorf("to the same host: %+v", next)
 	}
 	away, _ := url.Parse("https://u:p@b.test/y")
-	next := r.redirect(308, away)
-	if next.host != "" || len(next.header) != 3 || next.header.Get("Authorization") != "Basic dTpw" || next.header.Get("Content-Type") == "" {
+	next, err := r.redirect(308, away)
+	if err != nil || next.host != "" || len(next.header) != 3 || next.header.Get("Authorization") != "Basic dTpw" || next.header.Get("Content-Type") == "" {
 		t.Errorf("to another host: %+v", next)
 	}
-	if next := r.redirect(303, here); next.method != "GET" || next.body != nil || next.header.Get("Content-Type") != "" {
+	if next, err := r.redirect(303, here); err != nil || next.method != "GET" || next.body != nil || next.header.Get("Content-Type") != "" {
 		t.Errorf("303: %+v", next)
 	}
 	if len(r.header) != 5 {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,13 +30,18 @@ type request struct {
 	signature signature
 	// token is the access token that the request carries; its zero value when it carries none.
 	token token
+	// secretHeaders are the headers that were filled from a secret; secretBody says so of the body.
+	secretHeaders []string
+	secretBody    bool
+	// away says that a redirect has led to another origin, where no secret goes.
+	away bool
 }
 
 // newRequest makes the first request of an attempt, without its Authorization. An
 // error means that the definition cannot be called.
 func (w *Worker) newRequest(f *filler) (*request, error) {
 	task := f.task
-	text, body, err := f.fillRequest(&task.Request)
+	text, err := f.fillURL(&task.Request)
 	if err != nil {
 		return nil, err
 	}
@@ -43,30 +49,23 @@ func (w *Worker) newRequest(f *filler) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &request{method: task.Request.Method, url: target, body: body}
+	r := &request{method: task.Request.Method, url: target}
+	if r.secretBody, err = f.usesSecret(func() error { r.body, err = f.fillBody(&task.Request); return err }); err != nil {
+		return nil, err
+	}
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
 	r.header = make(http.Header, len(task.Request.Headers)+11)
 	r.header["User-Agent"] = []string{w.agent}
-	for name, value := range task.Request.Headers {
-		if !task.Request.Literal && job.HasTemplate(value) {
-			if value, err = f.fill(value, maxFilledHeader, asItIs); err != nil {
-				return nil, inField("headers."+name, err)
-			}
-			if !httpguts.ValidHeaderFieldValue(value) {
-				return nil, fmt.Errorf("headers.%s: with its templates filled in it holds control characters", name)
-			}
-		}
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if name == "Host" {
-			r.host = value
-			continue
-		}
-		r.header[name] = []string{value}
+	if err := r.fillHeaders(f); err != nil {
+		return nil, err
 	}
 	if !httpguts.ValidHostHeader(r.host) {
 		return nil, errors.New("the Host header is not a host")
+	}
+	if stray := task.Request.StraySecret(task.SecretHosts, r.url, r.host); stray != nil {
+		return nil, stray
 	}
 	f.addServiceHeaders(r.header)
 	w.links.add(r.header, f.task.RunID, f.n)
@@ -75,6 +74,32 @@ func (w *Worker) newRequest(f *filler) (*request, error) {
 		(&http.Request{Header: r.header}).SetBasicAuth(u.Username(), password)
 	}
 	return r, w.sign(r, f)
+}
+
+// fillHeaders sets the headers of the definition.
+func (r *request) fillHeaders(f *filler) error {
+	for name, value := range f.task.Request.Headers {
+		secret := false
+		if !f.task.Request.Literal && job.HasTemplate(value) {
+			var err error
+			if secret, err = f.usesSecret(func() error { value, err = f.fill(value, maxFilledHeader, asItIs); return err }); err != nil {
+				return inField("headers."+name, err)
+			}
+			if !httpguts.ValidHeaderFieldValue(value) {
+				return fmt.Errorf("headers.%s: with its templates filled in it holds control characters", name)
+			}
+		}
+		name = textproto.CanonicalMIMEHeaderKey(name)
+		if name == "Host" {
+			r.host = value
+			continue
+		}
+		r.header[name] = []string{value}
+		if secret {
+			r.secretHeaders = append(r.secretHeaders, name)
+		}
+	}
+	return nil
 }
 
 // addServiceHeaders sets what tells the target which run is calling. They win
@@ -114,14 +139,16 @@ func (r *request) build(ctx context.Context, target *url.URL) *http.Request {
 
 // redirect makes the request that follows an answer to this one. Methods
 // change as browsers do it: 303 turns all but HEAD into GET, 301 and 302 turn
-// POST into GET, 307 and 308 change nothing.
-func (r *request) redirect(status int, to *url.URL) *request {
+// POST into GET, 307 and 308 change nothing. To another origin go neither
+// credentials nor what was filled from a secret; the error says that there is no
+// request without it.
+func (r *request) redirect(status int, to *url.URL) (*request, error) {
 	next := &request{method: r.method, url: to, host: r.host, header: r.header.Clone(), body: r.body,
-		signature: r.signature, token: r.token}
+		signature: r.signature, token: r.token, secretHeaders: r.secretHeaders, secretBody: r.secretBody, away: r.away}
 	toGet := status == http.StatusSeeOther && r.method != http.MethodHead ||
 		(status == http.StatusMovedPermanently || status == http.StatusFound) && r.method == http.MethodPost
 	if toGet && r.method != http.MethodGet {
-		next.method, next.body = http.MethodGet, nil
+		next.method, next.body, next.secretBody = http.MethodGet, nil, false
 		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
 			next.header.Del(name)
 		}
@@ -130,9 +157,12 @@ func (r *request) redirect(status int, to *url.URL) *request {
 		}
 	}
 	if !sameOrigin(r.url, to) {
-		next.host = ""
+		if next.secretBody {
+			return nil, fmt.Errorf("the redirect would take the body, which holds a secret, to %s", to.Host)
+		}
+		next.host, next.away, next.secretHeaders = "", true, nil
 		for name := range next.header {
-			if isCredential(name) {
+			if isCredential(name) || slices.Contains(r.secretHeaders, name) {
 				next.header.Del(name)
 			}
 		}
@@ -141,7 +171,7 @@ func (r *request) redirect(status int, to *url.URL) *request {
 		password, _ := u.Password()
 		(&http.Request{Header: next.header}).SetBasicAuth(u.Username(), password)
 	}
-	return next
+	return next, nil
 }
 
 // sameOrigin reports whether credentials for the one go to the other too: same
@@ -168,17 +198,8 @@ func portOf(u *url.URL) string {
 }
 
 // isCredential reports whether a header of the definition is kept from another
-// host. Beside the well-known ones all that are named like a secret are: targets
-// like to be given an X-Api-Key.
+// host. Beside those that are named like a credential, any with a key in its name
+// is: targets like to be given an X-Api-Key-V2.
 func isCredential(name string) bool {
-	if name == "Idempotency-Key" {
-		return false
-	}
-	name = strings.ToLower(name)
-	for _, part := range []string{"auth", "cookie", "token", "secret", "key", "session", "password", "credential", "signature", "completion"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
+	return job.CarriesCredentials(name) || name != "Idempotency-Key" && strings.Contains(strings.ToLower(name), "key")
 }

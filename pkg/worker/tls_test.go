@@ -228,15 +228,15 @@ func TestPoolsAreBounded(t *testing.T) {
 	ca := newAuthority(t)
 	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.cert.Raw}))
 	b := newBench(t)
-	first, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text}}, &filler{})
+	first, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text}}, &filler{}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3 * maxPools {
-		if _, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text + strings.Repeat("\n", i+1)}}, &filler{}); err != nil || len(b.pools.own) > maxPools {
+		if _, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text + strings.Repeat("\n", i+1)}}, &filler{}, false); err != nil || len(b.pools.own) > maxPools {
 			t.Fatalf("%v, %d are kept", err, len(b.pools.own))
 		}
-		again, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text}}, &filler{})
+		again, err := b.pools.of(&job.Request{TLS: &job.TLS{CA: text}}, &filler{}, false)
 		if err != nil || again != first {
 			t.Fatalf("the one in use was let go: %v", err)
 		}

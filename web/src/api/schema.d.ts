@@ -1077,9 +1077,11 @@ export interface components {
         Scope: "read" | "run" | "write" | "admin";
         Secret: {
             created_at: components["schemas"]["Time"];
+            hosts: components["schemas"]["SecretHosts"];
             name: string;
             updated_at: components["schemas"]["Time"];
         };
+        SecretHosts: string[];
         Session: {
             auth_required: boolean;
             /** Format: date-time */
@@ -2414,7 +2416,8 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    value: string;
+                    hosts?: components["schemas"]["SecretHosts"];
+                    value?: string;
                 };
             };
         };

@@ -192,6 +192,10 @@ export const editing = {
   'secrets.value': 'Value',
   'secrets.valueHint': 'It is sealed and never shown again.',
   'secrets.nameHint': 'letters, digits, _ and -',
+  'secrets.hosts': 'Hosts',
+  'secrets.anywhere': 'anywhere',
+  'secrets.hostsHint': 'Where it may be sent: api.example.com, *.example.com, with or without a port, one a line. Empty: anywhere.',
+  'secrets.valueKept': 'Leave it empty to keep the value.',
   'secrets.deleteTitle': 'Delete the secret {name}?',
 
   'export.title': 'Export',

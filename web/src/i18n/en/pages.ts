@@ -86,6 +86,8 @@ export const pages = {
   'reason.invalid_request': 'the request could not be made',
   'reason.auth_failed': 'no token for the call',
   'reason.secret_unavailable': 'a secret was not to be had',
+  'reason.secret_host': 'a secret may not be sent to that host',
+  'reason.worker_error': 'the worker could not make calls',
   'reason.circuit_open': 'the host was held back until the next occurrence',
   'reason.completion_failed': 'the target reported a failure',
   'reason.completion_timeout': 'the target did not report in time',

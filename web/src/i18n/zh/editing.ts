@@ -194,6 +194,10 @@ export const editing: Record<keyof typeof english, string> = {
   'secrets.value': '值',
   'secrets.valueHint': '加密保存，不再显示。',
   'secrets.nameHint': '字母、数字、_ 与 -',
+  'secrets.hosts': '主机',
+  'secrets.anywhere': '任意',
+  'secrets.hostsHint': '允许发送到的主机，每行一个：api.example.com、*.example.com，可带端口。留空表示任意。',
+  'secrets.valueKept': '留空则保留现有的值。',
   'secrets.deleteTitle': '删除机密 {name}？',
 
   'export.title': '导出',

@@ -88,6 +88,8 @@ export const pages: Record<keyof typeof english, string> = {
   'reason.invalid_request': '无法构造请求',
   'reason.auth_failed': '无法取得令牌',
   'reason.secret_unavailable': '无法取得密钥',
+  'reason.secret_host': '机密不得发送到该主机',
+  'reason.worker_error': 'worker 自身无法发出调用',
   'reason.circuit_open': '目标主机在下一次触发前一直被暂缓调用',
   'reason.completion_failed': '目标报告失败',
   'reason.completion_timeout': '目标未在约定时间内报告',

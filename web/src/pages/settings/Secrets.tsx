@@ -1,6 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, unwrap } from '../../api/client';
+import type { components } from '../../api/schema';
 import { queries } from '../../api/queries';
 import { Button, IconButton } from '../../components/Button';
 import { Confirm } from '../../components/Confirm';
@@ -10,6 +11,8 @@ import { Blank, Failure, Skeleton } from '../../components/Notice';
 import { Moment } from '../../components/Time';
 import { useI18n } from '../../i18n';
 
+type Secret = components['schemas']['Secret'];
+
 const secretsQuery = { queryKey: ['secrets'], queryFn: () => unwrap(api.GET('/api/v1/secrets')) };
 const refresh = () => queries.invalidateQueries({ queryKey: ['secrets'] });
 
@@ -17,13 +20,13 @@ const refresh = () => queries.invalidateQueries({ queryKey: ['secrets'] });
 export function Secrets() {
   const { t } = useI18n();
   const { data, error, refetch } = useQuery(secretsQuery);
-  const [writing, setWriting] = useState<string | null>(null);
+  const [writing, setWriting] = useState<Secret | 'new' | null>(null);
   const [removing, setRemoving] = useState<string | null>(null);
   return (
     <>
       <div className="section-head">
         <p className="soft">{t('secrets.text', { secret: '{{ secret.NAME }}' })}</p>
-        <Button kind="primary" icon="plus" needs="admin" onClick={() => setWriting('')}>
+        <Button kind="primary" icon="plus" needs="admin" onClick={() => setWriting('new')}>
           {t('secrets.make')}
         </Button>
       </div>
@@ -41,6 +44,7 @@ export function Secrets() {
               <tr>
                 <th scope="col">{t('jobs.name')}</th>
                 <th scope="col">{t('secrets.use')}</th>
+                <th scope="col">{t('secrets.hosts')}</th>
                 <th scope="col">{t('secrets.changed')}</th>
                 <th scope="col">
                   <span className="hidden">{t('jobs.actions')}</span>
@@ -58,11 +62,14 @@ export function Secrets() {
                       <code className="mono">{`{{ secret.${secret.name} }}`}</code>
                     </CopyText>
                   </td>
+                  <td data-label={t('secrets.hosts')}>
+                    {secret.hosts.length > 0 ? <span className="mono">{secret.hosts.join(', ')}</span> : <span className="soft">{t('secrets.anywhere')}</span>}
+                  </td>
                   <td data-label={t('secrets.changed')}>
                     <Moment at={secret.updated_at} />
                   </td>
                   <td className="cell-buttons">
-                    <IconButton icon="edit" label={t('secrets.replace', { name: secret.name })} onClick={() => setWriting(secret.name)} />
+                    <IconButton icon="edit" label={t('secrets.replace', { name: secret.name })} onClick={() => setWriting(secret)} />
                     <IconButton icon="trash" label={t('keys.delete', { name: secret.name })} onClick={() => setRemoving(secret.name)} />
                   </td>
                 </tr>
@@ -71,7 +78,7 @@ export function Secrets() {
           </table>
         </div>
       )}
-      {writing !== null && <Write name={writing} onClose={() => setWriting(null)} />}
+      {writing !== null && <Write known={writing === 'new' ? null : writing} onClose={() => setWriting(null)} />}
       {removing !== null && (
         <Confirm
           title={t('secrets.deleteTitle', { name: removing })}
@@ -88,18 +95,20 @@ export function Secrets() {
   );
 }
 
-/** Asks for a secret's value, and for its name when it is new. */
-function Write({ name: known, onClose }: { name: string; onClose: () => void }) {
+/** Asks for a secret's value and hosts, and for its name when it is new. */
+function Write({ known, onClose }: { known: Secret | null; onClose: () => void }) {
   const { t } = useI18n();
-  const [name, setName] = useState(known);
+  const [name, setName] = useState(known?.name ?? '');
   const [value, setValue] = useState('');
+  const [hosts, setHosts] = useState(known?.hosts.join('\n') ?? '');
   return (
     <Confirm
-      title={known ? t('secrets.replace', { name: known }) : t('secrets.make')}
+      title={known ? t('secrets.replace', { name: known.name }) : t('secrets.make')}
       action={t('action.save')}
       onClose={onClose}
       onConfirm={async () => {
-        await unwrap(api.PUT('/api/v1/secrets/{id}', { params: { path: { id: name } }, body: { value } }));
+        const body = { value: value === '' ? undefined : value, hosts: hosts.split(/[\s,]+/).filter((host) => host !== '') };
+        await unwrap(api.PUT('/api/v1/secrets/{id}', { params: { path: { id: name } }, body }));
         await refresh();
       }}
     >
@@ -109,14 +118,17 @@ function Write({ name: known, onClose }: { name: string; onClose: () => void }) 
           className="mono"
           required
           pattern="[A-Za-z0-9_\-]{1,64}"
-          readOnly={known !== ''}
-          autoFocus={known === ''}
+          readOnly={known !== null}
+          autoFocus={known === null}
           value={name}
           onChange={(event) => setName(event.target.value)}
         />
       </Field>
-      <Field label={t('secrets.value')} hint={t('secrets.valueHint')}>
-        <input type="password" className="mono" autoComplete="off" required autoFocus={known !== ''} value={value} onChange={(event) => setValue(event.target.value)} />
+      <Field label={t('secrets.value')} hint={known ? `${t('secrets.valueHint')} ${t('secrets.valueKept')}` : t('secrets.valueHint')}>
+        <input type="password" className="mono" autoComplete="off" required={known === null} autoFocus={known !== null} value={value} onChange={(event) => setValue(event.target.value)} />
+      </Field>
+      <Field label={t('secrets.hosts')} hint={t('secrets.hostsHint')}>
+        <textarea className="mono" rows={3} spellCheck={false} value={hosts} onChange={(event) => setHosts(event.target.value)} />
       </Field>
     </Confirm>
   );
