@@ -72,7 +72,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
+	if _, err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {

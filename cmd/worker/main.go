@@ -39,7 +39,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	checks := map[string]app.Check{"redis": broker.Ping}
 	g.Add("ops", func(ctx context.Context) error { return app.ServeOps(ctx, f.OpsListen, checks, metrics) })
-	if err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
+	if checks["calls"], err = deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	p.Logger.Info("worker started", "id", p.ID, "concurrency", f.Concurrency, "version", p.Version)

@@ -126,7 +126,7 @@ func BenchmarkGate(b *testing.B) {
 			if err != nil || until != nil {
 				b.Fatal(until, err)
 			}
-			g.leave(b.Context(), task, p, verdict{reason: job.ReasonOK})
+			g.leave(b.Context(), task, p, verdict{reason: job.ReasonOK, news: hostWell})
 		}
 	})
 }

@@ -19,6 +19,9 @@ type attempt struct {
 	retryAfter time.Duration
 	// wait is the time that the target asked for to complete the run. Zero: none.
 	wait time.Duration
+	// news is what the call tells about its host; own says that the answer is that host's, not another's after a redirect.
+	news hostNews
+	own  bool
 	// aborted says that the worker's own end cut the call off: it is no attempt.
 	aborted bool
 }
@@ -28,11 +31,34 @@ func (a *attempt) verdict() verdict {
 	if a.aborted {
 		return verdict{}
 	}
-	v := verdict{reason: a.Reason}
-	if code, _ := a.Reason.StatusCode(); code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable {
+	v := verdict{reason: a.Reason, news: a.news}
+	if code, _ := a.Reason.StatusCode(); a.own && (code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable) {
 		v.after = a.retryAfter
 	}
 	return v
+}
+
+// newsOf is what a call tells about its target's host, by the reason it ended with.
+func (c *call) newsOf(a *attempt) hostNews {
+	if c.elsewhere || a.response != nil {
+		return hostWell // it answered, if only with a redirect to another one that does not
+	}
+	switch a.Reason {
+	case job.ReasonConnectRefused, job.ReasonConnect:
+		return hostRefuses
+	case job.ReasonConnectTimeout:
+		if c.hasty {
+			return hostUnknown // another job may well reach it
+		}
+		return hostRefuses
+	case job.ReasonTLS, job.ReasonReset, job.ReasonProtocol:
+		return hostWell
+	case job.ReasonTimeout:
+		if c.connected {
+			return hostWell
+		}
+	}
+	return hostUnknown
 }
 
 // attempt makes attempt n of the task. It takes at most as long as the policy allows.
@@ -59,6 +85,7 @@ func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 		text := fault.text()
 		a.Reason, a.Error = fault.reason, &text
 	}
+	a.news, a.own = c.newsOf(&a), !c.elsewhere
 	w.metrics.ended(a.Reason, c.took)
 	a.wait = w.links.wait(&a, asked.wait)
 	return a
@@ -77,11 +104,13 @@ func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Respon
 		return nil, asks, &fault{job.ReasonInvalidRequest, err}
 	}
 	c.timeout = attemptTimeout(policy)
+	c.hasty = policy.ConnectTimeout > 0 && policy.ConnectTimeout < job.DefaultPolicy().ConnectTimeout
 	ctx, c.cancel = context.WithCancelCause(ctx)
 	defer c.cancel(errDone)
 	defer time.AfterFunc(c.timeout, func() { c.cancel(errAttemptTimeout) }).Stop()
 	ctx = context.WithValue(ctx, connectTimeoutKey{}, time.Duration(policy.ConnectTimeout))
 	resp, broken := w.exchange(ctx, c, f)
+	w.noteShortage(broken)
 	hider := f.hider(w.links.token(f.task.RunID, f.n))
 	defer func() { broken = hider.hideFault(broken) }()
 	if resp == nil {
@@ -157,6 +186,8 @@ func (c *call) unauthorized(ctx context.Context, err error) *fault {
 	switch {
 	case context.Cause(ctx) != nil:
 		return c.classify(ctx, err)
+	case reasonOf(err) == job.ReasonWorkerError:
+		return &fault{job.ReasonWorkerError, err}
 	case errors.As(err, &refused):
 		return &fault{job.ReasonAuthFailed, err}
 	}
@@ -183,6 +214,7 @@ func (w *Worker) follow(ctx context.Context, c *call, f *filler, t *transports, 
 			return resp, broken
 		}
 		if r.away {
+			c.elsewhere = true
 			var err error
 			if t, err = w.pools.of(&f.task.Request, f, true); err != nil {
 				return resp, unfit(err)

@@ -107,11 +107,11 @@ func dueAt(task *job.Task) job.Instant {
 
 // judge opens or closes the circuit of a host by what a call found out about it.
 func (g *gate) judge(ctx context.Context, h *host, p pass, v verdict) {
-	switch v.reason {
-	case job.ReasonConnectRefused, job.ReasonConnectTimeout, job.ReasonConnect:
+	switch v.news {
+	case hostRefuses:
 		g.refused(ctx, h, p)
 		return
-	case "", job.ReasonCanceled, job.ReasonDNS, job.ReasonInvalidRequest, job.ReasonBlockedTarget:
+	case hostUnknown:
 		if p.probe {
 			g.unprobe(ctx, h)
 		}

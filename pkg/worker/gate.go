@@ -86,9 +86,20 @@ type pass struct {
 type verdict struct {
 	// reason is the attempt's; empty: no call was made, or it was cut off.
 	reason job.Reason
+	news   hostNews
 	// after is the wait that the host asked for with a 429 or a 503.
 	after time.Duration
 }
+
+// hostNews is what a call tells about its host.
+type hostNews int
+
+// The news.
+const (
+	hostUnknown hostNews = iota // nothing: the call did not get there
+	hostWell
+	hostRefuses // no connection could be made
+)
 
 // enter asks for a place for the task's next call. Until is not nil when the call
 // must not begin yet: the delivery asks again at that moment. Who got a place leaves it.

@@ -100,8 +100,8 @@ func TestWaitAtAFastHost(t *testing.T) {
 		admitted := make(chan pass)
 		go func() { admitted <- b.enters("a") }()
 		synctest.Wait()
-		b.leaves(passes[0], verdict{reason: job.ReasonOK})
-		b.leaves(<-admitted, verdict{reason: job.ReasonOK})
+		b.leaves(passes[0], verdict{reason: job.ReasonOK, news: hostWell})
+		b.leaves(<-admitted, verdict{reason: job.ReasonOK, news: hostWell})
 		if h := b.host("a"); h.busy != len(passes)-1 || b.busy != h.busy || len(h.waiting) != 0 {
 			t.Errorf("%d places are taken, %d in all", h.busy, b.busy)
 		}
@@ -213,11 +213,11 @@ func TestHeldBackComeFirst(t *testing.T) {
 
 func TestRefusingHost(t *testing.T) {
 	b := newGateBench(t, 8, nil)
-	refuse := func() { b.leaves(b.enters("a"), verdict{reason: job.ReasonConnectRefused}) }
+	refuse := func() { b.leaves(b.enters("a"), verdict{reason: job.ReasonConnectRefused, news: hostRefuses}) }
 	for range refusedTimes - 1 {
 		refuse()
 	}
-	b.leaves(b.enters("a"), verdict{reason: "status_500"}) // it answers: the count begins anew
+	b.leaves(b.enters("a"), verdict{reason: "status_500", news: hostWell}) // it answers: the count begins anew
 	for range refusedTimes {
 		refuse()
 	}
@@ -231,10 +231,10 @@ func TestRefusingHost(t *testing.T) {
 			t.Fatal("the call after a hold is no probe")
 		}
 		b.isHeld("a") // one at a time
-		b.leaves(probe, verdict{reason: job.ReasonConnectTimeout})
+		b.leaves(probe, verdict{reason: job.ReasonConnectTimeout, news: hostRefuses})
 	}
 	b.clock += 60_000
-	b.leaves(b.enters("a"), verdict{reason: "status_404"})
+	b.leaves(b.enters("a"), verdict{reason: "status_404", news: hostWell})
 	b.enters("a")
 	b.enters("a")
 }
@@ -242,8 +242,8 @@ func TestRefusingHost(t *testing.T) {
 func TestThrottlingHost(t *testing.T) {
 	b := newGateBench(t, 8, nil)
 	first, second := b.enters("a"), b.enters("a")
-	b.leaves(first, verdict{reason: "status_429", after: 30 * time.Second})
-	b.leaves(second, verdict{reason: job.ReasonOK}) // was under way: says nothing
+	b.leaves(first, verdict{reason: "status_429", news: hostWell, after: 30 * time.Second})
+	b.leaves(second, verdict{reason: job.ReasonOK, news: hostWell}) // was under way: says nothing
 	if at := b.isHeld("a"); at < start+30_000 || at > start+31_000 {
 		t.Errorf("held for %d ms", at-start)
 	}
@@ -252,14 +252,14 @@ func TestThrottlingHost(t *testing.T) {
 	b.leaves(b.enters("a"), verdict{}) // the probe was not made: another is
 	b.isHeld("a")
 	b.clock += 1000
-	b.leaves(b.enters("a"), verdict{reason: "status_503", after: time.Hour})
+	b.leaves(b.enters("a"), verdict{reason: "status_503", news: hostWell, after: time.Hour})
 	if at := b.isHeld("a"); at < b.clock+300_000 || at > b.clock+301_000 {
 		t.Errorf("held for %d ms", at-b.clock)
 	}
 	// Who has waited for five minutes is called all the same, and its success ends the hold.
 	b.clock = start.Add(maxHold)
-	b.leaves(b.enters("a"), verdict{reason: "status_429", after: time.Minute})
-	b.leaves(b.enters("a"), verdict{reason: job.ReasonOK})
+	b.leaves(b.enters("a"), verdict{reason: "status_429", news: hostWell, after: time.Minute})
+	b.leaves(b.enters("a"), verdict{reason: job.ReasonOK, news: hostWell})
 	b.clock = start
 	b.enters("a")
 }
@@ -301,7 +301,7 @@ func TestOtherWorkersHold(t *testing.T) {
 	}
 	n.err, n.mine = nil, true
 	b.clock += 1000
-	b.leaves(b.enters("a"), verdict{reason: job.ReasonOK})
+	b.leaves(b.enters("a"), verdict{reason: job.ReasonOK, news: hostWell})
 	equal(t, "released", n.released, []string{"a"})
 	b.learn([]job.HeldHost{{Host: "a", Cause: job.HoldThrottled, Until: start + 5000, Times: 1}}) // old news
 	b.enters("a")
@@ -355,7 +355,7 @@ func TestToWaitForAPlaceIsNoPartOfTheCall(t *testing.T) {
 		if err != nil || until != nil || time.Since(began) < 20*minAsk {
 			t.Fatalf("a place after %s, or held until %v, %v", time.Since(began), until, err)
 		}
-		b.leave(t.Context(), task, p, verdict{reason: job.ReasonOK})
+		b.leave(t.Context(), task, p, verdict{reason: job.ReasonOK, news: hostWell})
 		if got := b.host("a").usual; got > usual {
 			t.Errorf("a call that took no time made a usual one last %s instead of %s", got, usual)
 		}

@@ -189,7 +189,11 @@ func TestProxy(t *testing.T) {
 		b.expect(t, taskFor(url), job.ReasonBlockedTarget)
 	}
 	gone := newBench(t, func(o *Options) { o.Proxy = "http://" + closedPort(t) })
-	gone.expect(t, taskFor("http://far.test/"), job.ReasonConnectRefused)
+	for _, url := range []string{"http://far.test/", "https://far.test/"} {
+		if e := gone.expect(t, taskFor(url), job.ReasonWorkerError); errorOf(e.Attempt) != "proxyconnect tcp: the proxy cannot be reached: connection refused" {
+			t.Errorf("%s", errorOf(e.Attempt))
+		}
+	}
 }
 
 // The environment's proxies are for the machine's own programs, not for users' calls.

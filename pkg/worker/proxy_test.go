@@ -27,21 +27,19 @@ type lineProxy struct {
 func newLineProxy(t testing.TB) *lineProxy {
 	p := &lineProxy{}
 	p.rawServer = listenBytes(t, func(_ *rawServer, c net.Conn) {
-		for r := bufio.NewReader(c); ; {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				return
-			}
-			rest, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader("GET / HTTP/1.1\r\n"), r)))
-			if err != nil {
-				return
-			}
-			p.mu.Lock()
-			p.lines = append(p.lines, strings.TrimSpace(line)+" Host: "+rest.Host)
-			p.mu.Unlock()
-			write(c, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+		r := bufio.NewReader(c)
+		line, err := r.ReadString('\n')
+		if err != nil {
 			return
 		}
+		rest, err := http.ReadRequest(bufio.NewReader(io.MultiReader(strings.NewReader("GET / HTTP/1.1\r\n"), r)))
+		if err != nil {
+			return
+		}
+		p.mu.Lock()
+		p.lines = append(p.lines, strings.TrimSpace(line)+" Host: "+rest.Host)
+		p.mu.Unlock()
+		write(c, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	})
 	return p
 }

@@ -55,6 +55,9 @@ func (c *call) classify(ctx context.Context, err error) *fault {
 	if !c.asked {
 		return &fault{job.ReasonInvalidRequest, err}
 	}
+	if what := lack(err); what != "" {
+		err = &shortage{what, err}
+	}
 	reason := reasonOf(err)
 	return &fault{reason, explain(reason, err)}
 }
@@ -89,12 +92,18 @@ func (c *call) stage() string {
 // reasonOf maps an error of the transport to its reason.
 func reasonOf(err error) job.Reason {
 	var blocked *blockedError
+	var short *shortage
+	var refusal *proxyRefusal
 	var lookup *net.DNSError
 	var dialing *dialError
 	var op *net.OpError
 	isDial := errors.As(err, &dialing)
 	switch {
 	case errors.As(err, &blocked):
+		return job.ReasonBlockedTarget
+	case errors.As(err, &short):
+		return job.ReasonWorkerError
+	case errors.As(err, &refusal) && refusal.status == http.StatusForbidden:
 		return job.ReasonBlockedTarget
 	case errors.As(err, &lookup):
 		return job.ReasonDNS
@@ -106,7 +115,7 @@ func reasonOf(err error) job.Reason {
 		return job.ReasonConnectRefused
 	case isDial && isTimeout(err):
 		return job.ReasonConnectTimeout
-	case isDial, errors.As(err, &op) && (op.Op == "proxyconnect" || op.Op == "socks connect"):
+	case isDial, refusal != nil, errors.As(err, &op) && (op.Op == "proxyconnect" || op.Op == "socks connect"):
 		return job.ReasonConnect
 	case isReset(err):
 		return job.ReasonReset

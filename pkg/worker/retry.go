@@ -61,12 +61,12 @@ func backoffBound(p *job.Retry, n int) time.Duration {
 // network and of TLS, broken answers, 408, 425, 429 and 5xx may; so may a body
 // that does not match, because it is the same target's answer to the same call
 // at another time; and a token or a secret that was not to be had, because the token's
-// server may answer again and another worker may have the key. What the definition or the configuration causes, and any
+// server may answer again and another worker may have the key; and what one worker lacks another may have. What the definition or the configuration causes, and any
 // other status, would only come again.
 func retryable(reason job.Reason) bool {
 	switch reason {
 	case job.ReasonDNS, job.ReasonConnectRefused, job.ReasonConnectTimeout, job.ReasonConnect, job.ReasonTLS,
-		job.ReasonAuthFailed, job.ReasonSecret, job.ReasonTimeout, job.ReasonReset, job.ReasonProtocol, job.ReasonBodyMismatch:
+		job.ReasonAuthFailed, job.ReasonSecret, job.ReasonWorkerError, job.ReasonTimeout, job.ReasonReset, job.ReasonProtocol, job.ReasonBodyMismatch:
 		return true
 	}
 	code, ok := reason.StatusCode()

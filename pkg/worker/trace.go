@@ -24,13 +24,17 @@ var (
 type call struct {
 	cancel  context.CancelCauseFunc
 	timeout time.Duration
-	start   time.Time
+	// hasty says that the job gives connections less time than is usual.
+	hasty bool
+	start time.Time
 	// took is the whole length; zero until the answer is read.
 	took time.Duration
 	// asked says that a connection was asked for, connected that there is one.
 	asked, connected bool
 	// matching says that the answer is read, and compared with what the policy expects.
 	matching bool
+	// elsewhere says that a redirect has led to another origin, so that how the call ends tells nothing of its own host.
+	elsewhere bool
 	// conn is the connection in use and before what had been written to it then;
 	// nil when the transport may not send the request on another one by itself.
 	conn   *conn

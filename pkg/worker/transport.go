@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"schedule-server/pkg/job"
 )
 
@@ -34,6 +36,8 @@ type dialer struct {
 	tls   *tls.Config
 	// toProxy is set when every connection goes to the operator's own proxy.
 	toProxy bool
+	// looks are under way to find out whether a name server is there.
+	looks singleflight.Group
 }
 
 // transports are the ways to targets under one security.
@@ -85,6 +89,7 @@ func newTransport(o *Options, g *guard, proxy *url.URL, s security) *http.Transp
 	}
 	if proxy != nil {
 		t.Proxy = http.ProxyURL(proxy)
+		t.OnProxyConnectResponse = refuseTunnel
 		t.DialTLSContext = nil // else a proxy reached by https would be offered HTTP/2
 	}
 	return t
@@ -191,7 +196,7 @@ func (d *dialer) open(ctx context.Context, network, address string) (*conn, erro
 		dns, connect = 0, took
 	}
 	if err != nil {
-		return nil, &dialError{err: timeoutOr(ctx, err), dns: dns, connect: connect}
+		return nil, &dialError{err: d.unmade(ctx, address, timeoutOr(ctx, err)), dns: dns, connect: connect}
 	}
 	return &conn{Conn: raw, dns: dns, connect: connect}, nil
 }

@@ -113,6 +113,7 @@ type Worker struct {
 	rules    rules
 	matching matching
 	metrics  *metrics
+	health   health
 	buffers  sync.Pool
 }
 
@@ -141,6 +142,7 @@ func New(r Reporter, o Options) (*Worker, error) {
 		reporter: r, now: o.Now, rand: o.Rand, log: o.Logger, name: o.Name,
 		agent: "schedule-server/" + o.Version, guard: guard, proxy: proxy,
 		keys: o.Keys, signing: signing, matching: newMatching(), metrics: newMetrics(o.Metrics),
+		health: health{log: o.Logger, now: o.Now},
 	}
 	w.gate = newGate(&o)
 	if w.links, err = newLinks(o.PublicURL, o.Keys.Completions()); err != nil {

@@ -31,11 +31,13 @@ func Keys(s app.Secrets) (*job.Keyring, error) {
 	return keys, nil
 }
 
-// Add adds a worker to the group. The error names the faulty flag.
-func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, keys *job.Keyring, timeout time.Duration, metrics prometheus.Registerer) error {
+// Add adds a worker to the group, and gives what tells whether it can make calls. The error names the faulty flag.
+func Add(
+	g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, keys *job.Keyring, timeout time.Duration, metrics prometheus.Registerer,
+) (app.Check, error) {
 	authorities, err := d.Authorities()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	w, err := worker.New(broker, worker.Options{
 		Now: Now, Logger: p.Logger, Name: p.ID, Version: p.Version,
@@ -45,11 +47,11 @@ func Add(g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, key
 		Limits: job.HostLimits{PerHostConcurrency: d.PerHostConcurrency, PerHostRate: d.PerHostRate},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	workers := broker.NewWorkers(w, queue.WorkerOptions{Concurrency: d.Concurrency, ShutdownTimeout: timeout})
 	g.Add("hosts", w.Run)
 	g.Add("trials", func(ctx context.Context) error { return broker.Trials(ctx, w) })
 	g.Add("worker", workers.Run)
-	return nil
+	return w.Check, nil
 }
