@@ -129,7 +129,7 @@ func TestInspect(t *testing.T) {
 	b := newBundle(t, "sqlite://"+filepath.Join(t.TempDir(), "jobs.db"))
 	b.create(newJob("a"), newJob("b", func(j *job.Job) { j.Request.Sealed = map[string]string{"auth.token": "theirs"} }))
 	b.claimAll(t0)
-	if _, _, err := b.PutSecret(t.Context(), "A", "ours", t0); err != nil {
+	if _, _, err := b.PutSecret(t.Context(), &job.SecretChange{Name: "A", Sealed: "ours"}, t0); err != nil {
 		t.Fatal(err)
 	}
 	newest, err := NewestSchema()

@@ -35,7 +35,7 @@ func testCheckSealed(t *testing.T, b *bundle) {
 	}
 	b.create(newJob("open"))
 	for name, sealed := range map[string]string{"A": "ours:secret/A", "B": "theirs", "C": "ours:secret/A"} {
-		if _, _, err := b.PutSecret(t.Context(), name, sealed, t0); err != nil {
+		if _, _, err := b.PutSecret(t.Context(), &job.SecretChange{Name: name, Sealed: sealed}, t0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,7 +48,7 @@ func testCheckSealed(t *testing.T, b *bundle) {
 		b.change(fmt.Sprintf("j%03d", i), func(j *job.Job) { j.Request.Sealed = nil })
 	}
 	for _, name := range []string{"B", "C"} {
-		if _, _, err := b.PutSecret(t.Context(), name, "ours:secret/"+name, t0); err != nil {
+		if _, _, err := b.PutSecret(t.Context(), &job.SecretChange{Name: name, Sealed: "ours:secret/" + name}, t0); err != nil {
 			t.Fatal(err)
 		}
 	}
