@@ -40,8 +40,12 @@ type call struct {
 	retryDelay     time.Duration
 	retryDuration  time.Duration
 
-	stdin    *string
-	warnings []string
+	// literalURL says that braces and brackets in the URL stand for themselves.
+	literalURL bool
+	stdin      *string
+	// stdinRead says that an option took stdin.
+	stdinRead bool
+	warnings  []string
 }
 
 func (c *call) warn(format string, args ...any) {
@@ -199,7 +203,7 @@ func (c *call) target() (string, error) {
 		return "", errors.New("the command calls more than one URL: give each a job")
 	}
 	target := strings.TrimSpace(c.urls[0])
-	if glob.MatchString(target) {
+	if !c.literalURL && glob.MatchString(target) {
 		return "", errors.New("the URL stands for several: give each a job")
 	}
 	if !strings.Contains(target, "://") {

@@ -1,8 +1,10 @@
 package crontab
 
 import (
+	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,12 +45,15 @@ func convert(cmd *command, policy job.Policy) (*job.Definition, []string, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	program := path.Base(words[0])
+	if words[0].fault != nil {
+		return nil, nil, words[0].fault
+	}
+	program := path.Base(words[0].text)
 	switch program {
 	case "curl":
 		err = curlSyntax().read(c, words[1:])
 	case "wget":
-		c.redirects = true
+		c.redirects, c.literalURL = true, true
 		err = wgetSyntax().read(c, words[1:])
 	default:
 		err = fmt.Errorf("it calls %s, neither curl nor wget", clip(program))
@@ -60,45 +65,82 @@ func convert(cmd *command, policy job.Policy) (*job.Definition, []string, error)
 	if err != nil {
 		return nil, nil, err
 	}
+	if cmd.mustRead && !c.stdinRead && strings.TrimSpace(*cmd.stdin) != "" {
+		return nil, nil, cutAt(cmd.stdin, errors.New("the command does not read its input"))
+	}
 	return d, c.warnings, nil
 }
 
 // unwrap takes off the programs that start another and mean something, or nothing, to an HTTP call.
-func (c *call) unwrap(words []string) ([]string, error) {
+func (c *call) unwrap(words []word) ([]word, error) {
 	for len(words) > 1 {
-		switch path.Base(words[0]) {
+		switch path.Base(words[0].text) {
 		case "timeout":
-			limit, err := time.ParseDuration(words[1])
+			rest, err := c.limit(words[1:])
 			if err != nil {
-				if err = seconds(words[1], &limit); err != nil {
-					return nil, fmt.Errorf("timeout: %w", err)
-				}
+				return nil, fmt.Errorf("timeout: %w", err)
 			}
-			c.timeout, words = limit, words[2:]
+			words = rest
 		case "nice", "ionice":
 			words = words[1:]
-			for len(words) > 1 && strings.HasPrefix(words[0], "-") {
-				if words[0] == "-n" || words[0] == "-c" {
+			for len(words) > 1 && strings.HasPrefix(words[0].text, "-") {
+				if words[0].text == "-n" || words[0].text == "-c" {
 					words = words[1:]
 				}
 				words = words[1:]
 			}
-		case "exec", "nohup":
+		case "exec", "nohup", "sudo", "setsid", "chronic", "time", "command":
+			if strings.HasPrefix(words[1].text, "-") {
+				return words, nil // its options may change what runs
+			}
 			words = words[1:]
 		default:
 			return words, nil
 		}
 	}
 	if len(words) == 0 {
-		return nil, fmt.Errorf("there is no command")
+		return nil, errors.New("there is no command")
 	}
 	return words, nil
+}
+
+// limit takes the limit that timeout sets, and what it does when that is over: the call is cut off in any case.
+func (c *call) limit(words []word) (rest []word, err error) {
+	for len(words) > 0 && strings.HasPrefix(words[0].text, "-") {
+		switch name := words[0].text; {
+		case name == "-k", name == "-s", name == "--kill-after", name == "--signal":
+			words = words[1:]
+		case name == "--foreground", name == "--preserve-status", name == "-v", name == "--verbose", name == "-p", name == "-f",
+			strings.HasPrefix(name, "-k"), strings.HasPrefix(name, "-s"),
+			strings.HasPrefix(name, "--kill-after="), strings.HasPrefix(name, "--signal="):
+		default:
+			return nil, fmt.Errorf("the option %s is not known", clip(name))
+		}
+		words = words[min(1, len(words)):]
+	}
+	if len(words) == 0 {
+		return nil, errNoNumber
+	}
+	if words[0].fault != nil {
+		return nil, words[0].fault
+	}
+	text, unit := words[0].text, 1.0
+	if at := strings.IndexAny(text, "smhd"); at >= 0 && at == len(text)-1 {
+		unit = map[byte]float64{'s': 1, 'm': 60, 'h': 3600, 'd': 86_400}[text[at]]
+		text = text[:at]
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n >= 0 && n*unit <= 1e9) {
+		return nil, errNoNumber
+	}
+	c.timeout = time.Duration(n * unit * float64(time.Second)).Round(time.Millisecond)
+	return words[1:], nil
 }
 
 // isCommand reports whether a word calls something that convert looks into.
 func isCommand(word string) bool {
 	switch path.Base(word) {
-	case "curl", "wget", "timeout", "nice", "ionice", "exec", "nohup":
+	case "curl", "wget", "timeout", "nice", "ionice", "exec", "nohup", "sudo", "setsid", "chronic", "time", "command":
 		return true
 	}
 	return false

@@ -59,6 +59,18 @@ func TestCommands(t *testing.T) {
 		`curl --url https://a/ -m 2.5`:                                                      "GET | https://a/",
 		`curl http://[::1]:8080/`:                                                           "GET | http://[::1]:8080/",
 		`curl https://a/\?b=1\&c='2 3'\\4 -d 'it'\''s'`:                                     "POST | https://a/?b=1&c=2 3\\4" + form + " | body=it's",
+		`curl https://a/x >> ~/c.log 2>&1`:                                                  "GET | https://a/x",
+		`curl https://a/x > "$HOME/x.$(date +%F)"`:                                          "GET | https://a/x",
+		`curl -o "$HOME/x" -o~/x -o$(date) https://a/x`:                                     "GET | https://a/x",
+		`curl https://a/x </dev/null`:                                                       "GET | https://a/x",
+		`curl --proto '=https' --tlsv1.2 --ssl-reqd -sSfRZ https://a/x`:                     "GET | https://a/x",
+		`curl -g 'http://p.example/api?q={a}'`:                                              "GET | http://p.example/api?q={a}",
+		`wget -nv -nc -nd --no-proxy -O ~/x 'http://h/?f={a,b}'`:                            "GET | http://h/?f={a,b}",
+		`timeout -k 5 30 curl https://a/x`:                                                  "GET | https://a/x",
+		`timeout --signal=KILL -s TERM 1d curl https://a/x`:                                 "GET | https://a/x",
+		`sudo setsid chronic time curl https://a/x`:                                         "GET | https://a/x",
+		`time curl https://a/x`:                                                             "GET | https://a/x",
+		`curl -- https://a/x`:                                                               "GET | https://a/x",
 		`wget -q -O - https://a/x`:                                                          "GET | https://a/x",
 		`wget --spider https://a/x`:                                                         "HEAD | https://a/x",
 		`wget --post-data='a=1' --header="X-A: 1" https://a/`:                               "POST | https://a/" + form + " | X-A=1 | body=a=1",
@@ -123,7 +135,15 @@ func TestRefusedCommands(t *testing.T) {
 		"curl https://a/{b,c}":                "stands for several",
 		"curl 'https://a/[1-9]'":              "stands for several",
 		"curl -d @file https://a/":            "reads a file",
-		"curl -F a=@b https://a/":             "reads a file",
+		"curl -F a=@b https://a/":             "multipart/form-data",
+		"curl --form-string a=b https://a/":   "multipart/form-data",
+		"curl -H ~/x https://a/":              "home directory",
+		"curl -o ~/x https://a/$(id)":         "contains another",
+		"curl https://a/ < ~/x":               "reads a file",
+		"timeout soon curl https://a/":        "a number is expected",
+		"timeout -x 5 curl https://a/":        "-x is not known",
+		"sudo -u www curl https://a/":         "calls sudo",
+		"torsocks curl https://a/":            "calls torsocks",
 		"curl -T x https://a/":                "reads a file",
 		"curl -K x":                           "reads a file",
 		"curl https://a/ < x":                 "reads a file",
@@ -274,14 +294,6 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%q gives an invalid job: %v", text, faults)
 			}
 		}
-		lines := 0
-		for _, line := range strings.Split(text, "\n") {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '#' && !strings.Contains(line, "=") {
-				lines++
-			}
-		}
-		if got := len(file.Jobs) + len(file.Skipped); got < lines {
-			t.Errorf("%q: of %d lines %d are accounted for", text, lines, got)
-		}
+		accounted(t, text)
 	})
 }

@@ -36,16 +36,18 @@ func curlSyntax() *syntaxOf {
 		"retry-max-time":  {value: true, set: func(c *call, v string) error { return seconds(v, &c.retryDuration) }},
 		"retry-delay":     {value: true, set: func(c *call, v string) error { return seconds(v, &c.retryDelay) }},
 	}
+	o["globoff"] = option{set: func(c *call, _ string) error { c.literalURL = true; return nil }}
 	o["data-ascii"] = o["data"]
 	o["location-trusted"] = o["location"]
 	ignored(o, false, "silent", "show-error", "fail", "fail-with-body", "fail-early", "include", "verbose", "progress-bar",
-		"no-progress-meter", "no-buffer", "globoff", "compressed", "http1.0", "http1.1", "http2", "http2-prior-knowledge", "http3",
+		"no-progress-meter", "no-buffer", "compressed", "http1.0", "http1.1", "http2", "http2-prior-knowledge", "http3",
 		"tlsv1", "tlsv1.0", "tlsv1.1", "tlsv1.2", "tlsv1.3", "ipv4", "ipv6", "remote-name", "remote-header-name", "basic", "create-dirs",
 		"no-keepalive", "no-sessionid", "tcp-nodelay", "retry-all-errors", "retry-connrefused", "disable", "styled-output", "junk-session-cookies",
-		"trace-time", "path-as-is", "ssl-no-revoke", "append")
+		"trace-time", "path-as-is", "ssl-no-revoke", "append", "ssl", "ssl-reqd", "remote-time", "parallel")
 	ignored(o, true, "output", "output-dir", "write-out", "dump-header", "cookie-jar", "stderr", "trace", "trace-ascii", "keepalive-time",
-		"limit-rate", "speed-limit", "speed-time", "max-filesize", "tls-max", "expect100-timeout", "ciphers")
-	refused(o, true, needsFile, "upload-file", "form", "config", "cacert", "capath", "cert", "key", "netrc-file", "cert-type", "pass")
+		"limit-rate", "speed-limit", "speed-time", "max-filesize", "tls-max", "expect100-timeout", "ciphers", "proto", "proto-redir", "parallel-max")
+	refused(o, true, needsFile, "upload-file", "config", "cacert", "capath", "cert", "key", "netrc-file", "cert-type", "pass")
+	refused(o, true, needsForm, "form", "form-string")
 	refused(o, false, needsFile, "netrc", "netrc-optional")
 	refused(o, true, needsNetwork, "proxy", "socks5", "socks5-hostname", "socks4", "preproxy", "resolve", "connect-to", "interface",
 		"unix-socket", "abstract-unix-socket", "local-port", "dns-servers", "doh-url", "noproxy", "proxy-user")
@@ -57,7 +59,7 @@ func curlSyntax() *syntaxOf {
 		'v': "verbose", '#': "progress-bar", 'N': "no-buffer", 'g': "globoff", '0': "http1.0", '1': "tlsv1", '4': "ipv4", '6': "ipv6",
 		'O': "remote-name", 'J': "remote-header-name", 'o': "output", 'w': "write-out", 'D': "dump-header", 'c': "cookie-jar",
 		'T': "upload-file", 'F': "form", 'K': "config", 'E': "cert", 'n': "netrc", 'x': "proxy", 'q': "disable", 'j': "junk-session-cookies",
-		'Y': "speed-limit", 'y': "speed-time", 'a': "append", ':': "next", 'U': "proxy-user",
+		'R': "remote-time", 'Z': "parallel", 'Y': "speed-limit", 'y': "speed-time", 'a': "append", ':': "next", 'U': "proxy-user",
 	}}
 }
 
@@ -100,6 +102,7 @@ func (c *call) data(text string, from, flat bool) error {
 // read is what a file holds, of which only the standard input is known.
 func (c *call) read(name string) (string, error) {
 	if name == "-" && c.stdin != nil {
+		c.stdinRead = true
 		return *c.stdin, nil
 	}
 	return "", errors.New(needsFile)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
@@ -60,15 +61,15 @@ func Policy() job.Policy {
 	return p
 }
 
-// Parse reads a crontab, with or without a column of users. Lines that call curl
-// or wget become jobs, settings count for the lines below them, all other lines
-// that are not empty and no comment are skipped with a reason. The error is an *job.Error: CodeInvalid for
-// a text that is too long to be a crontab.
+// Parse reads a crontab, with or without a column of users. Nothing vanishes: every line
+// becomes a job, or is in Skipped with a reason, or is blank, a comment, or a setting for
+// the lines below it. The error is an *job.Error: CodeInvalid for a text that is too long
+// to be a crontab.
 func Parse(text string, o Options) (*File, error) {
-	lines := strings.Split(text, "\n")
-	if len(lines) > MaxLines {
+	if strings.Count(text, "\n") >= MaxLines {
 		return nil, job.Errorf(job.CodeInvalid, "a crontab has at most %d lines", MaxLines)
 	}
+	lines := strings.Split(strings.TrimPrefix(text, "\uFEFF"), "\n")
 	r := reader{options: o, variables: map[string]string{}, zone: o.TimeZone, seen: map[string]int{}, file: &File{}}
 	for i, line := range lines {
 		r.read(i+1, strings.TrimSpace(strings.TrimSuffix(line, "\r")))
@@ -82,15 +83,14 @@ type reader struct {
 	// variables and zone are the settings so far.
 	variables map[string]string
 	zone      string
+	// zoneFault says why zone is unknown. Empty: it is known.
+	zoneFault string
 	// comment is the text right above the line.
 	comment string
 	// seen counts the lines of each id.
 	seen map[string]int
 	file *File
 }
-
-// setting is NAME=value, with blanks and quotes as cron allows them.
-var setting = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$`)
 
 func (r *reader) read(n int, line string) {
 	comment := r.comment
@@ -99,11 +99,12 @@ func (r *reader) read(n int, line string) {
 	case line == "":
 		return
 	case line[0] == '#':
-		r.comment = strings.TrimSpace(strings.TrimLeft(strings.ReplaceAll(line, "\x00", ""), "# "))
+		text := strings.ToValidUTF8(strings.ReplaceAll(line, "\x00", ""), "\uFFFD")
+		r.comment = strings.TrimSpace(strings.TrimLeft(text, "# "))
 		return
 	}
-	if m := setting.FindStringSubmatch(line); m != nil {
-		r.set(m[1], unquote(m[2]))
+	if name, value, ok := asSetting(line); ok {
+		r.set(n, name, value)
 		return
 	}
 	entry, err := r.entry(line)
@@ -116,37 +117,47 @@ func (r *reader) read(n int, line string) {
 	r.file.Jobs = append(r.file.Jobs, *entry)
 }
 
-func (r *reader) set(name, value string) {
+// set takes a setting. A value that is not UTF-8 leaves the variable without one, which
+// skips the lines that use it.
+func (r *reader) set(n int, name, value string) {
+	valid := utf8.ValidString(value)
 	if name == "CRON_TZ" {
-		r.zone = value
+		r.zone, r.zoneFault = value, ""
+		if !valid || !r.isZone(value) {
+			r.zoneFault = fmt.Sprintf("line %d sets CRON_TZ to %q, which is not in the time zone database", n, clip(value))
+		}
 		return
 	}
-	r.variables[name] = value
+	delete(r.variables, name)
+	if valid {
+		r.variables[name] = value
+	}
 }
 
-func unquote(text string) string {
-	text = strings.TrimSpace(text)
-	if n := len(text); n >= 2 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
-		return text[1 : n-1]
-	}
-	return text
+func (r *reader) isZone(name string) bool {
+	_, err := r.options.Parser.Parse(trigger.Spec{Type: trigger.TypeDate, At: new(job.Instant), TimeZone: name}, "")
+	return err == nil
 }
 
 // entry turns a line into a job.
 func (r *reader) entry(line string) (*Entry, error) {
+	if err := refuseLine(line); err != nil {
+		return nil, err
+	}
 	expression, text, err := r.schedule(line)
 	if err != nil {
 		return nil, err
 	}
-	text, stdin := percent(withoutUser(text))
+	text, warnings := withoutUser(text)
+	text, stdin := percent(text)
 	cmd, err := split(text, r.variables)
 	if err != nil {
-		return nil, err
+		return nil, cutAt(stdin, err)
 	}
 	if stdin != nil {
-		cmd.stdin = stdin
+		cmd.stdin, cmd.mustRead = stdin, true
 	}
-	d, warnings, err := convert(cmd, Policy())
+	d, more, err := convert(cmd, Policy())
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +169,7 @@ func (r *reader) entry(line string) (*Entry, error) {
 	if faults := d.Validate(r.options.Parser); len(faults) > 0 {
 		return nil, fmt.Errorf("%s: %s", faults[0].Field, faults[0].Message)
 	}
-	return &Entry{Definition: *d, Warnings: warnings}, nil
+	return &Entry{Definition: *d, Warnings: append(warnings, more...)}, nil
 }
 
 // schedule splits a line into when and what.
@@ -178,7 +189,12 @@ func (r *reader) schedule(line string) (expression, rest string, err error) {
 	case strings.HasPrefix(line, "@reboot"):
 		return "", "", errors.New("it runs when a machine starts, which is no moment of a schedule")
 	case rest == "":
-		return "", "", errors.New("it is no line of a crontab: five fields, or a word such as @daily, and a command")
+		return "", "", errors.New("it is not a crontab line: five fields, or a word such as @daily, and a command")
+	case r.zoneFault != "":
+		return "", "", errors.New(r.zoneFault)
+	}
+	if next, tail := cutWord(rest); tail != "" && isField(next) {
+		return "", "", errors.New("its schedule has more than five fields: a crontab has neither seconds nor years")
 	}
 	if _, err := r.options.Parser.Parse(trigger.Spec{Type: trigger.TypeCron, Expression: expression, TimeZone: r.zone}, ""); err != nil {
 		return "", "", fmt.Errorf("its schedule is invalid: %s", cut(err.Error(), 300))
@@ -192,19 +208,6 @@ func cutWord(text string) (word, rest string) {
 		return text[:end], strings.TrimLeft(text[end:], " \t")
 	}
 	return text, ""
-}
-
-// login is what the name of a user looks like.
-var login = regexp.MustCompile(`^[a-z_][a-z0-9_-]*\$?$`)
-
-// withoutUser takes off the column of users that /etc/crontab has.
-func withoutUser(text string) string {
-	first, rest := cutWord(text)
-	second, _ := cutWord(rest)
-	if !isCommand(first) && login.MatchString(first) && isCommand(second) {
-		return rest
-	}
-	return text
 }
 
 // percent applies cron's rule: the first % that no backslash precedes ends the

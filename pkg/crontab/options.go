@@ -22,29 +22,32 @@ type syntaxOf struct {
 	short map[byte]string
 	// equals: long options may be written --name=value.
 	equals bool
+	// pairs are options of two letters, "-nv".
+	pairs map[string]string
 }
 
 // read takes the words behind the program's name into the call.
-func (s *syntaxOf) read(c *call, words []string) error {
+func (s *syntaxOf) read(c *call, words []word) error {
+	options := true
 	for i := 0; i < len(words); i++ {
-		word := words[i]
-		next := func() (string, error) {
+		at := words[i]
+		next := func() (word, error) {
 			if i++; i >= len(words) {
-				return "", fmt.Errorf("the option %s lacks its value", clip(word))
+				return word{}, fmt.Errorf("the option %s lacks its value", clip(at.text))
 			}
 			return words[i], nil
 		}
 		var err error
 		switch {
-		case word == "--":
-			c.urls = append(c.urls, words[i+1:]...)
-			return nil
-		case strings.HasPrefix(word, "--"):
-			err = s.readLong(c, word, next)
-		case len(word) > 1 && word[0] == '-':
-			err = s.readShort(c, word, next)
+		case options && at.text == "--":
+			options = false
+		case options && strings.HasPrefix(at.text, "--"):
+			err = s.readLong(c, at, next)
+		case options && len(at.text) > 1 && at.text[0] == '-':
+			err = s.readShort(c, at, next)
 		default:
-			c.urls = append(c.urls, word)
+			err = at.fault
+			c.urls = append(c.urls, at.text)
 		}
 		if err != nil {
 			return err
@@ -53,40 +56,51 @@ func (s *syntaxOf) read(c *call, words []string) error {
 	return nil
 }
 
-func (s *syntaxOf) readLong(c *call, word string, next func() (string, error)) error {
-	name, value, given := strings.TrimPrefix(word, "--"), "", false
+func (s *syntaxOf) readLong(c *call, at word, next func() (word, error)) error {
+	name, value, given := strings.TrimPrefix(at.text, "--"), "", false
 	if s.equals {
 		name, value, given = strings.Cut(name, "=")
 	}
 	o, known := s.long[name]
 	if !known {
+		if at.fault != nil {
+			return at.fault
+		}
 		return fmt.Errorf("the option %s is not known", clip("--"+name))
 	}
+	from := word{value, at.fault}
 	if o.value && !given {
 		var err error
-		if value, err = next(); err != nil {
+		if from, err = next(); err != nil {
 			return err
 		}
 	}
-	return o.apply(c, "--"+name, value)
+	return o.apply(c, "--"+name, from)
 }
 
 // readShort takes a word of options of one letter apart: -sSfXPOST.
-func (s *syntaxOf) readShort(c *call, word string, next func() (string, error)) error {
-	for at := 1; at < len(word); at++ {
-		name, known := s.short[word[at]]
+func (s *syntaxOf) readShort(c *call, at word, next func() (word, error)) error {
+	if name, pair := s.pairs[at.text]; pair {
+		o := s.long[name]
+		return o.apply(c, "--"+name, word{})
+	}
+	for i := 1; i < len(at.text); i++ {
+		name, known := s.short[at.text[i]]
 		if !known {
-			return fmt.Errorf("the option %s is not known", clip("-"+word[at:at+1]))
+			if at.fault != nil {
+				return at.fault
+			}
+			return fmt.Errorf("the option %s is not known", clip("-"+at.text[i:i+1]))
 		}
 		o := s.long[name]
 		if !o.value {
-			if err := o.apply(c, "--"+name, ""); err != nil {
+			if err := o.apply(c, "--"+name, word{}); err != nil {
 				return err
 			}
 			continue
 		}
-		value := word[at+1:]
-		if value == "" {
+		value := word{at.text[i+1:], at.fault}
+		if value.text == "" {
 			var err error
 			if value, err = next(); err != nil {
 				return err
@@ -97,14 +111,18 @@ func (s *syntaxOf) readShort(c *call, word string, next func() (string, error)) 
 	return nil
 }
 
-func (o *option) apply(c *call, name, value string) error {
+// apply takes an option into the call. What only a shell knows is no fault in the value of an option that does not touch the call.
+func (o *option) apply(c *call, name string, value word) error {
 	if o.refused != "" {
 		return fmt.Errorf("%s: %s", name, o.refused)
 	}
 	if o.set == nil {
 		return nil
 	}
-	if err := o.set(c, value); err != nil {
+	if value.fault != nil {
+		return value.fault
+	}
+	if err := o.set(c, value.text); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -113,6 +131,7 @@ func (o *option) apply(c *call, name, value string) error {
 // Reasons for which an option is refused.
 const (
 	needsFile    = "it reads a file, which the service does not have"
+	needsForm    = "it sends a form as multipart/form-data, which the service does not write"
 	needsNetwork = "how the target is reached is a setting of the whole service"
 )
 

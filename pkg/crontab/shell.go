@@ -17,11 +17,20 @@ const (
 
 // command is one simple command, taken apart.
 type command struct {
-	words []string
+	words []word
 	// stdin is what a here-document, or the % of a crontab, gives it to read; nil: nothing.
 	stdin *string
+	// mustRead says that stdin is the rest of the line behind a %: a command that does not read it was cut by mistake.
+	mustRead bool
 	// warnings say what is not carried over.
 	warnings []string
+}
+
+// word is a word of a command.
+type word struct {
+	text string
+	// fault says why only a shell knows what the word is; text is then as it is written. Nil: it is text.
+	fault error
 }
 
 // split takes a command apart as a shell would, with the variables of a crontab.
@@ -43,12 +52,15 @@ func split(text string, variables map[string]string) (*command, error) {
 	if len(call.Assigns) > 0 {
 		c.warnings = append(c.warnings, "variables set in front of the command are not carried over")
 	}
-	for _, word := range call.Args {
-		text, err := s.literal(word)
+	for _, arg := range call.Args {
+		text, err := s.literal(arg)
 		if err != nil {
-			return nil, err
+			if s.room < 0 {
+				return nil, err
+			}
+			text = source(arg)
 		}
-		c.words = append(c.words, text)
+		c.words = append(c.words, word{text, err})
 	}
 	for _, r := range stmt.Redirs {
 		if err := c.redirect(&s, r); err != nil {
@@ -86,6 +98,12 @@ func simple(file *syntax.File) (*syntax.CallExpr, *syntax.Stmt, error) {
 			return cmd, stmt, nil
 		}
 		return nil, nil, errors.New("there is no command")
+	case *syntax.TimeClause:
+		if cmd.Stmt != nil && !cmd.Stmt.Negated && len(stmt.Redirs) == 0 {
+			if call, plain := cmd.Stmt.Cmd.(*syntax.CallExpr); plain && len(call.Args) > 0 {
+				return call, cmd.Stmt, nil
+			}
+		}
 	case *syntax.BinaryCmd:
 		if cmd.Op == syntax.Pipe || cmd.Op == syntax.PipeAll {
 			return nil, nil, errors.New("another command reads its output")
@@ -111,6 +129,13 @@ func (s *shell) literal(word *syntax.Word) (string, error) {
 		return "", errors.New("a word of the command cannot be read")
 	}
 	return text, nil
+}
+
+// source is a word as it is written.
+func source(word *syntax.Word) string {
+	var b strings.Builder
+	_ = syntax.NewPrinter().Print(&b, word) // a Builder takes everything
+	return b.String()
 }
 
 // unescaped puts text outside quotes that holds backslashes into quotes without them: expand.Literal would leave them there.
@@ -181,8 +206,8 @@ func (c *command) redirect(s *shell, r *syntax.Redirect) error {
 	switch r.Op {
 	case syntax.RdrOut, syntax.AppOut, syntax.RdrClob, syntax.RdrAll, syntax.AppAll:
 		target, err := s.literal(r.Word)
-		if err != nil {
-			return err
+		if err != nil { // where the answer goes does not touch the call
+			target = source(r.Word)
 		}
 		if target != "/dev/null" {
 			c.warnings = append(c.warnings, "the answer is kept with the run, not written to "+clip(target))
@@ -207,6 +232,9 @@ func (c *command) redirect(s *shell, r *syntax.Redirect) error {
 		}
 		text += "\n"
 		c.stdin = &text
+		return nil
+	}
+	if target, err := s.literal(r.Word); r.Op == syntax.RdrIn && err == nil && target == "/dev/null" {
 		return nil
 	}
 	return errors.New("the command reads a file")

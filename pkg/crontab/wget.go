@@ -26,13 +26,15 @@ func wgetSyntax() *syntaxOf {
 	o["http-user"], o["http-password"], o["read-timeout"] = o["user"], o["password"], o["timeout"]
 	ignored(o, false, "quiet", "no-verbose", "verbose", "no-cache", "no-cookies", "server-response", "save-headers", "delete-after",
 		"auth-no-challenge", "content-on-error", "no-dns-cache", "inet4-only", "inet6-only", "show-progress", "background",
-		"no-http-keep-alive", "trust-server-names", "content-disposition", "no-hsts", "retry-connrefused", "https-only", "continue", "timestamping")
+		"no-http-keep-alive", "trust-server-names", "content-disposition", "no-hsts", "retry-connrefused", "https-only", "continue", "timestamping",
+		"no-clobber", "no-directories", "no-host-directories", "no-parent", "no-proxy")
 	ignored(o, true, "output-document", "output-file", "append-output", "directory-prefix", "progress", "wait", "waitretry",
 		"limit-rate", "dns-timeout", "compression", "secure-protocol", "execute", "restrict-file-names", "retry-on-http-error")
 	refused(o, true, needsFile, "input-file", "post-file", "body-file", "load-cookies", "ca-certificate", "certificate", "private-key", "config")
 	refused(o, true, needsNetwork, "bind-address", "proxy")
 	refused(o, false, "it fetches more than one page", "recursive", "mirror", "page-requisites")
-	return &syntaxOf{long: o, equals: true, short: map[byte]string{
+	pairs := map[string]string{"-nv": "no-verbose", "-nc": "no-clobber", "-nd": "no-directories", "-nH": "no-host-directories", "-np": "no-parent"}
+	return &syntaxOf{long: o, equals: true, pairs: pairs, short: map[byte]string{
 		'q': "quiet", 'v': "verbose", 'S': "server-response", '4': "inet4-only", '6': "inet6-only", 'b': "background", 'c': "continue", 'N': "timestamping",
 		'O': "output-document", 'o': "output-file", 'a': "append-output", 'P': "directory-prefix", 'w': "wait", 'e': "execute",
 		'U': "user-agent", 'T': "timeout", 't': "tries", 'i': "input-file", 'r': "recursive", 'm': "mirror", 'p': "page-requisites",
