@@ -131,10 +131,13 @@ func readPickles(ctx context.Context, f ImportFile, parser *trigger.Parser, now 
 	}
 	var sources []Source
 	for i, row := range rows {
-		input, err := apscheduler.Read(row, parser, now)
+		input, warnings, err := apscheduler.Read(row, parser, now)
 		if err != nil {
 			notes.Skipped = append(notes.Skipped, crontab.Skipped{Line: i + 1, Text: firstRunes(strings.ToValidUTF8(row.ID, "\uFFFD"), 200), Reason: err.Error()})
 			continue
+		}
+		for _, warning := range warnings {
+			notes.Warnings = append(notes.Warnings, ImportWarning{input.ID, warning})
 		}
 		sources = append(sources, Source{Input: input, Place: fmt.Sprintf("row %d", i+1)})
 	}

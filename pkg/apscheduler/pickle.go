@@ -13,7 +13,11 @@ import (
 // MaxPickle is how large the pickle of one job may be, in bytes.
 const MaxPickle = 256 << 10
 
-var errPickle = errors.New("it is no pickle of an APScheduler job")
+var (
+	errPickle = errors.New("it is no pickle of an APScheduler job")
+	// errProtocol is for what pickle.dumps makes with protocol 0 or 1: the first byte of all later ones says which they are.
+	errProtocol = errors.New("its pickle is of protocol 0 or 1; protocols 2 to 5 are read")
+)
 
 // object is an instance of a Python class, or the result of a call, that nobody made or called.
 type object struct {
@@ -23,9 +27,20 @@ type object struct {
 	state *types.Dict
 }
 
-// PySetState keeps the state that would have been set.
+// PySetState keeps the state that would have been set. A class with __slots__ that does not
+// say how it is stored, as in APScheduler before 3.2, has two parts: its members, and its slots.
 func (o *object) PySetState(state any) error {
-	o.state, _ = state.(*types.Dict)
+	pair, ok := state.(*types.Tuple)
+	if !ok || len(*pair) != 2 {
+		o.state, _ = state.(*types.Dict)
+		return nil
+	}
+	o.state = types.NewDict()
+	for _, part := range *pair {
+		if members, ok := part.(*types.Dict); ok {
+			*o.state = append(*o.state, *members...)
+		}
+	}
 	return nil
 }
 
@@ -52,7 +67,7 @@ func (c *class) PyNew(args ...any) (any, error) { return &object{name: c.name, a
 
 // Call makes an inert result; a member of a class is a name again.
 func (c *class) Call(args ...any) (any, error) {
-	if c.name == "builtins.getattr" && len(args) == 2 {
+	if (c.name == "builtins.getattr" || c.name == "__builtin__.getattr") && len(args) == 2 { // protocol 2 has the name of Python 2
 		owner, ok1 := args[0].(*class)
 		name, ok2 := args[1].(string)
 		if ok1 && ok2 {
@@ -96,6 +111,9 @@ var opcodes = map[byte]argument{
 func inspect(data []byte) error {
 	if len(data) > MaxPickle {
 		return fmt.Errorf("its pickle is larger than %d bytes", MaxPickle)
+	}
+	if len(data) > 0 && (data[0] == '(' || data[0] == '}') {
+		return errProtocol
 	}
 	for at := 0; at < len(data); {
 		op := data[at]

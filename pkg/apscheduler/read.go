@@ -3,6 +3,7 @@ package apscheduler
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -23,17 +24,39 @@ type Row struct {
 	State []byte `db:"job_state"`
 }
 
-// Read turns a row into a job with its id, schedule, phase, pause, grace and URL.
-// The job is called by GET and once, as the original did. The error says for people why the row cannot become a job.
-func Read(row Row, parser *trigger.Parser, now job.Instant) (*job.Input, error) {
+// Read turns a row into a job with its id, schedule, phase, pause, jitter, grace and URL.
+// The job is called by GET and once, as the original did. Warnings say what of the row is
+// not carried over; the error says for people why the row cannot become a job.
+func Read(row Row, parser *trigger.Parser, now job.Instant) (in *job.Input, warnings []string, err error) {
 	value, err := unpickle(row.State)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	state, ok := value.(*types.Dict)
 	if !ok {
-		return nil, errPickle
+		return nil, nil, errPickle
 	}
+	if in, err = inputOf(row, state); err != nil {
+		return nil, nil, err
+	}
+	in.Normalize(now)
+	if faults := in.Validate(parser); len(faults) > 0 {
+		return nil, nil, fmt.Errorf("%s: %s", faults[0].Field, faults[0].Message)
+	}
+	if more := len(items(member(state, "args"))) - 1; more > 0 {
+		warnings = append(warnings, fmt.Sprintf("its function takes %d more arguments, which are not carried over", more))
+	}
+	if named, ok := member(state, "kwargs").(*types.Dict); ok && named.Len() > 0 {
+		warnings = append(warnings, fmt.Sprintf("its function takes %d named arguments, which are not carried over", named.Len()))
+	}
+	if in.Policy.Jitter > 0 && in.Schedule.Type == trigger.TypeInterval {
+		warnings = append(warnings, "its phase is that of its next run, which has some jitter in it")
+	}
+	return in, warnings, nil
+}
+
+// inputOf is the job of a row before it is checked.
+func inputOf(row Row, state *types.Dict) (*job.Input, error) {
 	in := &job.Input{Definition: job.Definition{ID: row.ID, Policy: policyOf(state)}}
 	in.Policy.MisfireGraceTime = job.Unlimited
 	if grace, ok := number(member(state, "misfire_grace_time")); ok && grace > 0 && grace < 1e9 {
@@ -48,7 +71,11 @@ func Read(row Row, parser *trigger.Parser, now job.Instant) (*job.Input, error) 
 		return nil, errors.New("its function takes no URL")
 	}
 	in.Request = job.Request{Method: "GET", URL: address, FollowRedirects: job.MaxRedirects}
+	var err error
 	if in.Schedule, err = scheduleOf(member(state, "trigger"), row.NextRunTime); err != nil {
+		return nil, err
+	}
+	if in.Policy.Jitter, err = jitterOf(member(state, "trigger")); err != nil {
 		return nil, err
 	}
 	status := job.StatusActive
@@ -57,11 +84,26 @@ func Read(row Row, parser *trigger.Parser, now job.Instant) (*job.Input, error) 
 	}
 	in.Status = &status
 	in.AnchorMade = in.Schedule.Type == trigger.TypeInterval && in.Schedule.Anchor == nil
-	in.Normalize(now)
-	if faults := in.Validate(parser); len(faults) > 0 {
-		return nil, fmt.Errorf("%s: %s", faults[0].Field, faults[0].Message)
-	}
 	return in, nil
+}
+
+// jitterOf is by how much a trigger spreads its moments: up to that many seconds.
+func jitterOf(v any) (job.Duration, error) {
+	o, ok := v.(*object)
+	if !ok {
+		return 0, errPickle
+	}
+	seconds, isFloat := o.get("jitter").(float64)
+	if n, ok := number(o.get("jitter")); ok {
+		seconds, isFloat = float64(n), true
+	}
+	switch {
+	case o.get("jitter") == nil:
+		return 0, nil
+	case !isFloat || !(seconds >= 0 && seconds < 1e9):
+		return 0, errors.New("its jitter is no number of seconds")
+	}
+	return job.Duration(time.Duration(seconds*1000) * time.Millisecond), nil
 }
 
 func policyOf(state *types.Dict) job.Policy {
@@ -141,6 +183,11 @@ func fieldsOf(v any) (*trigger.Fields, error) {
 			parts = append(parts, part)
 		}
 		*text = strings.Join(slices.Compact(parts), ",")
+	}
+	for _, name := range slices.Sorted(maps.Keys(into)) {
+		if *into[name] == "" { // a field that is left out would be taken for its default
+			return nil, fmt.Errorf("its trigger lacks the field %s", name)
+		}
 	}
 	return fields, nil
 }

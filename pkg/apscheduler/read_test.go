@@ -30,7 +30,7 @@ func rows(t testing.TB) []apscheduler.Row {
 func TestRead(t *testing.T) {
 	got := map[string]*job.Input{}
 	for _, row := range rows(t) {
-		in, err := apscheduler.Read(row, new(trigger.Parser), now)
+		in, _, err := apscheduler.Read(row, new(trigger.Parser), now)
 		if err != nil {
 			t.Fatalf("%s: %v", row.ID, err)
 		}
@@ -79,7 +79,7 @@ func TestNextAsTheOriginal(t *testing.T) {
 		if row.NextRunTime == nil {
 			continue
 		}
-		in, err := apscheduler.Read(row, new(trigger.Parser), now)
+		in, _, err := apscheduler.Read(row, new(trigger.Parser), now)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +100,7 @@ func TestHostilePickles(t *testing.T) {
 		"a huge frame": "\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f.", "huge bytes": "\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.", "nothing to pop": "\x80\x04s.",
 		"itself": "\x80\x04]\x94h\x00a.", "text": "hello", "large": strings.Repeat("N", apscheduler.MaxPickle+1), "nested": strings.Repeat("(", 100_000) + ".",
 	} {
-		if in, err := apscheduler.Read(apscheduler.Row{ID: "x", State: []byte(state)}, new(trigger.Parser), now); err == nil {
+		if in, _, err := apscheduler.Read(apscheduler.Row{ID: "x", State: []byte(state)}, new(trigger.Parser), now); err == nil {
 			t.Errorf("%s gives %+v", name, in)
 		}
 	}
@@ -125,7 +125,7 @@ func FuzzRead(f *testing.F) {
 	}
 	parser := new(trigger.Parser)
 	f.Fuzz(func(t *testing.T, state []byte) {
-		in, err := apscheduler.Read(apscheduler.Row{ID: "x", State: state}, parser, now)
+		in, _, err := apscheduler.Read(apscheduler.Row{ID: "x", State: state}, parser, now)
 		if err != nil {
 			return
 		}
