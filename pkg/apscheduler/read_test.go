@@ -106,6 +106,22 @@ func TestHostilePickles(t *testing.T) {
 	}
 }
 
+// TestWithoutTemporaryFolder reads a store where nothing can be written, in either of SQLite's journal modes.
+func TestWithoutTemporaryFolder(t *testing.T) {
+	t.Setenv("TMPDIR", "/proc/nope")
+	t.Setenv("SQLITE_TMPDIR", "/proc/nope")
+	data, err := os.ReadFile("testdata/jobs.sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mode := range []byte{1, 2} { // a rollback journal, a write-ahead log
+		data[18], data[19] = mode, mode
+		if rows, err := store.ReadPickles(t.Context(), data); err != nil || len(rows) != 7 {
+			t.Errorf("mode %d: %d rows, %v", mode, len(rows), err)
+		}
+	}
+}
+
 func TestHostileFiles(t *testing.T) {
 	data, err := os.ReadFile("testdata/jobs.sqlite")
 	if err != nil {

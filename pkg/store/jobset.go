@@ -59,8 +59,25 @@ func (s *Store) EditJobs(
 	return open, err
 }
 
+// PickJobs reads what EditJobs would hand to decide, as of a moment, and locks nothing.
+func (s *Store) PickJobs(ctx context.Context, pick job.Pick, now job.Instant) ([]job.Job, error) {
+	ids, err := s.picked(ctx, s.r, pick)
+	if err != nil {
+		return nil, fail("pick jobs", err)
+	}
+	rows, err := readAll[jobRow](ctx, s, "SELECT "+jobColumns+jobTables+"WHERE "+s.d.in("j.id", ":ids")+" ORDER BY j.id", args{"ids": s.d.list(ids)})
+	if err != nil {
+		return nil, fail("pick jobs", err)
+	}
+	jobs := make([]job.Job, len(rows))
+	for i := range rows {
+		jobs[i] = *rows[i].present(&s.parser, now)
+	}
+	return jobs, s.resting.check()
+}
+
 // picked are the ids that a pick names.
-func (s *Store) picked(ctx context.Context, tx *sqlx.Tx, pick job.Pick) ([]string, error) {
+func (s *Store) picked(ctx context.Context, tx conn, pick job.Pick) ([]string, error) {
 	ids := storableOf(pick.IDs)
 	if !pick.Others {
 		return ids, nil

@@ -1,12 +1,16 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"fmt"
-	"os"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/mattn/go-sqlite3"
 
 	"schedule-server/pkg/apscheduler"
 	"schedule-server/pkg/job"
@@ -16,23 +20,12 @@ import (
 const maxPickles = 20_000
 
 // ReadPickles reads the rows of APScheduler's job store out of a SQLite file as it
-// was sent. The file is opened read-only, under another name, and trusted in
-// nothing. The error is CodeMalformed for what is no such file.
+// was sent. The file is read in memory, and trusted in nothing. The error is
+// CodeMalformed for what is no such file.
 func ReadPickles(ctx context.Context, data []byte) (rows []apscheduler.Row, err error) {
-	file, err := os.CreateTemp("", "schedule-import-*.sqlite")
-	if err != nil {
-		return nil, job.Unavailable("the temporary folder", err)
-	}
-	defer func() { _ = os.Remove(file.Name()) }()
-	_, err = file.Write(data)
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
-		return nil, job.Unavailable("the temporary folder", err)
-	}
-	db := sqlx.NewDb(sql.OpenDB(foreignConnector(file.Name())), "sqlite3")
+	db := sqlx.NewDb(sql.OpenDB(foreignFile{data}), "sqlite3")
 	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(1) // each connection would hold a copy
 	var tables int
 	err = db.GetContext(ctx, &tables, "SELECT count(*) FROM sqlite_master WHERE name = 'apscheduler_jobs' AND type = 'table'")
 	if err == nil && tables == 0 {
@@ -51,4 +44,46 @@ func ReadPickles(ctx context.Context, data []byte) (rows []apscheduler.Row, err 
 		return nil, job.Errorf(job.CodeMalformed, "the file has more than %d jobs", maxPickles)
 	}
 	return rows, nil
+}
+
+// foreignFile opens a SQLite file of somebody else's, given whole, to be read only.
+type foreignFile struct{ data []byte }
+
+// Driver is the driver of the connections.
+func (foreignFile) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+
+// Connect opens a connection that needs no file, not even to sort, and runs nothing
+// which the file's schema might name.
+func (f foreignFile) Connect(ctx context.Context) (driver.Conn, error) {
+	data, err := withoutLog(f.data)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := f.Driver().Open(":memory:")
+	if err != nil {
+		return nil, err
+	}
+	conn := opened.(*sqlite3.SQLiteConn)
+	err = conn.Deserialize(data, "main")
+	if err == nil {
+		_, err = conn.ExecContext(ctx, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY", nil)
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+// withoutLog is a SQLite file that does not ask for its write-ahead log, which memory has
+// no place for. What was still in the log is not in the file that was sent.
+func withoutLog(data []byte) ([]byte, error) {
+	const header, writeVersion, readVersion, plain, wal = 100, 18, 19, 1, 2
+	if len(data) < header || !bytes.HasPrefix(data, []byte("SQLite format 3\x00")) {
+		return nil, errors.New("it does not begin as a SQLite file")
+	}
+	if data[writeVersion] == wal || data[readVersion] == wal {
+		data = slices.Clone(data)
+		data[writeVersion], data[readVersion] = plain, plain
+	}
+	return data, nil
 }

@@ -38,6 +38,8 @@ type Store struct {
 	parser trigger.Parser
 	probe  probe
 	log    logKeeper
+	// resting is the file of OpenReadOnly. Nil: nothing has to be known of it.
+	resting *restingFile
 }
 
 // Open connects to a database and brings its schema up to date, however many

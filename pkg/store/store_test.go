@@ -39,6 +39,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"lists: totals":                          testTotals,
 		"lists: pages under change":              testPagesUnderChange,
 		"lists: broken cursors":                  testCursors,
+		"open read-only":                         testOpenReadOnly,
 		"edit jobs":                              testEditJobs,
 		"edit jobs: all or nothing":              testEditJobsWhole,
 		"edit jobs: many":                        testEditManyJobs,
