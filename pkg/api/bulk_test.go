@@ -120,12 +120,12 @@ func TestImportOnPostgres(t *testing.T) {
 	must(t, err)
 	_, err = db.ExecContext(t.Context(), `ALTER TABLE jobs ADD CONSTRAINT refused CHECK (id <> 'refused')`)
 	must(t, errors.Join(err, db.Close()))
-	w.call("POST", "/api/v1/jobs/import?prune=true", `{"jobs":[{"id":"new","schedule":{"type":"interval","every":"1h"},"request":{"url":"https://a/"}},
+	w.call("POST", "/api/v1/jobs/import?prune=true&max_deletes=2000", `{"jobs":[{"id":"new","schedule":{"type":"interval","every":"1h"},"request":{"url":"https://a/"}},
 		{"id":"refused","schedule":{"type":"interval","every":"1h"},"request":{"url":"https://a/"}}]}`).problem(500, "internal")
 	if n := w.total(); n != 2_000 {
 		t.Errorf("%d jobs after an import that failed", n)
 	}
-	if done := w.importFile("?prune=true", "application/json", `{"jobs":[{"id":"only","schedule":{"type":"interval","every":"1h"},"request":{"url":"https://a/"}}]}`); len(done.Deleted) != 2_000 || w.total() != 1 {
+	if done := w.importFile("?prune=true&max_deletes=2000", "application/json", `{"jobs":[{"id":"only","schedule":{"type":"interval","every":"1h"},"request":{"url":"https://a/"}}]}`); len(done.Deleted) != 2_000 || w.total() != 1 {
 		t.Errorf("%d deleted", len(done.Deleted))
 	}
 }

@@ -59,13 +59,28 @@ func TestClient(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if done, err := c.Import(ctx, "application/json", []byte(fileOf(25)), false, false); err != nil || len(done.Created) != 25 {
+	if done, err := c.Import(ctx, "application/json", []byte(fileOf(25)), client.ImportOptions{}); err != nil || len(done.Created) != 25 {
 		t.Errorf("%+v, %v", done, err)
 	}
 	data, err := c.Export(ctx, "application/yaml")
 	must(t, err)
-	if done, err := c.Import(ctx, "application/yaml", data, true, true); err != nil || len(done.Unchanged) != 26 {
+	if done, err := c.Import(ctx, "application/yaml", data, client.ImportOptions{DryRun: true, Prune: true}); err != nil || len(done.Unchanged) != 26 {
 		t.Errorf("%+v, %v", done, err)
+	}
+	one := []byte("# one\n0 9 * * * curl https://example.com/1\n")
+	dry, err := c.Import(ctx, "application/octet-stream", one, client.ImportOptions{DryRun: true, Prune: true, TimeZone: "Asia/Tokyo", FileName: "x.txt"})
+	if must(t, err); dry.Format != "crontab" || !dry.DryRun || len(dry.Deleted) != 26 || dry.Refused == nil || dry.Refused.Code != "too_many_deletes" || len(dry.Jobs) != 27 ||
+		dry.Jobs[26].TimeZone != "Asia/Tokyo" || dry.Jobs[26].Next[0].Local == "" || !strings.Contains(dry.Jobs[26].Description["zh"], "09:00") {
+		t.Errorf("%+v", dry)
+	}
+	var tooMany *client.Error
+	_, err = c.Import(ctx, "application/octet-stream", one, client.ImportOptions{Prune: true, MaxDeletes: new(25)})
+	if !errors.As(err, &tooMany) || !client.IsConflict(err) || tooMany.Deletes == nil || tooMany.Deletes.Total != 26 || len(tooMany.Deletes.IDs) != 26 {
+		t.Errorf("%v", err)
+	}
+	skips, err := c.Import(ctx, "text/crontab", append(one, "* * * * * date\n"...), client.ImportOptions{DryRun: true})
+	if must(t, err); len(skips.Skipped) != 1 || skips.Skipped[0].Line != 3 || skips.Skipped[0].Reason == "" {
+		t.Errorf("%+v", skips)
 	}
 	var ids []string
 	for j, err := range c.Jobs(ctx, job.JobQuery{Limit: 10, Type: "interval", Descending: true, Sort: "id"}) {
@@ -113,7 +128,7 @@ func TestClientWithMany(t *testing.T) {
 	if _, err := c.Run(once, made.ID, false); !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Field != "Idempotency-Key" {
 		t.Errorf("the key of another call: %v", err)
 	}
-	_, err = c.Import(ctx, "application/json", []byte(fileOf(30)), false, false)
+	_, err = c.Import(ctx, "application/json", []byte(fileOf(30)), client.ImportOptions{})
 	must(t, err)
 	done, err := c.Bulk(ctx, client.Bulk{Action: "tag", Tag: "x", IDs: []string{"job-00001", "none"}})
 	if must(t, err); done.Matched != 1 || done.Changed != 1 || done.Failed != 1 || done.Errors[0].Code != job.CodeNotFound {

@@ -1,14 +1,12 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"mime"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/gofiber/fiber/v2"
 
 	"schedule-server/pkg/apscheduler"
 	"schedule-server/pkg/crontab"
@@ -16,68 +14,97 @@ import (
 	"schedule-server/pkg/trigger"
 )
 
-// Media types of an import, beside JSON.
-const (
-	mediaYAML    = "application/yaml"
-	mediaCrontab = "text/crontab"
-	mediaSQLite  = "application/vnd.sqlite3"
-)
-
 // ImportFile is a file of jobs as a caller sends it.
 type ImportFile struct {
-	// Media is its type: application/json, application/yaml, text/crontab or application/vnd.sqlite3. Empty: JSON.
-	Media string
-	Data  []byte
+	// Format is how it is written. Empty: it is recognised by what it begins with and by Name.
+	Format Format
+	// Name is the file's. May be empty.
+	Name string
+	Data []byte
 	// TimeZone is that of a crontab which names none. Empty: UTC.
 	TimeZone string
-	// Pickles reads the rows of the original's SQLite file. Required for that type.
+	// Pickles reads the rows of the original's SQLite file. Required for that format.
 	Pickles func(ctx context.Context, data []byte) ([]apscheduler.Row, error)
 }
 
-// ImportNotes are what an import says beside its result; empty for JSON and YAML.
-type ImportNotes struct {
-	// Skipped are entries that cannot become jobs.
-	Skipped []crontab.Skipped `json:"skipped,omitempty"`
-	// Warnings say what of an entry is not carried over.
-	Warnings []ImportWarning `json:"warnings,omitempty"`
+// ImportBatch is what a file of jobs holds.
+type ImportBatch struct {
+	Format Format
+	// Jobs are those that can be imported.
+	Jobs []Source
+	// Skipped are the lines of a crontab, or the rows of a SQLite file, that cannot.
+	Skipped []crontab.Skipped
+	// Warnings say what of a job is not carried over.
+	Warnings []ImportWarning
 }
 
-// ImportWarning is what is not carried over of one entry.
+// Source is one job of an import, and where it stands.
+type Source struct {
+	*job.Input
+	// Place names it in errors: "jobs[17]".
+	Place string
+	// Line and Text are what is listed when this one job is skipped for a fault. Zero: a fault refuses the whole import.
+	Line int
+	Text string
+}
+
+// ImportWarning is what is not carried over of one job.
 type ImportWarning struct {
 	ID      string `json:"id"`
 	Message string `json:"message"`
 }
 
-// ReadImport reads the jobs of a file. The error is an *job.Error that names every fault by its place.
-func ReadImport(ctx context.Context, f ImportFile, parser *trigger.Parser, now job.Instant) ([]Source, ImportNotes, error) {
-	media, _, err := mime.ParseMediaType(f.Media)
-	if err != nil {
-		media = f.Media
-	}
-	if media == mediaSQLite || media == "application/x-sqlite3" {
-		return readPickles(ctx, f, parser, now)
-	}
-	if !utf8.Valid(f.Data) {
-		return nil, ImportNotes{}, job.Errorf(job.CodeMalformed, "the body is not UTF-8")
-	}
-	switch media {
-	case mediaCrontab:
-		return readCrontab(f, parser, now)
-	case mediaYAML, "application/x-yaml", "text/yaml", "text/x-yaml":
-		if f.Data, err = yamlToJSON(f.Data); err != nil {
-			return nil, ImportNotes{}, err
+// ReadImport reads the jobs of a file. The error is an *job.Error that names every
+// fault by its place: CodeMalformed for a file that is not what it is said to be, or not recognised.
+func ReadImport(ctx context.Context, f ImportFile, parser *trigger.Parser, now job.Instant) (*ImportBatch, error) {
+	why := ""
+	if f.Format == "" {
+		var err error
+		if f.Format, why, err = recognise(f.Name, f.Data); err != nil {
+			return nil, err
 		}
 	}
-	sources, err := readJobs(f.Data, parser, now)
-	return sources, ImportNotes{}, err
+	batch, err := f.read(ctx, parser, now)
+	var known *job.Error
+	if why != "" && errors.As(err, &known) && known.Code == job.CodeMalformed {
+		return nil, &job.Error{Code: known.Code, Detail: fmt.Sprintf("it was taken for %s, because %s: %s", f.Format.word(), why, known.Detail), Err: known.Err}
+	}
+	return batch, err
 }
 
-// readJobs reads {"jobs": […]}.
+func (f *ImportFile) read(ctx context.Context, parser *trigger.Parser, now job.Instant) (*ImportBatch, error) {
+	if f.Format == FormatSQLite {
+		return f.readPickles(ctx, parser, now)
+	}
+	text, err := asText(f.Data)
+	if err != nil {
+		return nil, err
+	}
+	if f.Format == FormatCrontab {
+		return f.readCrontab(text, parser, now)
+	}
+	if err := checkUTF8(text); err != nil {
+		return nil, err
+	}
+	if f.Format == FormatYAML {
+		if text, err = yamlToJSON(text); err != nil {
+			return nil, err
+		}
+	}
+	jobs, err := readJobs(text, parser, now)
+	return &ImportBatch{Format: f.Format, Jobs: jobs}, err
+}
+
+// readJobs reads {"jobs": […]}, or the list alone.
 func readJobs(data []byte, parser *trigger.Parser, now job.Instant) ([]Source, error) {
 	var in struct {
 		Jobs []json.RawMessage `json:"jobs"`
 	}
-	if err := job.Decode(data, &in); err != nil {
+	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
+		if err := json.Unmarshal(data, &in.Jobs); err != nil {
+			return nil, job.Errorf(job.CodeMalformed, "the body is not JSON: %v", err)
+		}
+	} else if err := job.Decode(data, &in); err != nil {
 		return nil, err
 	}
 	if in.Jobs == nil {
@@ -105,71 +132,49 @@ func readJobs(data []byte, parser *trigger.Parser, now job.Instant) ([]Source, e
 	return sources, importFaults(faults)
 }
 
-func readCrontab(f ImportFile, parser *trigger.Parser, now job.Instant) ([]Source, ImportNotes, error) {
-	file, err := crontab.Parse(string(f.Data), crontab.Options{TimeZone: f.TimeZone, Parser: parser, Now: now})
-	if err != nil {
-		return nil, ImportNotes{}, err
+func (f *ImportFile) readCrontab(text []byte, parser *trigger.Parser, now job.Instant) (*ImportBatch, error) {
+	if err := checkCrontab(text); err != nil {
+		return nil, err
 	}
-	notes := ImportNotes{Skipped: file.Skipped}
-	sources := make([]Source, len(file.Jobs))
+	lines := string(text)
+	file, err := crontab.Parse(lines, crontab.Options{TimeZone: f.TimeZone, Parser: parser, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	batch := &ImportBatch{Format: f.Format, Skipped: file.Skipped, Jobs: make([]Source, len(file.Jobs))}
+	written := strings.Split(lines, "\n")
 	for i := range file.Jobs {
 		entry := &file.Jobs[i]
-		sources[i] = Source{Input: &job.Input{Definition: entry.Definition}, Place: fmt.Sprintf("line %d", entry.Line)}
+		batch.Jobs[i] = Source{Input: &job.Input{Definition: entry.Definition}, Place: fmt.Sprintf("line %d", entry.Line),
+			Line: entry.Line, Text: firstRunes(strings.TrimSpace(written[entry.Line-1]), 200)}
 		for _, warning := range entry.Warnings {
-			notes.Warnings = append(notes.Warnings, ImportWarning{entry.Definition.ID, warning})
+			batch.Warnings = append(batch.Warnings, ImportWarning{entry.Definition.ID, warning})
 		}
 	}
-	return sources, notes, nil
+	return batch, nil
 }
 
 // readPickles reads the store of the original service. Rows are counted as lines.
-func readPickles(ctx context.Context, f ImportFile, parser *trigger.Parser, now job.Instant) ([]Source, ImportNotes, error) {
-	var notes ImportNotes
+func (f *ImportFile) readPickles(ctx context.Context, parser *trigger.Parser, now job.Instant) (*ImportBatch, error) {
+	if !bytes.HasPrefix(f.Data, []byte(beginsSQLite)) {
+		return nil, job.Errorf(job.CodeMalformed, "it does not begin as a SQLite file")
+	}
 	rows, err := f.Pickles(ctx, f.Data)
 	if err != nil {
-		return nil, notes, err
+		return nil, err
 	}
-	var sources []Source
+	batch := &ImportBatch{Format: f.Format}
 	for i, row := range rows {
+		text := firstRunes(strings.ToValidUTF8(row.ID, "\uFFFD"), 200)
 		input, warnings, err := apscheduler.Read(row, parser, now)
 		if err != nil {
-			notes.Skipped = append(notes.Skipped, crontab.Skipped{Line: i + 1, Text: firstRunes(strings.ToValidUTF8(row.ID, "\uFFFD"), 200), Reason: err.Error()})
+			batch.Skipped = append(batch.Skipped, crontab.Skipped{Line: i + 1, Text: text, Reason: err.Error()})
 			continue
 		}
 		for _, warning := range warnings {
-			notes.Warnings = append(notes.Warnings, ImportWarning{input.ID, warning})
+			batch.Warnings = append(batch.Warnings, ImportWarning{input.ID, warning})
 		}
-		sources = append(sources, Source{Input: input, Place: fmt.Sprintf("row %d", i+1)})
+		batch.Jobs = append(batch.Jobs, Source{Input: input, Place: fmt.Sprintf("row %d", i+1), Line: i + 1, Text: text})
 	}
-	return sources, notes, nil
-}
-
-// importAnswer is what an import answers.
-type importAnswer struct {
-	Imported
-	ImportNotes
-}
-
-func (s *Server) importJobs(c *fiber.Ctx) error {
-	params := readQuery(c)
-	options := ImportOptions{DryRun: params.boolean("dry_run"), Prune: params.boolean("prune")}
-	file := ImportFile{Media: c.Get(fiber.HeaderContentType), Data: c.Request().Body(), TimeZone: params.text("time_zone"), Pickles: s.deps.Pickles}
-	if err := params.check(); err != nil {
-		return err
-	}
-	if err := refuseEncoding(c); err != nil {
-		return err
-	}
-	if err := s.checkZone(file.TimeZone); err != nil {
-		return err
-	}
-	sources, notes, err := ReadImport(c.UserContext(), file, s.deps.Parser, s.deps.Now())
-	if err != nil {
-		return err
-	}
-	done, err := s.deps.Service.Import(c.UserContext(), sources, options)
-	if err != nil {
-		return err
-	}
-	return c.JSON(importAnswer{done, notes})
+	return batch, nil
 }

@@ -19,6 +19,8 @@ type problem struct {
 	Code   job.Code         `json:"code"`
 	Detail string           `json:"detail"`
 	Errors []job.FieldError `json:"errors"`
+	// Deletes are the jobs that an import would delete, for which it was refused.
+	Deletes *Deletes `json:"deletes,omitempty"`
 	// RequestID is that of the X-Request-Id header, to be told to an operator.
 	RequestID string `json:"request_id,omitempty"`
 }
@@ -64,6 +66,7 @@ func statusOf(code job.Code) int {
 func problemOf(err error) problem {
 	var known *job.Error
 	var router *fiber.Error
+	var prune *PruneError
 	p := problem{Code: job.CodeInternal, Detail: "the service failed; its log has more under this request id"}
 	switch {
 	case errors.As(err, &known):
@@ -75,6 +78,9 @@ func problemOf(err error) problem {
 		if p.Code == job.CodeTooLarge {
 			p.Status = router.Code // 431 is a kind of its own
 		}
+	}
+	if errors.As(err, &prune) {
+		p.Deletes = &prune.Deletes
 	}
 	if p.Status == 0 {
 		p.Status = statusOf(p.Code)

@@ -76,6 +76,19 @@ func (q *query) boolean(name string) bool {
 	return q.choice(name, "true", "false") == "true"
 }
 
+// integer gives a number from 0 to most; otherwise, when it is absent.
+func (q *query) integer(name string, otherwise, most int) int {
+	text := q.text(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 || n > most {
+		q.fault(name, "invalid", "%s is a number from 0 to %d", name, most)
+	}
+	return n
+}
+
 // limit gives the size of a page.
 func (q *query) limit() int {
 	text := q.text("limit")

@@ -37,6 +37,8 @@ type JobStore interface {
 type BulkStore interface {
 	// MatchJobs reads the ids of jobs that match, in their order, after a given one.
 	MatchJobs(ctx context.Context, q job.JobQuery, after string, limit int) ([]string, error)
+	// PickJobs reads what EditJobs would hand to decide, as of a moment, and locks nothing.
+	PickJobs(ctx context.Context, pick job.Pick, now job.Instant) ([]job.Job, error)
 	// EditJobs writes what decide makes of jobs, with all of them locked, in one transaction, and answers the open runs
 	// of those it deletes. It may call decide more than once.
 	EditJobs(ctx context.Context, pick job.Pick, clock func() job.Instant,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 )
 
@@ -29,9 +30,9 @@ func fileFrom(from, n int) string {
 	return b.String()
 }
 
-func (w *world) importFile(query, media, body string) importAnswer {
+func (w *world) importFile(query, media, body string) Imported {
 	w.t.Helper()
-	var done importAnswer
+	var done Imported
 	w.call("POST", "/api/v1/jobs/import"+query, body, "Content-Type", media).is(200).into(&done)
 	return done
 }
@@ -99,7 +100,7 @@ func TestImportWhole(t *testing.T) {
 	w.call("POST", "/api/v1/jobs/import", `{"jobs":[`+strings.Repeat("{},", MaxImport)+`{}]}`).problem(422, "invalid", "jobs")
 	w.call("POST", "/api/v1/jobs/import", `{}`).problem(422, "invalid", "jobs")
 	w.call("POST", "/api/v1/jobs/import", `{"jobs":[],"more":1}`).problem(422, "invalid", "more")
-	w.call("POST", "/api/v1/jobs/import", `[]`).problem(400, "malformed")
+	w.call("POST", "/api/v1/jobs/import", `[] []`).problem(400, "malformed")
 }
 
 func TestImportUpsert(t *testing.T) {
@@ -187,6 +188,10 @@ jobs:
 			w.call("POST", "/api/v1/jobs/import", c.body, "Content-Type", "application/yaml").problem(422, "invalid", c.field)
 		})
 	}
+	w.importFile("", "application/yaml", "- id: octal\n  schedule: {type: cron, fields: {minute: 010}}\n  request: {url: 'http://a/'}\n")
+	if f := w.call("GET", "/api/v1/jobs/octal", "").is(200).job().Schedule.Fields; f.Minute != "010" && f.Minute != "10" {
+		t.Errorf("010 is minute %s", f.Minute)
+	}
 	bomb := "a0: &a0 " + strings.Repeat("x", 1000) + "\n"
 	for i := range 30 {
 		bomb += fmt.Sprintf("a%d: &a%d [*a%d, *a%d, *a%d]\n", i+1, i+1, i, i, i)
@@ -220,7 +225,11 @@ func TestImportCrontab(t *testing.T) {
 	if moved := w.importFile("?time_zone=Europe/Berlin", "text/crontab", strings.Replace(text, "0 2", "0 4", 1)); len(moved.Updated) != 1 {
 		t.Errorf("at another time: %+v", moved)
 	}
-	w.call("POST", "/api/v1/jobs/import", "0 0 31 2 * curl https://a/", "Content-Type", "text/crontab").problem(422, "invalid", "line 1.schedule")
+	never := w.importFile("", "text/crontab", "0 0 31 2 * curl https://a/")
+	if len(never.Created) != 0 || len(never.Skipped) != 1 || never.Skipped[0].Line != 1 || !strings.Contains(never.Skipped[0].Reason, "never fires") ||
+		never.Skipped[0].Text != "0 0 31 2 * curl https://a/" {
+		t.Errorf("a line that never fires: %+v", never)
+	}
 	w.call("POST", "/api/v1/jobs/import?time_zone=Mars", "", "Content-Type", "text/crontab").problem(422, "invalid", "time_zone")
 }
 
@@ -344,14 +353,17 @@ func FuzzImport(f *testing.F) {
 	}
 	parser := new(trigger.Parser)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, media := range []string{"application/json", "application/yaml", "text/crontab"} {
-			sources, _, err := ReadImport(t.Context(), ImportFile{Media: media, Data: []byte(text)}, parser, begin)
-			if code := job.CodeOf(err); err != nil && code != job.CodeInvalid && code != job.CodeMalformed {
-				t.Errorf("%q as %s gives %v", text, media, err)
+		for _, format := range []Format{"", FormatJSON, FormatYAML, FormatCrontab, FormatSQLite} {
+			batch, err := ReadImport(t.Context(), ImportFile{Format: format, Data: []byte(text), Pickles: store.ReadPickles}, parser, begin)
+			if err != nil {
+				if code := job.CodeOf(err); code != job.CodeInvalid && code != job.CodeMalformed {
+					t.Errorf("%q as %q gives %v", text, format, err)
+				}
+				continue
 			}
-			for _, source := range sources {
-				if err == nil && (source.ID == "" || source.Place == "") {
-					t.Errorf("%q as %s gives %+v", text, media, source)
+			for _, source := range batch.Jobs {
+				if source.ID == "" || source.Place == "" {
+					t.Errorf("%q as %q gives %+v", text, format, source)
 				}
 			}
 		}

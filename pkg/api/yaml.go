@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -41,7 +43,7 @@ func yamlToJSON(data []byte) ([]byte, error) {
 		if errors.Is(err, io.EOF) {
 			return nil, job.Errorf(job.CodeMalformed, "the body is empty; a YAML object is expected")
 		}
-		return nil, job.Errorf(job.CodeMalformed, "the body is not YAML: %v", err)
+		return nil, job.Errorf(job.CodeMalformed, "the body is not YAML: %v%s", err, unquotedHint(err))
 	}
 	if err := reader.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, job.Errorf(job.CodeMalformed, "the body is more than one YAML document")
@@ -52,6 +54,19 @@ func yamlToJSON(data []byte) ([]byte, error) {
 	}
 	return w.out, nil
 }
+
+// unquotedHint helps with what a schedule in YAML gets wrong most often: * begins an alias, and @ nothing.
+func unquotedHint(err error) string {
+	for _, words := range []string{"alphabetic or numeric character", "cannot start any token"} {
+		if strings.Contains(err.Error(), words) {
+			return ` (quote a value that begins with * or @: expression: "*/5 * * * *")`
+		}
+	}
+	return ""
+}
+
+// octal is a number that YAML 1.1 reads as octal and people do not: 010 is the text "010".
+var octal = regexp.MustCompile(`^[-+]?0[0-9_]+$`)
 
 // yamlWriter writes a YAML tree as JSON.
 type yamlWriter struct{ out []byte }
@@ -180,7 +195,7 @@ func (w *yamlWriter) scalar(n *yaml.Node) error {
 		}
 	case "!!int":
 		var i int64
-		if n.Decode(&i) == nil {
+		if !octal.MatchString(n.Value) && n.Decode(&i) == nil {
 			w.out = strconv.AppendInt(w.out, i, 10)
 			return nil
 		}

@@ -65,6 +65,8 @@ type Error struct {
 	Code   job.Code         `json:"code"`
 	Detail string           `json:"detail"`
 	Fields []job.FieldError `json:"errors"`
+	// Deletes are the jobs that an import would delete, for which it was refused. Nil for all other errors.
+	Deletes *Deletes `json:"deletes"`
 	// RequestID is what an operator finds the call by.
 	RequestID string `json:"request_id"`
 }

@@ -120,23 +120,6 @@ func (c *Client) Runs(ctx context.Context, q job.RunQuery) iter.Seq2[*job.Run, e
 	})
 }
 
-// Imported says what an import did, or in a dry run would do: ids.
-type Imported struct {
-	Created   []string `json:"created"`
-	Updated   []string `json:"updated"`
-	Unchanged []string `json:"unchanged"`
-	Deleted   []string `json:"deleted"`
-}
-
-// Import brings jobs in, all or none. Media is the type of the data: "application/json",
-// "application/yaml", "text/crontab" or "application/vnd.sqlite3".
-func (c *Client) Import(ctx context.Context, media string, data []byte, dryRun, prune bool) (Imported, error) {
-	query := url.Values{"dry_run": {strconv.FormatBool(dryRun)}, "prune": {strconv.FormatBool(prune)}}
-	var done Imported
-	err := c.do(ctx, call{method: http.MethodPost, path: "/jobs/import", query: query, raw: data, media: media}, &done)
-	return done, err
-}
-
 // Export takes all jobs out, as "application/json" or "application/yaml".
 func (c *Client) Export(ctx context.Context, media string) (data []byte, err error) {
 	err = c.do(ctx, call{method: http.MethodGet, path: "/jobs/export", header: http.Header{"Accept": {media}}}, &data)

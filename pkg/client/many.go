@@ -117,11 +117,7 @@ type Parsed struct {
 	// Drafts are the jobs, which are not saved; those of a command lack their schedule.
 	Drafts []Draft `json:"drafts"`
 	// Skipped are the lines that cannot become jobs.
-	Skipped []struct {
-		Line   int    `json:"line"`
-		Text   string `json:"text"`
-		Reason string `json:"reason"`
-	} `json:"skipped"`
+	Skipped []Skipped `json:"skipped"`
 }
 
 // Draft is a job that was not saved.

@@ -31,7 +31,8 @@ const (
 type FieldError struct {
 	// Field is the path of the member, "schedule.expression".
 	Field string `json:"field"`
-	// Code is "required", "invalid", "unknown" or "unsupported".
+	// Code is "required", "invalid", "unknown" or "unsupported"; of an import that prunes also "nothing_read",
+	// "lines_skipped" or "too_many_deletes".
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }

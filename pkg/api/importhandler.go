@@ -1,0 +1,38 @@
+package api
+
+import (
+	"github.com/gofiber/fiber/v2"
+)
+
+// maxMaxDeletes bounds max_deletes.
+const maxMaxDeletes = 1_000_000
+
+func (s *Server) importJobs(c *fiber.Ctx) error {
+	params := readQuery(c)
+	options := ImportOptions{
+		DryRun: params.boolean("dry_run"), Prune: params.boolean("prune"), MaxDeletes: params.integer("max_deletes", DefaultMaxDeletes, maxMaxDeletes),
+	}
+	file := ImportFile{Name: params.text("filename"), Data: c.Request().Body(), TimeZone: params.text("time_zone"), Pickles: s.deps.Pickles}
+	if err := params.check(); err != nil {
+		return err
+	}
+	if err := refuseEncoding(c); err != nil {
+		return err
+	}
+	var err error
+	if file.Format, err = formatOfMedia(c.Get(fiber.HeaderContentType)); err != nil {
+		return err
+	}
+	if err := s.checkZone(file.TimeZone); err != nil {
+		return err
+	}
+	batch, err := ReadImport(c.UserContext(), file, s.deps.Parser, s.deps.Now())
+	if err != nil {
+		return err
+	}
+	done, err := s.deps.Service.Import(c.UserContext(), batch, options)
+	if err != nil {
+		return err
+	}
+	return c.JSON(done)
+}
