@@ -32,7 +32,7 @@ type ImportOptions struct {
 	MaxDeletes int
 	// Confirmed are the ids that may be deleted, which somebody was shown. Nil: any.
 	Confirmed map[string]bool
-	// Described is how many jobs Imported.Jobs describes. Zero: 500.
+	// Described is how many jobs of each action Imported.Jobs describes. Zero: 200.
 	Described int
 }
 
@@ -204,7 +204,7 @@ func (p *importPlan) decide(sources []Source, old []job.Job) error {
 		if j := byID[old[i].ID]; j != nil {
 			p.result.Deleted = append(p.result.Deleted, j.ID)
 			p.edits = append(p.edits, job.Edit{ID: j.ID})
-			p.steps = append(p.steps, importStep{action: actionDeleted, before: j})
+			p.steps = append(p.steps, importStep{action: ImportDeleted, before: j})
 		}
 	}
 	slices.Sort(p.result.Created)
@@ -243,13 +243,13 @@ func (p *importPlan) checkSecrets(j *job.Job) error {
 
 // add sorts one job in.
 func (p *importPlan) add(place string, before, after *job.Job) {
-	step := importStep{action: actionUpdated, place: place, before: before, after: after}
+	step := importStep{action: ImportUpdated, place: place, before: before, after: after}
 	switch {
 	case before == nil:
-		step.action = actionCreated
+		step.action = ImportCreated
 		p.result.Created = append(p.result.Created, after.ID)
 	case sameDocument(before, after):
-		step.action = actionUnchanged
+		step.action = ImportUnchanged
 		p.result.Unchanged = append(p.result.Unchanged, after.ID)
 	default:
 		p.result.Updated = append(p.result.Updated, after.ID)
@@ -258,7 +258,7 @@ func (p *importPlan) add(place string, before, after *job.Job) {
 		}
 	}
 	p.steps = append(p.steps, step)
-	if step.action != actionUnchanged {
+	if step.action != ImportUnchanged {
 		p.edits = append(p.edits, job.Edit{ID: after.ID, After: after})
 	}
 }

@@ -9,26 +9,26 @@ import (
 	"schedule-server/pkg/trigger"
 )
 
-// maxDescribed is how many jobs an import describes unless it is told a number.
-const maxDescribed = 500
+// maxDescribed is how many jobs of each action an import describes unless it is told a number.
+const maxDescribed = 200
 
 // describedNext is how many occurrences are shown of each.
 const describedNext = 3
 
-// importAction is what an import does to a job.
-type importAction string
+// ImportAction is what an import does to a job.
+type ImportAction string
 
-// The actions are those of the lists of Imported.
+// The actions are the names of the lists in Imported.
 const (
-	actionDeleted   importAction = "deleted"
-	actionUpdated   importAction = "updated"
-	actionCreated   importAction = "created"
-	actionUnchanged importAction = "unchanged"
+	ImportDeleted   ImportAction = "deleted"
+	ImportUpdated   ImportAction = "updated"
+	ImportCreated   ImportAction = "created"
+	ImportUnchanged ImportAction = "unchanged"
 )
 
 // importStep is what an import does to one job. before or after is nil where there is none.
 type importStep struct {
-	action        importAction
+	action        ImportAction
 	place         string
 	before, after *job.Job
 }
@@ -37,7 +37,7 @@ type importStep struct {
 type ImportedJob struct {
 	ID string `json:"id"`
 	// Action is deleted, updated, created or unchanged.
-	Action importAction `json:"action"`
+	Action ImportAction `json:"action"`
 	// Place is where it stands in the file: "line 12". Empty for a deleted one.
 	Place  string     `json:"place,omitempty"`
 	Name   string     `json:"name"`
@@ -64,13 +64,17 @@ func (s *importStep) job() *job.Job {
 
 // described is the result with its jobs described.
 func (p *importPlan) described() Imported {
-	rank := map[importAction]int{actionDeleted: 0, actionUpdated: 1, actionCreated: 2, actionUnchanged: 3}
+	rank := map[ImportAction]int{ImportDeleted: 0, ImportUpdated: 1, ImportCreated: 2, ImportUnchanged: 3}
 	slices.SortFunc(p.steps, func(a, b importStep) int {
 		return cmp.Or(rank[a.action]-rank[b.action], cmp.Compare(a.job().ID, b.job().ID))
 	})
 	most := cmp.Or(p.options.Described, maxDescribed)
-	for i := range p.steps[:min(len(p.steps), most)] {
-		p.result.Jobs = append(p.result.Jobs, p.describe(&p.steps[i]))
+	described := map[ImportAction]int{}
+	for i := range p.steps {
+		step := &p.steps[i]
+		if described[step.action]++; described[step.action] <= most {
+			p.result.Jobs = append(p.result.Jobs, p.describe(step))
+		}
 	}
 	return p.result
 }
@@ -88,7 +92,7 @@ func (p *importPlan) describe(step *importStep) ImportedJob {
 	if err == nil && step.after != nil && j.Status != job.StatusCompleted {
 		shown.Next = upcoming(schedule, planned(j, p.now), describedNext)
 	}
-	if step.action != actionUpdated {
+	if step.action != ImportUpdated {
 		return shown
 	}
 	shown.Diff = access.DiffJobs(step.before, step.after).Changes

@@ -24,8 +24,8 @@ const (
 	FormatSQLite  Format = "sqlite"
 )
 
-// word is the format's name in a sentence.
-func (f Format) word() string {
+// Words is the format's name in a sentence.
+func (f Format) Words() string {
 	switch f {
 	case FormatJSON:
 		return "JSON"

@@ -67,7 +67,7 @@ func ReadImport(ctx context.Context, f ImportFile, parser *trigger.Parser, now j
 	batch, err := f.read(ctx, parser, now)
 	var known *job.Error
 	if why != "" && errors.As(err, &known) && known.Code == job.CodeMalformed {
-		return nil, &job.Error{Code: known.Code, Detail: fmt.Sprintf("it was taken for %s, because %s: %s", f.Format.word(), why, known.Detail), Err: known.Err}
+		return nil, &job.Error{Code: known.Code, Detail: fmt.Sprintf("it was taken for %s, because %s: %s", f.Format.Words(), why, known.Detail), Err: known.Err}
 	}
 	return batch, err
 }

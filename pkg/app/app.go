@@ -35,11 +35,11 @@ type Flags interface{ logging() *Log }
 
 // Main parses the command line and the environment into flags, runs the role
 // until it ends or the process is asked to stop, and exits: 0 after a clean
-// stop, 1 after an error, which is printed as one line, 2 for unusable flags.
-// A second signal ends the process at once.
+// stop, 1 after an error, which is printed as one line, 2 for unusable flags; an
+// error with an ExitCode method says its own. A second signal ends the process at once.
 func Main(name, description string, flags Flags, run func(context.Context, *Process) error) {
 	parser, err := kong.New(flags, kong.Name(name), kong.Description(description),
-		kong.Vars{"version": name + " " + Version()}, kong.UsageOnError())
+		kong.Vars{"version": name + " " + Version()}, kong.UsageOnError(), kong.Help(printHelp))
 	if err != nil {
 		panic(err) // the struct's tags are wrong: no input can cause this
 	}
@@ -54,8 +54,16 @@ func Main(name, description string, flags Flags, run func(context.Context, *Proc
 	err = run(ctx, &Process{Name: name, ID: processID(), Version: Version(), Logger: logger, Command: parsed.Command()})
 	if err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
+}
+
+func exitCode(err error) int {
+	var own interface{ ExitCode() int }
+	if errors.As(err, &own) {
+		return own.ExitCode()
+	}
+	return 1
 }
 
 // GrowHeap lets the heap grow by so many percent of what lives in it until garbage

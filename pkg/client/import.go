@@ -41,7 +41,7 @@ type Imported struct {
 	} `json:"warnings"`
 	// Refused says why the same import would be refused if it were no dry run. Nil: it would not.
 	Refused *job.FieldError `json:"refused"`
-	// Jobs describes the first 500 jobs: those deleted, updated, created, unchanged.
+	// Jobs describes the jobs that are deleted, updated, created, unchanged: the first 200 of each.
 	Jobs []ImportedJob `json:"jobs"`
 }
 

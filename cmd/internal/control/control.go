@@ -24,12 +24,19 @@ import (
 	"schedule-server/web"
 )
 
-// Store opens the database. A server that is away is waited for, with one line
-// in the log; a file that cannot be used is an error that names it.
+// Store opens the database, and brings its schema up to date.
 func Store(ctx context.Context, p *app.Process, address string) (*store.Store, error) {
+	return await(ctx, p, address, store.Open)
+}
+
+// await opens the database. A server that is away is waited for, with one line
+// in the log; a file that cannot be used is an error that names it.
+func await(
+	ctx context.Context, p *app.Process, address string, open func(context.Context, string, store.Options) (*store.Store, error),
+) (*store.Store, error) {
 	const pause = time.Second
 	for first := true; ; first = false {
-		s, err := store.Open(ctx, address, store.Options{Logger: p.Logger})
+		s, err := open(ctx, address, store.Options{Logger: p.Logger})
 		if err == nil || job.CodeOf(err) != job.CodeUnavailable || !strings.HasPrefix(address, "postgres") {
 			return s, err
 		}

@@ -1,14 +1,16 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"github.com/mattn/go-isatty"
 
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/access"
@@ -24,47 +26,163 @@ const maxImportFile = 32 << 20
 
 // Import is the command that brings jobs in. It needs the database only, whether the service runs or not.
 type Import struct {
-	File     string `arg:"" help:"A jobs.sqlite of the original, a crontab, or jobs in JSON or YAML. - is the standard input." type:"path"`
-	TimeZone string `help:"Zone of the machine that a crontab comes from, such as Europe/Berlin." default:"UTC"`
-	DryRun   bool   `help:"Write nothing, and print what would be done."`
-	Prune    bool   `help:"Delete every job that is not in the file."`
+	File       string `arg:"" help:"A jobs.sqlite of the original, a crontab, or jobs in JSON or YAML. - is the standard input." type:"path"`
+	Format     string `help:"What the file is: crontab, json, yaml or sqlite. Default: recognised by what it begins with and by its name." enum:"auto,crontab,json,yaml,sqlite" default:"auto"`
+	TimeZone   string `help:"Zone of the machine that a crontab comes from, such as Europe/Berlin." default:"UTC"`
+	DryRun     bool   `help:"Write nothing, and show what would be done."`
+	Prune      bool   `help:"Delete every job that is not in the file."`
+	MaxDeletes int    `help:"How many jobs --prune may delete." default:"10"`
+	Yes        bool   `help:"Delete up to --max-deletes jobs without asking. --prune needs it where there is no terminal to ask on." short:"y"`
+	Output     string `help:"How the result is written: text or json." enum:"text,json" default:"text" short:"o"`
+	Verbose    bool   `help:"Show every job, not the first 20 of each kind." short:"v"`
 }
 
-// Do imports the file into a database and prints what was done.
+// Help is shown by --help below the flags' summary.
+func (*Import) Help() string {
+	return `Jobs in JSON or YAML are imported whole or not at all. Lines of a crontab and rows of a
+jobs.sqlite that cannot become jobs are skipped, and listed with the reason.
+
+--prune deletes nothing if no job was read or anything was skipped. It shows what it would
+delete and asks. More than --max-deletes are deleted only if you type their number, or give it
+as --max-deletes.
+
+Exit codes: 0 everything was imported; 1 an error, and nothing was written; 2 unusable flags;
+3 something was skipped, and the rest was imported. A dry run exits as the import would.`
+}
+
+// Validate is called by kong.
+func (i *Import) Validate() error {
+	if i.MaxDeletes < 0 {
+		return fmt.Errorf("--max-deletes: %d is less than 0", i.MaxDeletes)
+	}
+	return nil
+}
+
+// console is where the command shows what it does, and asks.
+type console struct {
+	out, err io.Writer
+	// in answers what is asked. Nil: there is no terminal.
+	in io.Reader
+}
+
+// systemConsole is the console of the process. Where the standard input is the file, nobody can be asked.
+func systemConsole(file string) console {
+	c := console{out: os.Stdout, err: os.Stderr}
+	if file != "-" && isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stderr.Fd()) {
+		c.in = os.Stdin
+	}
+	return c
+}
+
+// skippedError says that an import was done, and that something of the file was left out.
+type skippedError struct {
+	lines, imported int
+	dryRun          bool
+}
+
+// Error says how much.
+func (e *skippedError) Error() string {
+	verb, rest := "was", "the rest"
+	if e.dryRun {
+		verb = "would be"
+	}
+	if e.imported == 0 {
+		rest = "nothing"
+	}
+	return fmt.Sprintf("%s skipped; %s %s imported", count(e.lines, "line"), rest, verb)
+}
+
+// ExitCode is what the process ends with.
+func (e *skippedError) ExitCode() int { return 3 }
+
+// Do imports the file into a database and shows what was done.
 func (i *Import) Do(ctx context.Context, p *app.Process, database string, keys *job.Keyring) error {
-	data, err := i.read()
-	if err != nil {
-		return err
-	}
-	s, err := Store(ctx, p, database)
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	return i.do(ctx, p, database, keys, systemConsole(i.File))
+}
+
+func (i *Import) do(ctx context.Context, p *app.Process, database string, keys *job.Keyring, c console) error {
 	parser := &trigger.Parser{}
-	file := api.ImportFile{Media: mediaOf(i.File, data), Data: data, TimeZone: i.TimeZone, Pickles: store.ReadPickles}
-	sources, notes, err := api.ReadImport(ctx, file, parser, deliver.Now())
+	batch, err := i.readBatch(ctx, parser)
 	if err != nil {
 		return err
 	}
-	service := api.NewService(s, noQueue{}, api.ServiceOptions{Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger})
+	if i.Prune && !i.DryRun {
+		if err := batch.CheckPrune(); err != nil {
+			return err
+		}
+	}
+	jobs, closeStore, err := i.open(ctx, p, database, c)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	service := api.NewService(jobs, noQueue{}, api.ServiceOptions{Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger})
 	ctx = access.WithActor(ctx, access.Actor{ID: access.CommandLine, Name: userName()})
-	done, err := service.Import(ctx, sources, api.ImportOptions{DryRun: i.DryRun, Prune: i.Prune})
+	options := api.ImportOptions{DryRun: i.DryRun, Prune: i.Prune, MaxDeletes: i.MaxDeletes, Described: i.described()}
+	if i.Prune && !i.DryRun {
+		if err := i.confirm(ctx, service, batch, &options, c); err != nil {
+			return err
+		}
+	}
+	done, err := service.Import(ctx, batch, options)
 	if err := errors.Join(err, service.Wait(ctx)); err != nil {
 		return err
 	}
-	out := json.NewEncoder(os.Stdout)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(struct {
-		api.Imported
-		api.ImportNotes
-	}{done, notes})
+	if err := i.show(c.out, &done); err != nil {
+		return err
+	}
+	switch {
+	case done.Refused != nil:
+		return fmt.Errorf("the import would be refused: %s: %s", done.Refused.Field, done.Refused.Message)
+	case len(done.Skipped) > 0:
+		imported := len(done.Created) + len(done.Updated) + len(done.Unchanged)
+		return &skippedError{len(done.Skipped), imported, i.DryRun}
+	}
+	return nil
+}
+
+// described is how many jobs of each kind are shown.
+func (i *Import) described() int {
+	if i.Verbose || i.Output == "json" {
+		return math.MaxInt
+	}
+	return shown
+}
+
+// readBatch reads the file. Nothing else was touched when it fails.
+func (i *Import) readBatch(ctx context.Context, parser *trigger.Parser) (*api.ImportBatch, error) {
+	if _, err := parser.Parse(trigger.Spec{Type: trigger.TypeDate, At: new(job.Instant), TimeZone: i.TimeZone}, ""); err != nil {
+		return nil, fmt.Errorf("--time-zone: %q is not an IANA name such as Europe/Berlin", i.TimeZone)
+	}
+	data, err := i.read()
+	if err != nil {
+		return nil, err
+	}
+	file := api.ImportFile{Name: filepath.Base(i.File), Data: data, TimeZone: i.TimeZone, Pickles: store.ReadPickles}
+	if i.Format != "auto" {
+		file.Format = api.Format(i.Format)
+	}
+	batch, err := api.ReadImport(ctx, file, parser, deliver.Now())
+	switch {
+	case err != nil && file.Format == "" && job.CodeOf(err) == job.CodeMalformed && len(data) > 0:
+		return nil, fmt.Errorf("%s: %w (--format says what it is)", i.name(), err)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", i.name(), err)
+	}
+	return batch, nil
+}
+
+// name is the file's for people.
+func (i *Import) name() string {
+	if i.File == "-" {
+		return "the standard input"
+	}
+	return i.File
 }
 
 func (i *Import) read() ([]byte, error) {
 	in := io.Reader(os.Stdin)
-	if filepath.Base(i.File) != "-" {
+	if i.File != "-" {
 		file, err := os.Open(i.File)
 		if err != nil {
 			return nil, err
@@ -74,24 +192,49 @@ func (i *Import) read() ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxImportFile+1))
 	if err == nil && len(data) > maxImportFile {
-		err = errors.New("the file is larger than 32 MiB")
+		err = fmt.Errorf("%s is larger than 32 MiB", i.name())
 	}
 	return data, err
 }
 
-// mediaOf tells what a file is by what it begins with, and by its name.
-func mediaOf(name string, data []byte) string {
-	begin := bytes.TrimSpace(data)
-	switch {
-	case bytes.HasPrefix(data, []byte("SQLite format 3\x00")):
-		return "application/vnd.sqlite3"
-	case bytes.HasPrefix(begin, []byte("{")):
-		return "application/json"
-	case strings.HasSuffix(name, ".yaml"), strings.HasSuffix(name, ".yml"), bytes.HasPrefix(begin, []byte("jobs:")):
-		return "application/yaml"
+// open opens the database: to read only for a dry run, which changes nothing in it and makes none.
+func (i *Import) open(ctx context.Context, p *app.Process, database string, c console) (jobs api.JobStore, closeStore func(), err error) {
+	if !i.DryRun {
+		s, err := Store(ctx, p, database)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, func() { _ = s.Close() }, nil
 	}
-	return "text/crontab"
+	s, err := await(ctx, p, database, store.OpenReadOnly)
+	if err != nil {
+		return nil, nil, err
+	}
+	if s == nil {
+		fmt.Fprintf(c.err, "There is no database yet: %s. The import itself would make it.\n", Redacted(database))
+		return noStore{}, func() {}, nil
+	}
+	return s, func() { _ = s.Close() }, nil
 }
+
+func (i *Import) show(out io.Writer, done *api.Imported) error {
+	if i.Output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(done)
+	}
+	return showImport(out, i.name(), done, i.Verbose)
+}
+
+// noStore stands for a database that is not there yet: it has no jobs and no secrets.
+type noStore struct{ api.JobStore }
+
+// PickJobs finds none.
+func (noStore) PickJobs(context.Context, job.Pick, job.Instant) ([]job.Job, error) { return nil, nil }
+
+// ListSecrets finds none.
+func (noStore) ListSecrets(context.Context) ([]job.SecretInfo, error) { return nil, nil }
 
 // noQueue stands for the queue where only the database is at hand: beat looks into
 // that every second, and its reconciler ends what a deletion leaves open.

@@ -22,11 +22,11 @@ const Serve = "serve"
 type Commands struct {
 	Serve  struct{} `cmd:"" default:"1" help:"Serve; what is done when no command is given."`
 	Keys   Keys     `cmd:"" help:"Make, list and delete API keys, in the database itself."`
-	Reseal Reseal   `cmd:"" help:"Seal all secrets in the database anew under the first of the keys in --secret-key, or in the key file."`
-	Import Import   `cmd:"" help:"Bring jobs in from the original, a crontab, JSON or YAML, into the database itself."`
+	Reseal Reseal   `cmd:"" help:"Seal all secrets in the database anew under the first of the keys in --secret-key, or in the key file." uses:"secret-key"`
+	Import Import   `cmd:"" help:"Bring jobs in from the original, a crontab, JSON or YAML, into the database itself." uses:"secret-key"`
 
-	Backup  Backup  `cmd:"" help:"Copy the SQLite database and its key file, whether the service runs or not."`
-	Restore Restore `cmd:"" help:"Put a backup in the place of the SQLite database, or only check it."`
+	Backup  Backup  `cmd:"" help:"Copy the SQLite database and its key file, whether the service runs or not." uses:"secret-key"`
+	Restore Restore `cmd:"" help:"Put a backup in the place of the SQLite database, or only check it." uses:"secret-key"`
 }
 
 // Do does what the command line asks for other than to serve.
