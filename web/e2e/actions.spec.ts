@@ -103,7 +103,7 @@ test('backfill says how many runs that are', async ({ page, service, target }) =
 
 test('jobs go out as a file, and come in with what would change shown before', async ({ page, fresh, target }) => {
   await fresh.call('POST', '/jobs', jobCalling(`${target.url}/`, 'a'));
-  await fresh.call('POST', '/jobs', jobCalling(`${target.url}/`, 'b'));
+  await fresh.call('POST', '/jobs', jobCalling(`${target.url}/`, 'b', { name: 'Left out' }));
   await page.goto(`${fresh.url}/settings/import`);
   const download = page.waitForEvent('download');
   await page.getByRole('button', { name: 'YAML' }).click();
@@ -115,15 +115,58 @@ test('jobs go out as a file, and come in with what would change shown before', a
   await page.getByRole('button', { name: 'See what would change' }).click();
   const plan = page.locator('.import-diff');
   await expect(plan.locator('.import-created')).toContainText('c');
-  await expect(plan.locator('.import-deleted')).toContainText('b');
+  await expect(plan.locator('.import-created')).toContainText(`GET ${target.url}/`);
+  await expect(plan.locator('.import-deleted')).toContainText('Left out');
   await expect(plan.locator('.import-updated')).toContainText('Renamed');
+  await expect(page.getByText('Nothing has been written yet.')).toBeVisible();
   await page.getByRole('button', { name: 'Import', exact: true }).click();
+  const question = page.getByRole('dialog', { name: 'Delete 1 job?' });
+  await expect(question).toContainText('Left out');
+  await question.getByRole('button', { name: 'Cancel' }).click();
+  expect((await fresh.call<{ total: number }>('GET', '/jobs')).total).toBe(2);
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  await question.getByRole('button', { name: 'Import and delete 1 job' }).click();
   await expect(page.getByText('1 created, 1 updated, 1 deleted')).toBeVisible();
   expect((await fresh.call<{ total: number }>('GET', '/jobs')).total).toBe(2);
 
   await page.getByLabel('Paste here, or drop a file').fill('{"jobs":[{"id":"x"}]}');
   await page.getByRole('button', { name: 'See what would change' }).click();
   await expect(page.getByRole('alert')).toContainText('jobs[0]');
+});
+
+test('an import deletes only what was shown and agreed to', async ({ page, fresh, target }) => {
+  const jobs = Array.from({ length: 14 }, (_, i) => jobCalling(`${target.url}/`, `many-${i}`));
+  await fresh.call('POST', '/jobs/import', { jobs });
+  const total = async (): Promise<number> => (await fresh.call<{ total: number }>('GET', '/jobs')).total;
+  await page.goto(`${fresh.url}/settings/import`);
+  const box = page.getByLabel('Paste here, or drop a file');
+  const check = async (text: string): Promise<void> => {
+    await box.fill(text);
+    await page.getByRole('button', { name: 'See what would change' }).click();
+  };
+  await page.getByLabel('Delete jobs that are not in it').check();
+
+  await check('web-1\n');
+  await expect(page.getByRole('alert')).toContainText('it is not recognised');
+  await check(`0 9 * * * curl ${target.url}/\n0 2 * * * /opt/x.sh\n`);
+  await expect(page.getByRole('alert')).toContainText('1 line was skipped');
+  await expect(page.getByRole('button', { name: 'Import', exact: true })).toBeDisabled();
+
+  await check(JSON.stringify({ jobs: jobs.slice(0, 2) }));
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  const question = page.getByRole('dialog', { name: 'Delete 12 jobs?' });
+  await expect(question).toContainText('many-13');
+  await fresh.call('POST', '/jobs', jobCalling(`${target.url}/`, 'made-meanwhile'));
+  await question.getByRole('button', { name: 'Import and delete 12 jobs' }).click();
+  await expect(question.getByRole('alert')).toContainText('13 jobs would be deleted');
+  expect(await total()).toBe(15);
+  await question.getByRole('button', { name: 'Cancel' }).click();
+
+  await check(JSON.stringify({ jobs: jobs.slice(0, 2) }));
+  await page.getByRole('button', { name: 'Import', exact: true }).click();
+  await page.getByRole('button', { name: 'Import and delete 13 jobs' }).click();
+  await expect(page.getByText('0 created, 0 updated, 13 deleted')).toBeVisible();
+  expect(await total()).toBe(2);
 });
 
 test('the strip is read by keys, and leads to the runs of a stretch', async ({ page, service, target }) => {

@@ -652,7 +652,7 @@ export interface components {
         Duration: string;
         FieldError: {
             /** @enum {string} */
-            code: "required" | "invalid" | "unknown" | "unsupported";
+            code: "required" | "invalid" | "unknown" | "unsupported" | "nothing_read" | "lines_skipped" | "too_many_deletes";
             field: string;
             message: string;
         };
@@ -678,13 +678,35 @@ export interface components {
             }[];
             created: string[];
             deleted: string[];
-            skipped?: components["schemas"]["Skipped"][];
+            dry_run: boolean;
+            /** @enum {string} */
+            format: "json" | "yaml" | "crontab" | "sqlite";
+            jobs: components["schemas"]["ImportedJob"][];
+            refused?: components["schemas"]["FieldError"];
+            skipped: components["schemas"]["Skipped"][];
             unchanged: string[];
             updated: string[];
-            warnings?: {
+            warnings: {
                 id: string;
                 message: string;
             }[];
+        };
+        ImportedJob: {
+            /** @enum {string} */
+            action: "deleted" | "updated" | "created" | "unchanged";
+            changed: string[];
+            id: string;
+            method: string;
+            name: string;
+            next: components["schemas"]["Occurrence"][];
+            place?: string;
+            schedule_description: {
+                en: string;
+                zh: string;
+            };
+            status: components["schemas"]["Status"];
+            time_zone: string;
+            url: string;
         };
         Job: {
             created_at: components["schemas"]["Time"];
@@ -721,8 +743,10 @@ export interface components {
             version: number;
         };
         JobFile: {
-            jobs: components["schemas"]["JobInput"][];
+            jobs: components["schemas"]["JobFileList"];
         };
+        JobFileInput: components["schemas"]["JobFile"] | components["schemas"]["JobFileList"];
+        JobFileList: components["schemas"]["JobInput"][];
         JobFilter: {
             /** Format: date-time */
             due_since?: string | null;
@@ -914,6 +938,10 @@ export interface components {
         Problem: {
             /** @enum {string} */
             code: "invalid" | "malformed" | "not_found" | "conflict" | "precondition_failed" | "unauthorized" | "forbidden" | "too_large" | "rate_limited" | "method_not_allowed" | "request_timeout" | "unavailable" | "internal";
+            deletes?: {
+                ids: string[];
+                total: number;
+            };
             detail: string;
             errors: components["schemas"]["FieldError"][];
             request_id?: string;
@@ -1591,6 +1619,8 @@ export interface operations {
             query?: {
                 dry_run?: boolean;
                 prune?: boolean;
+                max_deletes?: number;
+                filename?: string;
                 time_zone?: string;
             };
             header?: never;
@@ -1599,9 +1629,10 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["JobFile"];
+                "application/json": components["schemas"]["JobFileInput"];
+                "application/octet-stream": string;
                 "application/vnd.sqlite3": string;
-                "application/yaml": components["schemas"]["JobFile"];
+                "application/yaml": components["schemas"]["JobFileInput"];
                 "text/crontab": string;
             };
         };

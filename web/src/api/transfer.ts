@@ -1,22 +1,29 @@
-import { formatOf, formats } from '../lib/transfer';
 import { basePath } from './client';
 import { ApiError, toApiError } from './errors';
 import type { components } from './schema';
 
 export type Imported = components['schemas']['Imported'];
+export type ImportedJob = components['schemas']['ImportedJob'];
 
-/** Sends a file as it is; the server says what it makes, or would make, of it. */
-export async function importJobs(content: Blob, name: string, zone: string, { prune, dryRun }: { prune: boolean; dryRun: boolean }): Promise<Imported> {
-  const format = formatOf(name, await content.slice(0, 4096).text());
-  const query = new URLSearchParams({ dry_run: String(dryRun), prune: String(prune) });
-  if (format === 'crontab') query.set('time_zone', zone);
-  const response = await reach(`import?${query}`, { method: 'POST', headers: { 'Content-Type': formats[format] }, body: content });
+export interface ImportOptions {
+  dryRun: boolean;
+  prune: boolean;
+  /** How many jobs may be deleted: as many as somebody was shown and agreed to. */
+  maxDeletes: number;
+}
+
+/** Sends a file as it is; the server recognises it, and says what it makes, or would make, of it. */
+export async function importJobs(content: Blob, name: string, zone: string, options: ImportOptions): Promise<Imported> {
+  const query = new URLSearchParams({ dry_run: String(options.dryRun), prune: String(options.prune), time_zone: zone });
+  if (options.prune && !options.dryRun) query.set('max_deletes', String(options.maxDeletes));
+  if (name !== '') query.set('filename', name);
+  const response = await reach(`import?${query}`, { method: 'POST', headers: { 'Content-Type': 'application/octet-stream' }, body: content });
   return (await response.json()) as Imported;
 }
 
 /** All jobs as a file. */
 export async function exportJobs(format: 'json' | 'yaml'): Promise<Blob> {
-  const response = await reach('export', { headers: { Accept: formats[format] } });
+  const response = await reach('export', { headers: { Accept: `application/${format}` } });
   return response.blob();
 }
 

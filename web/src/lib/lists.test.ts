@@ -6,7 +6,6 @@ import { latencySeries } from './latency';
 import { mergeRuns } from './mergeruns';
 import { bytes, compact, quantile } from './number';
 import { peakAmong } from './peak';
-import { formatOf } from './transfer';
 import { stretch } from './useWindow';
 import { waterfall } from './waterfall';
 
@@ -104,14 +103,4 @@ describe('diff', () => {
       { field: 'e', before: undefined, after: null },
     ]);
   });
-});
-
-describe('formatOf', () => {
-  it.each([
-    ['', '{"jobs":[]}', 'json'],
-    ['jobs.yaml', 'x', 'yaml'],
-    ['', 'jobs:\n- id: a', 'yaml'],
-    ['crontab', '*/5 * * * * curl http://a', 'crontab'],
-    ['jobs.sqlite', 'SQLite format 3\0', 'sqlite'],
-  ])('%s with %j is %s', (name, text, format) => expect(formatOf(name, text)).toBe(format));
 });

@@ -1,11 +1,11 @@
-import type { Imported } from '../../api/transfer';
+import type { Imported, ImportedJob } from '../../api/transfer';
 import { Changes } from '../../components/Changes';
 import { Glyph } from '../../components/icons';
 import { useI18n } from '../../i18n';
 import { diff } from '../../lib/diff';
 import { count } from '../../lib/number';
 
-const kinds = ['created', 'updated', 'deleted', 'unchanged'] as const;
+const kinds = ['deleted', 'updated', 'created', 'unchanged'] as const;
 const signs = { created: '+', updated: '~', deleted: '−', unchanged: '=' } as const;
 const shown = 200;
 
@@ -13,9 +13,10 @@ const shown = 200;
 export function ImportDiff({ plan }: { plan: Imported }) {
   const { t, language } = useI18n();
   const changes = new Map(plan.changes?.map((change) => [change.id, diff(change.before, change.after)]));
+  const jobs = new Map(plan.jobs.map((job) => [job.id, job]));
   const notes = [
-    ...(plan.skipped ?? []).map((s) => t('paste.skipped', { line: s.line, reason: s.reason })),
-    ...(plan.warnings ?? []).map((w) => `${w.id}: ${w.message}`),
+    ...plan.skipped.map((s) => t('paste.skipped', { line: s.line, reason: s.reason })),
+    ...plan.warnings.map((w) => `${w.id}: ${w.message}`),
   ];
   return (
     <div className="import-diff" role="status">
@@ -30,7 +31,7 @@ export function ImportDiff({ plan }: { plan: Imported }) {
             <ul>
               {ids.slice(0, shown).map((id) => (
                 <li key={id}>
-                  <span className="mono">{id}</span>
+                  <Job id={id} job={jobs.get(id)} />
                   {kind === 'updated' && <Changes changes={changes.get(id) ?? []} />}
                 </li>
               ))}
@@ -41,14 +42,58 @@ export function ImportDiff({ plan }: { plan: Imported }) {
       })}
       {notes.length > 0 && (
         <ul className="outlook-warnings">
-          {notes.map((note) => (
+          {notes.slice(0, shown).map((note) => (
             <li key={note}>
               <Glyph name="warn" width="14" height="14" />
               <span>{note}</span>
             </li>
           ))}
+          {notes.length > shown && <li className="soft">{t('bulk.more', { n: notes.length - shown })}</li>}
         </ul>
       )}
     </div>
+  );
+}
+
+/** The jobs that would be deleted, by name. */
+export function Deletions({ plan }: { plan: Imported }) {
+  const { t } = useI18n();
+  const jobs = new Map(plan.jobs.map((job) => [job.id, job]));
+  return (
+    <ul className="import-deletions">
+      {plan.deleted.slice(0, shown).map((id) => (
+        <li key={id}>
+          <Job id={id} job={jobs.get(id)} />
+        </li>
+      ))}
+      {plan.deleted.length > shown && <li className="soft">{t('bulk.more', { n: plan.deleted.length - shown })}</li>}
+    </ul>
+  );
+}
+
+/** A job with what it does: its schedule in words, its call, its next moment. */
+function Job({ id, job }: { id: string; job: ImportedJob | undefined }) {
+  const { t, language } = useI18n();
+  const next = job?.next[0];
+  return (
+    <>
+      <span className="mono">{id}</span>
+      {job && job.name !== '' && job.name !== id && <span> {job.name}</span>}
+      {job && (
+        <span className="soft import-job">
+          {language === 'en' ? job.schedule_description.en : job.schedule_description.zh}
+          <br />
+          <span className="mono">
+            {job.method} {job.url}
+          </span>
+          {next && (
+            <>
+              <br />
+              {t('import.next', { time: next.local.replace('T', ' '), zone: job.time_zone })}
+            </>
+          )}
+        </span>
+      )}
+    </>
   );
 }

@@ -2,14 +2,15 @@ import { useState } from 'react';
 import { exportJobs, type Imported, importJobs } from '../../api/transfer';
 import { useBarred } from '../../api/scope';
 import { Button } from '../../components/Button';
+import { Confirm } from '../../components/Confirm';
 import { Check } from '../../components/Field';
 import { Glyph } from '../../components/icons';
 import { Alert } from '../../components/Notice';
 import { toast } from '../../components/Toasts';
 import { useI18n } from '../../i18n';
-import { errorText } from '../../i18n/words';
-import { bytes } from '../../lib/number';
-import { ImportDiff } from './ImportDiff';
+import { errorText, faultText } from '../../i18n/words';
+import { bytes, count } from '../../lib/number';
+import { Deletions, ImportDiff } from './ImportDiff';
 
 interface Source {
   name: string;
@@ -44,24 +45,20 @@ export function ImportExport() {
 
 /** Takes jobs in, with what would change shown before it does. */
 function Import() {
-  const { t, locale } = useI18n();
+  const { t, locale, language } = useI18n();
   const [source, setSource] = useState<Source | null>(null);
   const [text, setText] = useState('');
   const [prune, setPrune] = useState(false);
   const [plan, setPlan] = useState<Imported | null>(null);
   const [error, setError] = useState<unknown>(null);
   const [busy, setBusy] = useState(false);
+  const [asking, setAsking] = useState(false);
 
-  const call = async (from: Source, deleteOthers: boolean, dryRun: boolean): Promise<void> => {
+  const check = async (from: Source, deleteOthers: boolean): Promise<void> => {
     setBusy(true);
     setError(null);
     try {
-      const result = await importJobs(from.content, from.name, locale.timeZone, { prune: deleteOthers, dryRun });
-      if (dryRun) return setPlan(result);
-      toast('ok', t('import.done', { created: result.created.length, updated: result.updated.length, deleted: result.deleted.length }), { to: '/jobs', text: t('nav.jobs') });
-      setPlan(null);
-      setSource(null);
-      setText('');
+      setPlan(await importJobs(from.content, from.name, locale.timeZone, { dryRun: true, prune: deleteOthers, maxDeletes: 0 }));
     } catch (cause) {
       setPlan(null);
       setError(cause);
@@ -71,8 +68,30 @@ function Import() {
   };
   const take = (from: Source): void => {
     setSource(from);
-    void call(from, prune, true);
+    void check(from, prune);
   };
+  /** Imports, and deletes no more jobs than the plan that was shown. */
+  const apply = async (from: Source, shown: Imported): Promise<void> => {
+    const result = await importJobs(from.content, from.name, locale.timeZone, { dryRun: false, prune, maxDeletes: shown.deleted.length });
+    toast('ok', t('import.done', { created: result.created.length, updated: result.updated.length, deleted: result.deleted.length }), { to: '/jobs', text: t('nav.jobs') });
+    setPlan(null);
+    setSource(null);
+    setText('');
+  };
+  const start = async (from: Source, shown: Imported): Promise<void> => {
+    setBusy(true);
+    setError(null);
+    try {
+      await apply(from, shown);
+    } catch (cause) {
+      setPlan(null);
+      setError(cause);
+    } finally {
+      setBusy(false);
+    }
+  };
+  // A number of deletions can be agreed to; a file that is not understood cannot.
+  const refused = plan?.refused?.field === 'prune' ? plan.refused : undefined;
   return (
     <>
       <textarea
@@ -114,7 +133,7 @@ function Import() {
           checked={prune}
           onChange={(on) => {
             setPrune(on);
-            if (source) void call(source, on, true);
+            if (source) void check(source, on);
           }}
         />
       </div>
@@ -127,10 +146,28 @@ function Import() {
             </p>
           )}
           <ImportDiff plan={plan} />
-          <Button kind="primary" disabled={busy || nothingIn(plan)} onClick={() => void call(source, prune, false)}>
+          {refused && <Alert>{faultText(refused, t)}</Alert>}
+          <p className="soft">{t('import.nothingYet')}</p>
+          <Button
+            kind="primary"
+            disabled={busy || nothingIn(plan) || refused !== undefined}
+            onClick={() => (plan.deleted.length > 0 ? setAsking(true) : void start(source, plan))}
+          >
             {t('import.do')}
           </Button>
         </>
+      )}
+      {asking && source && plan && (
+        <Confirm
+          danger
+          title={t('bulk.deleteTitle', { n: plan.deleted.length, count: count(plan.deleted.length, language) })}
+          action={t('import.doAndDelete', { n: plan.deleted.length, count: count(plan.deleted.length, language) })}
+          onConfirm={() => apply(source, plan)}
+          onClose={() => setAsking(false)}
+        >
+          <p>{t('import.deleteText')}</p>
+          <Deletions plan={plan} />
+        </Confirm>
       )}
     </>
   );
