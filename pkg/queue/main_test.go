@@ -198,6 +198,14 @@ func noError(t testing.TB, err error) {
 	}
 }
 
+// redisNow is the clock of Redis, in seconds. It need not be that of the tests.
+func (x *bench) redisNow() int64 {
+	x.t.Helper()
+	at, err := x.b.client.Time(x.ctx).Result()
+	noError(x.t, err)
+	return at.Unix()
+}
+
 func now() job.Instant { return job.Instant(time.Now().UnixMilli()) }
 
 func taskOf(id string) job.Task {

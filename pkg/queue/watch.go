@@ -108,7 +108,7 @@ func (w *watch) look(ctx context.Context, now time.Time) error {
 		}
 	}
 	w.silent = silent
-	return w.b.bury(ctx, clock, gone)
+	return w.b.bury(ctx, gone)
 }
 
 // signs are the last signs of life of all workers, by life; they and clock are in seconds by the clock of Redis.
@@ -127,11 +127,14 @@ func (b *Broker) signs(ctx context.Context) (clock int64, signs map[string]int64
 
 // bury has the tasks delivered again that dead workers had in their hands: those
 // that they were calling, and those that they had taken and not begun.
-func (b *Broker) bury(ctx context.Context, clock int64, gone map[string]bool) error {
+//
+// Leases are compared with the clock of this process. The workers wrote them by
+// theirs, and Redis may have another.
+func (b *Broker) bury(ctx context.Context, gone map[string]bool) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	most := strconv.FormatInt(clock+int64(leaseLeft.Seconds()), 10)
+	most := strconv.FormatInt(b.now().Add(leaseLeft).Time().Unix(), 10)
 	for _, queue := range queues() {
 		ids, err := b.client.ZRangeByScore(ctx, asynqKey(queue, "lease"), &redis.ZRangeBy{Min: "-inf", Max: most}).Result()
 		if err != nil {

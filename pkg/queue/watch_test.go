@@ -51,16 +51,17 @@ func newGrave(t *testing.T) *grave {
 	return g
 }
 
-// set puts the dead worker's last sign so many seconds from now.
+// set puts the dead worker's last sign so many seconds from now, by the clock of Redis.
 func (g *grave) set(seconds int64) {
 	g.t.Helper()
-	noError(g.t, g.b.client.ZAdd(g.ctx, keyWorkers, redis.Z{Score: float64(time.Now().Unix() + seconds), Member: deadLife}).Err())
+	noError(g.t, g.b.client.ZAdd(g.ctx, keyWorkers, redis.Z{Score: float64(g.redisNow() + seconds), Member: deadLife}).Err())
 }
 
-// lease sets how much is left of the run's.
+// lease sets how much is left of the run's, by the clock of the process that looks.
 func (g *grave) lease(seconds int64) {
 	g.t.Helper()
-	noError(g.t, g.b.client.ZAdd(g.ctx, asynqKey(job.QueueDefault, "lease"), redis.Z{Score: float64(time.Now().Unix() + seconds), Member: "run"}).Err())
+	end := g.w.b.now().Time().Unix() + seconds
+	noError(g.t, g.b.client.ZAdd(g.ctx, asynqKey(job.QueueDefault, "lease"), redis.Z{Score: float64(end), Member: "run"}).Err())
 }
 
 // taker notes who took the run's task.
@@ -110,6 +111,36 @@ func TestTheTaskOfADeadWorkerComesBack(t *testing.T) {
 	}
 }
 
+// Leases are by the clock of the processes, whatever Redis has.
+func TestDeadWorkersAreMissedByTheProcessesClock(t *testing.T) {
+	tests := []struct {
+		name string
+		// ahead is how far the processes' clock is before that of Redis.
+		ahead time.Duration
+		lease int64
+		back  bool
+	}{
+		{"ahead of Redis", time.Hour, 10, true},
+		{"ahead of Redis, and the lease is renewed", time.Hour, 29, false},
+		{"behind Redis, and the lease is renewed", -time.Hour, 29, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			g := newGrave(t)
+			b, err := Open(Options{URL: g.server.url(), Name: "host:3", Now: func() job.Instant { return now().Add(test.ahead) }})
+			noError(t, err)
+			t.Cleanup(func() { _ = b.Close() })
+			g.w = &watch{b: b}
+			g.lease(test.lease)
+			g.looks(0, 2, 4, 6, 8, 10, 12)
+			if n := g.b.client.Exists(g.ctx, keyLosses+"run").Val(); (n == 1) != test.back {
+				t.Errorf("the run has lost %d workers", n)
+			}
+		})
+	}
+}
+
 // What a worker had taken and not begun when it died is missed as well, and called once.
 func TestTheTasksThatADeadWorkerHadNotBegunComeBack(t *testing.T) {
 	x := newBench(t)
@@ -121,7 +152,7 @@ func TestTheTasksThatADeadWorkerHadNotBegunComeBack(t *testing.T) {
 	for i := range 8 {
 		noError(t, x.b.client.ZAdd(x.ctx, takeKeys()[3], redis.Z{Score: float64(lease), Member: fmt.Sprintf("run-%05d", i)}).Err())
 	}
-	noError(t, x.b.client.ZAdd(x.ctx, keyWorkers, redis.Z{Score: float64(time.Now().Unix() - 60), Member: dead.life}).Err())
+	noError(t, x.b.client.ZAdd(x.ctx, keyWorkers, redis.Z{Score: float64(x.redisNow() - 60), Member: dead.life}).Err())
 	w := &watch{b: x.b}
 	look := func(second int) {
 		noError(t, w.look(x.ctx, time.Unix(1_000_000, 0).Add(time.Duration(second)*time.Second)))
