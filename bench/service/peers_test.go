@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -96,7 +95,7 @@ func startPeer(b *testing.B, name string, o *order) (pid int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { child.End(syscall.SIGKILL) })
+	b.Cleanup(func() { child.Kill() })
 	if line, err := bufio.NewReader(output).ReadString('\n'); err != nil || line != "ready\n" {
 		b.Fatalf("%s said %q: %v", name, line, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -23,29 +22,37 @@ type Postgres struct {
 }
 
 // StartPostgres makes a cluster and starts its server, with options of its command
-// line beside those that all have. PostgreSQL refuses to run as root: then it runs
-// as the user postgres.
+// line beside those that all have. Its locale sorts texts by their letters, not by
+// their bytes, if the installation has ICU. PostgreSQL refuses to run as root: then
+// it runs as the user postgres.
 func StartPostgres(t testing.TB, options ...string) *Postgres {
 	t.Helper()
 	const installed = "/usr/lib/postgresql/*/bin/"
 	initdb, server := find(t, "initdb", installed+"initdb"), find(t, "postgres", installed+"postgres")
-	credential := servant(t)
 	folder := t.TempDir()
-	open(t, folder, credential)
+	as := servant(t, folder)
 	data := filepath.Join(folder, "data")
 
-	make := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync")
-	make.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
-	if output, err := make.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, output)
+	create := func(locale ...string) ([]byte, error) {
+		cmd := exec.Command(initdb, append([]string{"-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"}, locale...)...)
+		cmd.SysProcAttr, cmd.Dir = as, folder
+		return cmd.CombinedOutput()
+	}
+	if _, err := create("--locale-provider=icu", "--icu-locale=en-US"); err != nil {
+		_ = os.RemoveAll(data) // a build without ICU
+		if output, err := create(); err != nil {
+			t.Fatalf("initdb: %v\n%s", err, output)
+		}
 	}
 	p := &Postgres{Port: FreePort(t)}
 	p.process = newProcess(t, func() *exec.Cmd {
 		cmd := exec.Command(server, append([]string{"-D", data, "-p", strconv.Itoa(p.Port), "-c", "listen_addresses=127.0.0.1",
 			"-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "max_connections=200"}, options...)...)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+		cmd.SysProcAttr, cmd.Dir = as, folder
 		return cmd
 	}, p.answers)
+	// A kill leaves its processes writing for a moment into the folder that goes with the test.
+	t.Cleanup(func() { p.end(syscall.SIGQUIT) })
 	return p
 }
 
@@ -78,33 +85,4 @@ func (p *Postgres) answers() bool {
 		return false
 	}
 	return conn.Close(ctx) == nil
-}
-
-// servant is the user that the server runs as when the test runs as root; nil: the same.
-func servant(t testing.TB) *syscall.Credential {
-	t.Helper()
-	if os.Getuid() != 0 {
-		return nil
-	}
-	account, err := user.Lookup("postgres")
-	if err != nil {
-		t.Fatalf("PostgreSQL does not run as root: %v", err)
-	}
-	uid, _ := strconv.ParseUint(account.Uid, 10, 32)
-	gid, _ := strconv.ParseUint(account.Gid, 10, 32)
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-}
-
-// open lets the server's user into the test's folder, whose parents only root may enter.
-func open(t testing.TB, folder string, credential *syscall.Credential) {
-	t.Helper()
-	if credential == nil {
-		return
-	}
-	if err := os.Chown(folder, int(credential.Uid), int(credential.Gid)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Dir(folder), 0o711); err != nil {
-		t.Fatal(err)
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -35,7 +34,7 @@ func BuildProgramsOf(module string, packages ...string) (*Programs, error) {
 }
 
 // Path is where a built program lies.
-func (p *Programs) Path(program string) string { return filepath.Join(p.folder, program) }
+func (p *Programs) Path(program string) string { return filepath.Join(p.folder, program+programSuffix) }
 
 // Remove removes what was built.
 func (p *Programs) Remove() { _ = os.RemoveAll(p.folder) }
@@ -57,6 +56,9 @@ func (p *Programs) Start(t testing.TB, program string, args ...string) *Program 
 	cmd.Stdout, cmd.Stderr = started.Log, started.Log
 	cmd.Dir = t.TempDir()
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir}
+	if zone, set := os.LookupEnv("TZ"); set {
+		cmd.Env = append(cmd.Env, "TZ="+zone)
+	}
 	var err error
 	if started.Child, err = StartChild(cmd); err != nil {
 		t.Fatal(err)
@@ -64,9 +66,6 @@ func (p *Programs) Start(t testing.TB, program string, args ...string) *Program 
 	t.Cleanup(started.Kill)
 	return started
 }
-
-// Kill ends the program as a power cut would. Killing twice does no harm.
-func (p *Program) Kill() { p.End(syscall.SIGKILL) }
 
 // Log keeps what a program says.
 type Log struct {

@@ -31,7 +31,10 @@ func StartRedis(t testing.TB, options ...string) *Redis {
 }
 
 // URL is the server as --redis-url takes it.
-func (r *Redis) URL() string { return "redis://" + address(r.Port) + "/0" }
+func (r *Redis) URL() string { return "redis://" + r.Address() + "/0" }
+
+// Address is host and port of the server.
+func (r *Redis) Address() string { return address(r.Port) }
 
 // answers asks in Redis's own words, so that nothing retries or keeps a connection.
 func (r *Redis) answers() bool { return pongs(r.Port) }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -50,7 +49,8 @@ func FreePort(t testing.TB) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// Child is a process that does not outlive the test binary, even if that is killed.
+// Child is a process that ends with its test. On Linux it does not outlive the
+// test binary even if that is killed.
 type Child struct {
 	Cmd *exec.Cmd
 	// Done closes when the process has ended.
@@ -59,10 +59,7 @@ type Child struct {
 
 // StartChild starts a command.
 func StartChild(cmd *exec.Cmd) (*Child, error) {
-	if cmd.SysProcAttr == nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{}
-	}
-	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	endWithParent(cmd)
 	c := &Child{Cmd: cmd, Done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
@@ -79,11 +76,22 @@ func StartChild(cmd *exec.Cmd) (*Child, error) {
 	return c, <-started
 }
 
-// End sends the process a signal and waits for its end.
-func (c *Child) End(signal syscall.Signal) {
-	_ = c.Cmd.Process.Signal(signal)
+// Kill ends the process as a power cut would, and waits for its end. Killing twice does no harm.
+func (c *Child) Kill() {
+	_ = c.Cmd.Process.Kill()
 	<-c.Done
 }
+
+// End sends the process a signal and waits for its end. Where the system has no such signal it is killed.
+func (c *Child) End(signal os.Signal) {
+	if err := c.Cmd.Process.Signal(signal); err != nil {
+		_ = c.Cmd.Process.Kill()
+	}
+	<-c.Done
+}
+
+// PID is the process id.
+func (c *Child) PID() int { return c.Cmd.Process.Pid }
 
 // process is a server that can be killed and started again.
 type process struct {
@@ -127,12 +135,17 @@ func (p *process) launch() {
 }
 
 // Kill ends the server as a crash would. Killing twice does no harm.
-func (p *process) Kill() { p.end(syscall.SIGKILL) }
+func (p *process) Kill() {
+	if p.child != nil {
+		p.child.Kill()
+		p.child = nil
+	}
+}
 
 // Stop ends the server in good order.
-func (p *process) Stop() { p.end(syscall.SIGINT) }
+func (p *process) Stop() { p.end(os.Interrupt) }
 
-func (p *process) end(signal syscall.Signal) {
+func (p *process) end(signal os.Signal) {
 	if p.child != nil {
 		p.child.End(signal)
 		p.child = nil
@@ -140,9 +153,12 @@ func (p *process) end(signal syscall.Signal) {
 }
 
 // PID is the process id of the running server.
-func (p *process) PID() int { return p.child.Cmd.Process.Pid }
+func (p *process) PID() int { return p.child.PID() }
 
-// Signal sends the server a signal, SIGSTOP and SIGCONT for example.
-func (p *process) Signal(signal syscall.Signal) { _ = p.child.Cmd.Process.Signal(signal) }
+// Suspend stops the running server where it is, until Resume.
+func (p *process) Suspend() { p.child.Suspend() }
+
+// Resume lets a suspended server go on.
+func (p *process) Resume() { p.child.Resume() }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

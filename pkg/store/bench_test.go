@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"schedule-server/internal/testserver"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
@@ -25,7 +25,7 @@ func BenchmarkClaim(b *testing.B) {
 				s, others := open(b)
 				c := newClaimer(b, s, benchJobs(b, 1_000_000), spread)
 				b.ResetTimer()
-				fromOthers, from, claimed := others(b), ownTime(b), 0
+				fromOthers, from, claimed := others(b), testserver.CPUTime(b), 0
 				var longest time.Duration
 				for range b.N {
 					start := time.Now()
@@ -34,7 +34,7 @@ func BenchmarkClaim(b *testing.B) {
 				}
 				b.ReportMetric(float64(longest.Milliseconds()), "longest-ms")
 				b.ReportMetric(float64(claimed)/b.Elapsed().Seconds(), "jobs/s")
-				took := ownTime(b) - from
+				took := testserver.CPUTime(b) - from
 				took += others(b) - fromOthers
 				b.ReportMetric(float64(took.Microseconds())/float64(claimed), "cpu-µs/job")
 			})
@@ -72,9 +72,9 @@ func BenchmarkRecord(b *testing.B) {
 						events = append(events, started(id, 1, at), ended(id, 1, at+10, job.StateSucceeded, 200))
 					}
 					b.StartTimer()
-					from, start := ownTime(b), time.Now()
+					from, start := testserver.CPUTime(b), time.Now()
 					done, err := s.Record(b.Context(), events)
-					took, longest = took+ownTime(b)-from, max(longest, time.Since(start))
+					took, longest = took+testserver.CPUTime(b)-from, max(longest, time.Since(start))
 					if err != nil || len(done.Changed) != len(batch) {
 						b.Fatal(len(done.Changed), err)
 					}
@@ -106,7 +106,7 @@ func BenchmarkStale(b *testing.B) {
 			}
 		}
 		b.ResetTimer()
-		fromOthers, from, seen := others(b), ownTime(b), 0
+		fromOthers, from, seen := others(b), testserver.CPUTime(b), 0
 		for range b.N {
 			after, more := job.Task{}, true
 			for more {
@@ -123,13 +123,13 @@ func BenchmarkStale(b *testing.B) {
 		if seen != jobs*b.N {
 			b.Fatalf("%d of %d runs were seen", seen, jobs*b.N)
 		}
-		took := ownTime(b) - from
+		took := testserver.CPUTime(b) - from
 		took += others(b) - fromOthers
 		b.ReportMetric(float64(took.Microseconds())/float64(seen), "cpu-µs/run")
 	})
 }
 
-// meter tells the processor time that a database used so far in processes of its own. With ownTime
+// meter tells the processor time that a database used so far in processes of its own. With testserver.CPUTime
 // it is of more worth than the clock where others use the machine too.
 type meter func(b *testing.B) time.Duration
 
@@ -156,16 +156,6 @@ func onEach(b *testing.B, run func(b *testing.B, open func(*testing.B) (*Store, 
 	})
 }
 
-// ownTime is what this process has used.
-func ownTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // cpuTime is what the server and its children have used, the ended ones too.
 func (s *server) cpuTime(b *testing.B) time.Duration {
 	b.Helper()
@@ -180,7 +170,7 @@ func (s *server) cpuTime(b *testing.B) time.Duration {
 		pid, rest, _ := strings.Cut(string(text), " (")
 		_, rest, _ = strings.Cut(rest, ") ")
 		fields := strings.Fields(rest)
-		server := strconv.Itoa(s.pid)
+		server := strconv.Itoa(s.PID())
 		if len(fields) < 15 || pid != server && fields[1] != server {
 			continue
 		}

@@ -9,10 +9,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
+	"schedule-server/internal/testserver"
 	"schedule-server/pkg/job"
 )
 
@@ -41,7 +41,7 @@ func BenchmarkDeliver(b *testing.B) {
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
 			b.SetParallelism(32)
-			used := cpuTime(b)
+			used := testserver.CPUTime(b)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					if _, err := w.Deliver(context.Background(), task); err != nil {
@@ -64,7 +64,7 @@ func BenchmarkBareClient(b *testing.B) {
 	defer t.CloseIdleConnections()
 	b.ReportAllocs()
 	b.SetParallelism(32)
-	used := cpuTime(b)
+	used := testserver.CPUTime(b)
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			req, _ := http.NewRequest("GET", target.URL+"/hook", nil)
@@ -80,20 +80,10 @@ func BenchmarkBareClient(b *testing.B) {
 	report(b, used)
 }
 
-// cpuTime is what the process, target included, has used of the processors.
-func cpuTime(b *testing.B) time.Duration {
-	b.Helper()
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
 // report adds the rate, and the time on a processor, which says more on a machine that others use too.
 func report(b *testing.B, before time.Duration) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "calls/s")
-	b.ReportMetric(float64((cpuTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(float64((testserver.CPUTime(b)-before).Microseconds())/float64(b.N), "cpu-µs/op")
 }
 
 // BenchmarkParseTarget covers the URL that needs no change and the one that does.

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"math/rand/v2"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -100,9 +99,9 @@ func (a *agitator) stopRole(ctx context.Context, r *role, wait time.Duration) {
 	if wait > 30*time.Second {
 		f.kind += " > 30 s"
 	}
-	_ = r.program.Cmd.Process.Signal(syscall.SIGSTOP)
+	r.program.Suspend()
 	pause(ctx, wait)
-	_ = r.program.Cmd.Process.Signal(syscall.SIGCONT)
+	r.program.Resume()
 	f.till = nowMS()
 	a.w.faults.add(f)
 }
@@ -127,9 +126,9 @@ func (a *agitator) breakRedis(ctx context.Context, dice int) {
 	switch {
 	case dice < 58:
 		f.kind = "SIGSTOP redis"
-		a.w.redis.Signal(syscall.SIGSTOP)
+		a.w.redis.Suspend()
 		pause(ctx, 300*time.Millisecond+a.upTo(2700*time.Millisecond))
-		a.w.redis.Signal(syscall.SIGCONT)
+		a.w.redis.Resume()
 	case dice < 68:
 		f.kind = "kill -9 redis"
 		a.w.redis.Kill()

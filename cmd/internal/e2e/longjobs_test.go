@@ -56,7 +56,7 @@ func TestALongJobOutlastsItsWorkerAndRedis(t *testing.T) {
 	})
 	x.caller.kill()
 	x.redis.Must(t, "FLUSHALL")
-	x.worker()
+	x.worker(x.redis.URL())
 	// A run that the reconciler looks after is called again within that time.
 	pass(t, 15*time.Second)
 	if runs := x.s.runs("long"); len(runs) != 1 || runs[0].State != "running" || len(lt.links) != 0 {

@@ -2,10 +2,7 @@ package e2e
 
 import (
 	"fmt"
-	"net"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,8 +16,8 @@ type separate struct {
 	redis *testserver.Redis
 	// caller is the first worker, which makes all calls as long as it is alone.
 	caller *process
-	// worker starts one more.
-	worker func() *process
+	// worker starts one more, which reaches Redis by a URL.
+	worker func(redis string) *process
 }
 
 // newSeparate starts one; with a secret key its targets may complete runs later.
@@ -37,10 +34,10 @@ func newSeparate(t *testing.T, secretKey ...string) *separate {
 	}
 	start(t, "api", append(apiArgs, "--listen", address, "--database-url", database, "--redis-url", redis)...)
 	start(t, "beat", "--database-url", database, "--redis-url", redis)
-	x.worker = func() *process {
+	x.worker = func(redis string) *process {
 		return start(t, "worker", append(workerArgs, "--redis-url", redis, "--allow-targets", "loopback")...)
 	}
-	x.caller = x.worker()
+	x.caller = x.worker(redis)
 	x.s = &service{t: t, url: "http://" + address}
 	x.s.ready()
 	return x
@@ -55,7 +52,7 @@ func newTwoWorkers(t *testing.T) *separate {
 		"request": object{"url": x.tg.URL + "/?takes=25s"}, "policy": object{"attempt_timeout": "60s"},
 	}, nil)
 	x.tg.wait(t, "long", 1)
-	x.worker()
+	x.worker(x.redis.URL())
 	return x
 }
 
@@ -83,23 +80,22 @@ func TestTheCallOfAKilledWorkerComesBackSoon(t *testing.T) {
 func TestAStoppedWorkerKeepsItsCall(t *testing.T) {
 	t.Parallel()
 	x := newTwoWorkers(t)
-	_ = x.caller.Cmd.Process.Signal(syscall.SIGSTOP)
+	x.caller.Suspend()
 	pass(t, 24*time.Second)
-	_ = x.caller.Cmd.Process.Signal(syscall.SIGCONT)
+	x.caller.Resume()
 	runs := x.s.settled("long")
 	if n := len(x.tg.of("long")); n != 1 || len(runs) != 1 || runs[0].State != "succeeded" {
 		t.Errorf("called %d times: %+v", n, runs)
 	}
 }
 
-// What a killed worker had taken and not begun is called within seconds too, and once. That moment
-// is made: Redis is stopped while the worker asks for tasks, and the worker before it gets them.
+// What a killed worker had taken and not begun is called within seconds too, and once. That moment is
+// made: the worker is killed when Redis has handed the tasks over, and before it hears of them.
 func TestTheTasksThatAKilledWorkerHadNotBegunComeBackSoon(t *testing.T) {
 	t.Parallel()
 	x := newSeparate(t)
-	paused, pending, active := "asynq:{default}:paused", "asynq:{default}:pending", "asynq:{default}:active"
-	count := func(list string) int64 { n, _ := x.redis.Must(t, "LLEN", list).(int64); return n }
-	x.redis.Must(t, "SET", paused, 1)
+	x.caller.stop(t)
+	count := func(list string) int64 { n, _ := x.redis.Must(t, "LLEN", "asynq:{default}:"+list).(int64); return n }
 	const jobs = 6
 	for i := range jobs {
 		x.s.must("POST", "/api/v1/jobs", object{
@@ -107,28 +103,20 @@ func TestTheTasksThatAKilledWorkerHadNotBegunComeBackSoon(t *testing.T) {
 			"request": object{"url": x.tg.URL},
 		}, nil)
 	}
-	x.s.until("all tasks wait", func() (bool, string) { return count(pending) == jobs, fmt.Sprint(count(pending)) })
-	admit, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(x.redis.URL(), "redis://"), "/0"))
-	if err != nil {
-		t.Fatal(err)
+	x.s.until("all tasks wait", func() (bool, string) { return count("pending") == jobs, fmt.Sprint(count("pending")) })
+	between := newWithholder(t, x.redis.Address(), "taken-")
+	caller := x.worker("redis://" + between.address + "/0")
+	select {
+	case <-between.withheld:
+	case <-time.After(time.Minute):
+		t.Fatal("the worker takes no tasks")
 	}
-	defer admit.Close()
-	x.s.until("the worker has taken them", func() (bool, string) {
-		x.redis.Signal(syscall.SIGSTOP)
-		_, err := fmt.Fprintf(admit, "DEL %s\r\n", paused)
-		pass(t, 300*time.Millisecond) // the worker asks meanwhile
-		_ = x.caller.Cmd.Process.Signal(syscall.SIGSTOP)
-		x.redis.Signal(syscall.SIGCONT)
-		if count(active) == jobs {
-			return true, ""
-		}
-		x.redis.Must(t, "SET", paused, 1) // it was asked for tasks before it let them go
-		_ = x.caller.Cmd.Process.Signal(syscall.SIGCONT)
-		return false, fmt.Sprint(err)
-	})
-	x.caller.kill()
+	caller.kill()
 	died := time.Now()
-	x.worker()
+	if n := count("active"); n != jobs {
+		t.Fatalf("the worker had taken %d tasks, want %d", n, jobs)
+	}
+	x.worker(x.redis.URL())
 	for i := range jobs {
 		id := fmt.Sprint("taken-", i)
 		hits := x.tg.wait(t, id, 1)
@@ -162,7 +150,7 @@ func TestAKilledWorkerJamsNoJob(t *testing.T) {
 	for _, policy := range policies {
 		before[policy] = len(x.tg.of(policy))
 	}
-	x.worker()
+	x.worker(x.redis.URL())
 	for _, policy := range policies {
 		n := before[policy]
 		hits := x.tg.wait(t, policy, n+2) // the run that came back, and the next one
