@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
-	"github.com/mattn/go-sqlite3"
 
 	"schedule-server/pkg/job"
 )
@@ -108,7 +107,7 @@ func (a *address) connector(limits *logLimits, more string) driver.Connector {
 type sqliteConnector struct{ dsn, statements string }
 
 // Driver is the driver of the connections.
-func (sqliteConnector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+func (sqliteConnector) Driver() driver.Driver { return sqliteDriver() }
 
 // Connect opens a connection.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -116,7 +115,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := conn.(*sqlite3.SQLiteConn).ExecContext(ctx, c.statements, nil); err != nil {
+	if _, err := conn.(driver.ExecerContext).ExecContext(ctx, c.statements, nil); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil

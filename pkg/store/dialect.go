@@ -10,11 +10,9 @@ import (
 	"io"
 	"net"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/mattn/go-sqlite3"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -222,14 +220,21 @@ func isCut(err error) bool {
 		strings.Contains(err.Error(), "conn closed")
 }
 
+// sqliteError is what matters of an error of SQLite's driver.
+type sqliteError struct {
+	fault fault
+	// full and readOnly say why it cannot write.
+	full, readOnly bool
+}
+
 // classify reads an error of either driver.
 func classify(err error) fault {
-	var lite sqlite3.Error
+	if lite, ok := asSQLite(err); ok {
+		return lite.fault
+	}
 	var pg *pgconn.PgError
 	var network net.Error
 	switch {
-	case errors.As(err, &lite):
-		return classifySQLite(lite)
 	case errors.As(err, &pg):
 		return classifyPostgres(pg)
 	case errors.As(err, &network), isCut(err), errors.Is(err, sql.ErrConnDone), errors.Is(err, sql.ErrTxDone),
@@ -239,39 +244,20 @@ func classify(err error) fault {
 	return faultOther
 }
 
-func classifySQLite(err sqlite3.Error) fault {
-	switch err.Code {
-	case sqlite3.ErrConstraint:
-		if err.ExtendedCode == sqlite3.ErrConstraintPrimaryKey || err.ExtendedCode == sqlite3.ErrConstraintUnique {
-			return faultDuplicate
-		}
-	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		return faultBusy
-	case sqlite3.ErrFull, sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrIoErr,
-		sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrNomem, sqlite3.ErrPerm, sqlite3.ErrAuth, sqlite3.ErrInterrupt,
-		sqlite3.ErrProtocol, sqlite3.ErrNoLFS:
-		return faultAway
-	}
-	return faultOther
-}
-
 // ails says what keeps the database from doing its work.
 func ails(err error) string {
-	var lite sqlite3.Error
+	lite, _ := asSQLite(err)
 	var pg *pgconn.PgError
 	switch {
-	case errors.As(err, &lite) && (lite.Code == sqlite3.ErrFull || noRoom(lite.SystemErrno)), errors.As(err, &pg) && pg.Code == "53100":
+	case lite.full, errors.As(err, &pg) && pg.Code == "53100":
 		return "cannot write: its disk is full"
-	case errors.As(err, &lite) && lite.Code == sqlite3.ErrReadonly, errors.As(err, &pg) && pg.Code == "25006":
+	case lite.readOnly, errors.As(err, &pg) && pg.Code == "25006":
 		return "cannot write: it is read-only"
-	case errors.As(err, &lite) && classifySQLite(lite) == faultBusy:
+	case lite.fault == faultBusy:
 		return "is locked by another program"
 	}
 	return "does not answer"
 }
-
-// noRoom reports that the system lets a file grow no further: a quota is spent, or a limit of the process reached.
-func noRoom(number syscall.Errno) bool { return number == syscall.EDQUOT || number == syscall.EFBIG }
 
 func classifyPostgres(err *pgconn.PgError) fault {
 	switch {
