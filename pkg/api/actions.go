@@ -95,7 +95,7 @@ func (s *Service) cancelOpen(ctx context.Context, open []job.Run, counted bool) 
 	if len(open) == 0 {
 		return
 	}
-	s.bounded(ctx, cancelWait, func(ctx context.Context) {
+	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
 		if err := s.cancel(ctx, open, counted); err != nil {
 			s.logger.Warn("runs not canceled yet", "job_id", open[0].JobID, "runs", len(open), "error", err)
 		}

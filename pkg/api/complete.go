@@ -66,7 +66,7 @@ func (s *Service) CompleteRun(ctx context.Context, id string, n int, state job.S
 		return nil, err
 	}
 	s.announce(done.News()...)
-	s.bounded(ctx, cancelWait, func(ctx context.Context) {
+	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
 		// An attempt that is still to come, because the answer to the last one was lost, is not made.
 		if err := s.queue.Cancel(ctx, done.Changed); err != nil {
 			s.logger.Warn("a completed run may be called once more", "run_id", id, "error", err)

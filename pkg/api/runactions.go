@@ -14,7 +14,7 @@ func (s *Service) CancelRun(ctx context.Context, id string) (*job.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.bounded(ctx, cancelWait, func(ctx context.Context) {
+	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
 		if err := s.cutOff(ctx, run); err != nil {
 			s.logger.Warn("run not canceled yet", "run_id", id, "error", err)
 		}

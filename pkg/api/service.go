@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
@@ -110,6 +111,8 @@ type Service struct {
 	announce func(changes ...job.News)
 	// behind are the calls that go on after their answer was given.
 	behind sync.WaitGroup
+	// cancelWait is how long a call waits until runs are canceled.
+	cancelWait time.Duration
 }
 
 // NewService joins a store and a queue.
@@ -123,7 +126,7 @@ func NewService(store JobStore, queue Queue, o ServiceOptions) *Service {
 	if o.Announce == nil {
 		o.Announce = func(...job.News) {}
 	}
-	s := &Service{store: store, queue: queue, parser: o.Parser, keys: o.Keys, now: o.Now, logger: o.Logger, announce: o.Announce}
+	s := &Service{store: store, queue: queue, parser: o.Parser, keys: o.Keys, now: o.Now, logger: o.Logger, announce: o.Announce, cancelWait: cancelWait}
 	s.waker = &waker{wake: queue.Wake, logger: o.Logger, behind: &s.behind}
 	return s
 }
