@@ -28,7 +28,7 @@ func onEach(t *testing.T, test func(t *testing.T, b *Broker)) {
 func (p *placeAsker) place(run string, book bool) (time.Duration, bool) {
 	p.t.Helper()
 	wait, full, err := p.b.TakePlace(p.t.Context(), &job.Place{
-		Host: "a:1", RunID: run, Limits: p.limits, Lease: time.Hour, Spacing: 100 * time.Millisecond, Book: book,
+		Host: "a:1", RunID: run, Limits: p.limits, Lease: time.Hour, Spacing: 10 * time.Second, Book: book,
 	})
 	noError(p.t, err)
 	return wait, full
@@ -53,8 +53,8 @@ func TestPlacesUnderAConcurrencyLimit(t *testing.T) {
 				t.Fatalf("the third waits %s", wait)
 			}
 		}
-		for i, low := range []time.Duration{0, 50 * time.Millisecond, 120 * time.Millisecond} { // each has a moment of its own
-			if wait, full := p.place(fmt.Sprint("b", i), true); wait <= low || wait > time.Second || !full {
+		for i, low := range []time.Duration{0, 5 * time.Second, 12 * time.Second} { // each has a moment of its own
+			if wait, full := p.place(fmt.Sprint("b", i), true); wait <= low || wait > 30*time.Second || !full {
 				t.Fatalf("the %d-th that comes back waits %s", i, wait)
 			}
 		}
@@ -80,13 +80,13 @@ func TestPlacesExpire(t *testing.T) {
 
 func TestPlacesUnderARate(t *testing.T) {
 	onEach(t, func(t *testing.T, b *Broker) {
-		p := &placeAsker{t, b, job.HostLimits{PerHostRate: 0.5}}
+		p := &placeAsker{t, b, job.HostLimits{PerHostRate: 0.05}}
 		if wait, _ := p.place("r1", true); wait != 0 {
 			t.Fatalf("the first waits %s", wait)
 		}
 		first, full := p.place("r2", true)
 		second, _ := p.place("r3", true)
-		if first <= time.Second || first > 2*time.Second || full || second-first < time.Second || second > 4*time.Second {
+		if first <= 10*time.Second || first > 20*time.Second || full || second-first < 10*time.Second || second > 40*time.Second {
 			t.Fatalf("they wait %s and %s", first, second)
 		}
 	})
