@@ -10,10 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/mattn/go-sqlite3"
 
 	"schedule-server/pkg/job"
 )
@@ -62,42 +60,23 @@ func copyDatabase(ctx context.Context, from, to string) error {
 	if _, err := tx.ExecContext(ctx, "SELECT count(*) FROM sqlite_master"); err != nil {
 		return err
 	}
-	opened, err := (&sqlite3.SQLiteDriver{}).Open(fileDSN(to, "mode=rw&_journal=MEMORY&_synchronous=OFF"))
+	target, err := sqliteDriver().Open(fileDSN(to, "mode=rw&_journal=MEMORY&_synchronous=OFF"))
 	if err != nil {
 		return err
 	}
-	target := opened.(*sqlite3.SQLiteConn)
-	err = conn.Raw(func(c any) error { return copyAll(ctx, target, c.(*sqlite3.SQLiteConn)) })
+	err = conn.Raw(func(c any) error { return copyAll(ctx, target, c) })
 	if err == nil {
 		err = leaveLog(ctx, target)
 	}
 	return errors.Join(err, target.Close())
 }
 
-// copyAll copies page by page.
-func copyAll(ctx context.Context, target, source *sqlite3.SQLiteConn) error {
-	backup, err := target.Backup("main", source, "main")
-	if err != nil {
-		return err
-	}
-	for left := -1; ; left = backup.Remaining() {
-		done, err := backup.Step(copyPages)
-		switch {
-		case err != nil:
-			return errors.Join(err, backup.Finish())
-		case done:
-			return backup.Finish()
-		case ctx.Err() != nil:
-			return errors.Join(ctx.Err(), backup.Finish())
-		case backup.Remaining() == left: // somebody else has a lock
-			time.Sleep(10 * time.Millisecond)
-		}
-	}
-}
+// errLogInUse says that a database cannot do without its log, because somebody else has it open.
+var errLogInUse = errors.New("the log is in use")
 
-// leaveLog makes a database do without a log: it is one file then. It fails with SQLITE_BUSY where somebody else has it open.
-func leaveLog(ctx context.Context, conn *sqlite3.SQLiteConn) error {
-	rows, err := conn.QueryContext(ctx, "PRAGMA journal_mode = DELETE", nil)
+// leaveLog makes a database do without a log: it is one file then. It fails with errLogInUse where somebody else has it open.
+func leaveLog(ctx context.Context, conn driver.Conn) error {
+	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, "PRAGMA journal_mode = DELETE", nil)
 	if err != nil {
 		return err
 	}
@@ -106,7 +85,7 @@ func leaveLog(ctx context.Context, conn *sqlite3.SQLiteConn) error {
 		return err
 	}
 	if mode[0] != "delete" {
-		return sqlite3.Error{Code: sqlite3.ErrBusy}
+		return errLogInUse
 	}
 	return nil
 }
@@ -133,8 +112,8 @@ func openToRead(ctx context.Context, file string) (*sqlx.DB, error) {
 	}
 	// In a folder that is not writable a file with a log cannot be opened; one whose log is gone needs none.
 	_, noLog := os.Stat(file + "-wal")
-	var lite sqlite3.Error
-	if !errors.As(err, &lite) || lite.Code != sqlite3.ErrCantOpen && lite.Code != sqlite3.ErrReadonly || !errors.Is(noLog, fs.ErrNotExist) {
+	lite, ok := asSQLite(err)
+	if !ok || !lite.cantOpen && !lite.readOnly || !errors.Is(noLog, fs.ErrNotExist) {
 		return nil, errors.Join(err, db.Close())
 	}
 	_ = db.Close()
@@ -149,15 +128,15 @@ func openToRead(ctx context.Context, file string) (*sqlx.DB, error) {
 // foreignFault turns an error with a SQLite file that may be anything into one for whoever named the file, which it completes.
 func foreignFault(err error, otherwise string) error {
 	var known *job.Error
-	var lite sqlite3.Error
+	lite, _ := asSQLite(err)
 	switch {
 	case err == nil, errors.As(err, &known):
 		return err
-	case errors.As(err, &lite) && lite.Code == sqlite3.ErrNotADB:
+	case lite.noDatabase:
 		return job.Errorf(job.CodeMalformed, "is no SQLite database")
-	case errors.As(err, &lite) && lite.Code == sqlite3.ErrCorrupt:
+	case lite.corrupt:
 		return job.Errorf(job.CodeMalformed, "is damaged: %v", err)
-	case errors.As(err, &lite) && (lite.Code == sqlite3.ErrFull || noRoom(lite.SystemErrno)):
+	case lite.full:
 		return job.Errorf(job.CodeUnavailable, "cannot be copied: the disk is full")
 	}
 	return &job.Error{Code: job.CodeUnavailable, Detail: otherwise, Err: err}

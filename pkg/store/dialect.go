@@ -225,6 +225,8 @@ type sqliteError struct {
 	fault fault
 	// full and readOnly say why it cannot write.
 	full, readOnly bool
+	// cantOpen, corrupt and noDatabase say what is wrong with the file.
+	cantOpen, corrupt, noDatabase bool
 }
 
 // classify reads an error of either driver.

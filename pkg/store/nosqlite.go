@@ -3,6 +3,7 @@
 package store
 
 import (
+	"context"
 	"database/sql/driver"
 	_ "unsafe" // for go:linkname
 )
@@ -22,3 +23,9 @@ func needsCompiler()
 
 // asSQLite knows no errors of SQLite.
 func asSQLite(error) (e sqliteError, ok bool) { return e, false }
+
+// copyAll has nothing to copy: there is no connection.
+func copyAll(context.Context, driver.Conn, any) error { return nil }
+
+// deserialize has nothing to fill: there is no connection.
+func deserialize(driver.Conn, []byte) error { return nil }

@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/mattn/go-sqlite3"
 
 	"schedule-server/pkg/apscheduler"
 	"schedule-server/pkg/job"
@@ -50,7 +49,7 @@ func ReadPickles(ctx context.Context, data []byte) (rows []apscheduler.Row, err 
 type foreignFile struct{ data []byte }
 
 // Driver is the driver of the connections.
-func (foreignFile) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+func (foreignFile) Driver() driver.Driver { return sqliteDriver() }
 
 // Connect opens a connection that needs no file, not even to sort, and runs nothing
 // which the file's schema might name.
@@ -59,14 +58,13 @@ func (f foreignFile) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened, err := f.Driver().Open(":memory:")
+	conn, err := f.Driver().Open(":memory:")
 	if err != nil {
 		return nil, err
 	}
-	conn := opened.(*sqlite3.SQLiteConn)
-	err = conn.Deserialize(data, "main")
+	err = deserialize(conn, data)
 	if err == nil {
-		_, err = conn.ExecContext(ctx, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY", nil)
+		_, err = conn.(driver.ExecerContext).ExecContext(ctx, "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY", nil)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -123,16 +123,6 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// mustFile is the file that a store has open.
-func mustFile(t *testing.T, s *Store) string {
-	t.Helper()
-	var file string
-	if err := s.r.Get(&file, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
-
 // step is one line of a query plan.
 type step struct{ text string }
 

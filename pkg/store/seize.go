@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/mattn/go-sqlite3"
-
 	"schedule-server/pkg/job"
 )
 
@@ -61,19 +59,18 @@ func (s *Seized) settle(ctx context.Context) error {
 		}
 		return errors.Join(err, s.findLogs())
 	}
-	opened, err := (&sqlite3.SQLiteDriver{}).Open(fileDSN(s.File, "mode=rw&_busy_timeout=3000"))
+	conn, err := sqliteDriver().Open(fileDSN(s.File, "mode=rw&_busy_timeout=3000"))
 	if err == nil {
-		conn := opened.(*sqlite3.SQLiteConn)
 		err = errors.Join(leaveLog(ctx, conn), conn.Close())
 	}
-	var lite sqlite3.Error
+	lite, _ := asSQLite(err)
 	switch {
 	case err == nil:
 		return s.findLogs()
-	case errors.As(err, &lite) && classifySQLite(lite) == faultBusy:
+	case errors.Is(err, errLogInUse) || lite.fault == faultBusy:
 		return job.Errorf(job.CodeConflict, "another program has the database %s open: stop every schedule-server that uses the folder %s (standalone, api, beat), and any other program that reads the file",
 			s.File, filepath.Dir(s.File))
-	case errors.As(err, &lite) && (lite.Code == sqlite3.ErrCorrupt || lite.Code == sqlite3.ErrNotADB):
+	case lite.corrupt || lite.noDatabase:
 		return s.findLogs()
 	}
 	return &job.Error{Code: job.CodeUnavailable, Detail: "the database file " + s.File + " cannot be used", Err: explainFolder(s.File, err)}

@@ -3,9 +3,11 @@
 package store
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"syscall"
+	"time"
 
 	"github.com/mattn/go-sqlite3"
 )
@@ -23,6 +25,10 @@ func asSQLite(err error) (e sqliteError, ok bool) {
 		fault:    classifySQLite(lite),
 		full:     lite.Code == sqlite3.ErrFull || noRoom(lite.SystemErrno),
 		readOnly: lite.Code == sqlite3.ErrReadonly,
+		cantOpen: lite.Code == sqlite3.ErrCantOpen,
+		corrupt:  lite.Code == sqlite3.ErrCorrupt,
+
+		noDatabase: lite.Code == sqlite3.ErrNotADB,
 	}, true
 }
 
@@ -44,3 +50,29 @@ func classifySQLite(err sqlite3.Error) fault {
 
 // noRoom reports that the system lets a file grow no further: a quota is spent, or a limit of the process reached.
 func noRoom(number syscall.Errno) bool { return number == syscall.EDQUOT || number == syscall.EFBIG }
+
+// copyAll copies the database of one connection of the driver into that of another, page by page.
+func copyAll(ctx context.Context, target driver.Conn, source any) error {
+	backup, err := target.(*sqlite3.SQLiteConn).Backup("main", source.(*sqlite3.SQLiteConn), "main")
+	if err != nil {
+		return err
+	}
+	for left := -1; ; left = backup.Remaining() {
+		done, err := backup.Step(copyPages)
+		switch {
+		case err != nil:
+			return errors.Join(err, backup.Finish())
+		case done:
+			return backup.Finish()
+		case ctx.Err() != nil:
+			return errors.Join(ctx.Err(), backup.Finish())
+		case backup.Remaining() == left: // somebody else has a lock
+			time.Sleep(10 * time.Millisecond)
+		}
+	}
+}
+
+// deserialize makes the bytes of a SQLite file the database of a connection.
+func deserialize(conn driver.Conn, file []byte) error {
+	return conn.(*sqlite3.SQLiteConn).Deserialize(file, "main")
+}

@@ -350,3 +350,13 @@ func wantContains(t *testing.T, text, part string) {
 		t.Fatalf("%q does not contain %q", text, part)
 	}
 }
+
+// mustFile is the file that a store has open.
+func mustFile(t *testing.T, s *Store) string {
+	t.Helper()
+	var file string
+	if err := s.r.Get(&file, "SELECT file FROM pragma_database_list WHERE name = 'main'"); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
