@@ -22,7 +22,7 @@ func (m *model) fire(b uint8) {
 			}
 			break
 		}
-		if m.c.bug == bugEnqueueFirst {
+		if m.c.bug.has(bugEnqueueFirst) {
 			m.do("enqueues before its claim", b, func(w *world) {
 				w.put(w.clock-1, 0)
 				w.beats[b].torn = w.clock
@@ -42,7 +42,7 @@ func (m *model) fire(b uint8) {
 // mustSettle is decider.mustSettle.
 func (w *world) mustSettle(b uint8) bool {
 	open, _ := w.openRuns()
-	return w.c.policy != allow && open > 0 && w.beats[b].settledAt < w.clock && w.c.bug != bugSkipUnsettled
+	return w.c.policy != allow && open > 0 && w.beats[b].settledAt < w.clock && !w.c.bug.has(bugSkipUnsettled)
 }
 
 // claim is the transaction: every occurrence that is due gets its run, and the job its next.
@@ -74,7 +74,7 @@ func (w *world) claim(b uint8) {
 func (w *world) insert(i, verdict uint8) bool {
 	r := &w.db.runs[i]
 	if r.state != none {
-		if w.c.bug != bugNoUniqueID {
+		if !w.c.bug.has(bugNoUniqueID) {
 			return false
 		}
 		w.broke("an occurrence has two runs")
@@ -135,7 +135,7 @@ func (m *model) recordStep(b uint8) {
 	switch m.at.beats[b].recorder.step {
 	case recIdle:
 		m.read("reads results", b, func(e entry) bool { return e.owners == 0 })
-		if m.c.bug != bugNoTakeover {
+		if !m.c.bug.has(bugNoTakeover) {
 			m.read("takes over results of the dead", b, func(e entry) bool { return e.owners&ownerless != 0 && e.owners&bit(b) == 0 })
 		}
 		m.fault(takeover, "is given results of a slow recorder", b, func(w *world) bool {
@@ -192,7 +192,7 @@ func (w *world) take(b uint8, which func(entry) bool) bool {
 		}
 	}
 	p.step = recRecord
-	if w.c.bug == bugAckFirst && p.n > 0 {
+	if w.c.bug.has(bugAckFirst) && p.n > 0 {
 		w.acknowledge(b)
 		p.step = recLate
 	}

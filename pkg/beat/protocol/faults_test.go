@@ -24,7 +24,10 @@ func (m *model) misfortunes() {
 	for i := range m.c.workers {
 		m.workerMisfortunes(i)
 	}
-	m.fault(flush, "Redis loses everything", 0, func(w *world) bool { return w.flush() })
+	m.fault(flush, "Redis loses everything", 0, func(w *world) bool { return w.vanish(all(m.c)) })
+	m.losses()
+	m.setBack()
+	m.others()
 	for r := range m.c.occurrences {
 		m.taskMisfortunes(r)
 	}
@@ -46,13 +49,13 @@ func (m *model) workerMisfortunes(i uint8) {
 		*p = worker{}
 		return true
 	})
-	if p.lost || m.at.redis.tasks[p.run].state != active {
+	if t := &m.at.redis.tasks[p.run]; p.lost || t.state != active || !t.active || !t.leased || !t.msg {
 		return
 	}
 	if p.step > wTaken && p.step < wReport { // it is looked at when the end is reported
 		m.fault(loseLease, "loses its lease and holds the run", i, func(w *world) bool {
 			w.workers[i].lost = true
-			if w.c.bug != bugNotHeld {
+			if !w.c.bug.has(bugNotHeld) {
 				w.redis.held |= bit(p.run)
 			}
 			w.recover(p.run)
@@ -60,35 +63,26 @@ func (m *model) workerMisfortunes(i uint8) {
 		})
 	}
 	m.fault(oversleep, "is stopped for longer than its lease", i, func(w *world) bool {
-		w.workers[i].lost = true
+		w.workers[i].lost, w.workers[i].asleep = true, true
 		w.ghost.always |= bit(p.run)
 		w.recover(p.run)
 		return true
 	})
 }
 
-// recover is asynq's recoverer.
-func (w *world) recover(r uint8) {
-	t := &w.redis.tasks[r]
-	if w.c.archiveAt > 0 && t.retried >= w.c.archiveAt {
-		t.state = archived
-		return
-	}
-	t.state, t.retried = pending, min(t.retried+1, max(1, w.c.archiveAt))
-}
-
+// taskMisfortunes is what asynq does for a task some day. Nothing may rest on that: it takes minutes.
 func (m *model) taskMisfortunes(r uint8) {
 	switch m.at.redis.tasks[r].state {
 	case orphaned:
-		m.do("asynq, or a beat, brings back the task of the dead", r, func(w *world) { w.recover(r) })
+		m.perhaps("asynq, or a beat, brings back the task of the dead", r, func(w *world) { w.recover(r) })
 	case active:
-		if m.c.bug == bugTakesFromLiving {
+		if m.c.bug.has(bugTakesFromLiving) {
 			m.do("a beat brings back the task of the living", r, func(w *world) { w.recover(r) })
 		}
-	case completed: // no fault: five minutes always pass
-		m.do("asynq forgets the completed task", r, func(w *world) {
-			w.redis.tasks[r] = task{}
-			if w.c.bug != bugEnqueueLate {
+	case completed:
+		m.perhaps("asynq forgets the completed task", r, func(w *world) {
+			w.redis.tasks[r].drop()
+			if !w.c.bug.has(bugEnqueueLate) {
 				w.tooLate(r)
 			}
 		})
@@ -111,41 +105,4 @@ func (w *world) tooLate(r uint8) {
 			}
 		}
 	}
-}
-
-// flush empties Redis. What the processes hold in memory stays.
-func (w *world) flush() bool {
-	if w.redis == (transport{}) {
-		return false
-	}
-	w.redis = transport{}
-	for _, left := range w.settlers() {
-		*left = 0
-	}
-	w.ghost.always |= w.inMemory()
-	for i := range w.db.runs {
-		if w.db.runs[i].open() {
-			w.ghost.always |= bit(uint8(i))
-		}
-		for j := range w.ghost.atDue {
-			w.ghost.atDue[j] &^= bit(uint8(i))
-		}
-	}
-	w.ghost.ended, w.ghost.reported = 0, 0
-	return true
-}
-
-// inMemory are runs that a process is about to enqueue or to call: such a one
-// may be called although it has just ended.
-func (s *state) inMemory() (runs uint8) {
-	for i := range s.beats {
-		p := &s.beats[i]
-		runs |= p.enqueue | p.recorder.enqueue | p.reconciler.lost
-	}
-	for i := range s.workers {
-		if s.workers[i].step != wIdle {
-			runs |= bit(s.workers[i].run)
-		}
-	}
-	return runs
 }

@@ -2,12 +2,11 @@ package protocol
 
 import "testing"
 
-// bug breaks the protocol in one place.
-type bug uint8
+// bug is a set of places in which the protocol is broken.
+type bug uint64
 
 const (
-	noBug bug = iota
-	bugEnqueueFirst
+	bugEnqueueFirst bug = 1 << iota
 	bugAckFirst
 	bugReconcileUnsettled
 	bugCancelUnsettled
@@ -28,12 +27,23 @@ const (
 	bugNoReconciler
 	bugNoTakeover
 	bugTakesFromLiving
+	bugTrustsState       // one field of asynq's hash proves that a task will come
+	bugOutcomeApart      // what a delivery saves lies under a key of its own
+	bugTakesAnything     // an id in a list proves that there is a task
+	bugRemakesHash       // a task that is to be retried is written anew from the worker's memory
+	bugNoDeadline        // what was taken comes back by asynq alone
+	bugRedeliversBlindly // whatever the task has become since it was looked at
+	bugIgnoresNews       // that came since the run was looked at
+	bugAsksNobody        // what workers have in their hands
+	bugTwoTransports     // a process with a Redis of its own works on the same database
 )
+
+func (b bug) has(one bug) bool { return b&one != 0 }
 
 // mutation is a bug, the scenario that shows it, and the promise that it breaks.
 type mutation struct {
 	name   string
-	bug    bug
+	broken bug
 	breaks string
 	config
 }
@@ -47,9 +57,9 @@ const (
 )
 
 func mutations() []mutation {
-	small := config{occurrences: 1, attempts: 1, workers: 1, beats: 1, recorders: 1, reconcilers: 1}
+	least := config{occurrences: 1, attempts: 1, workers: 1, beats: 1, recorders: 1, reconcilers: 1}
 	with := func(change func(c *config)) config {
-		c := small
+		c := least
 		change(&c)
 		return c
 	}
@@ -57,15 +67,15 @@ func mutations() []mutation {
 	deletes := with(func(c *config) { c.deletes = true })
 	overlap := with(func(c *config) { c.occurrences = 2 })
 	return []mutation{
-		{"enqueue before the claim is committed", bugEnqueueFirst, "a call is made for which there is no run", small},
+		{"enqueue before the claim is committed", bugEnqueueFirst, "a call is made for which there is no run", least},
 		{"claim without a unique id", bugNoUniqueID, "an occurrence has two runs", with(func(c *config) { c.deletes, c.again = true, true })},
 		{"skip without settling", bugSkipUnsettled, overlaps, overlap},
 		{"acknowledge before the commit", bugAckFirst, overlaps, overlap},
 		{"acknowledge before the commit, and die", bugAckFirst, twice, one(killBeat)},
-		{"reconcile without settling", bugReconcileUnsettled, twice, small},
-		{"enqueue long after the claim", bugEnqueueLate, twice, small},
-		{"task without an id of its own", bugTaskNotUnique, twice, small},
-		{"task without retention", bugNoRetention, twice, small},
+		{"reconcile without settling", bugReconcileUnsettled, twice, least},
+		{"enqueue long after the claim", bugEnqueueLate, twice, least},
+		{"task without an id of its own", bugTaskNotUnique, twice, least},
+		{"task without retention", bugNoRetention, twice, least},
 		{"cancel without settling", bugCancelUnsettled, begun, deletes},
 		{"cancel without a mark", bugNoMarks, begun, deletes},
 		{"look at the mark before the start is reported", bugMarkBeforeStart, begun, deletes},
@@ -85,6 +95,20 @@ func mutations() []mutation {
 		{"promote nothing", bugNobodyPromotes, endless, with(func(c *config) { c.policy, c.occurrences = queue, 2 })},
 		{"reconcile never", bugNoReconciler, endless, one(killBeat)},
 		{"take over nothing", bugNoTakeover, endless, one(killBeat)},
+		{"trust one field when keys vanish", bugTrustsState, endless, one(vanish)},
+		{"trust one field when the database goes back", bugTrustsState, endless, one(restore)},
+		{"save an outcome under a key of its own", bugOutcomeApart, twice, with(func(c *config) {
+			c.attempts, c.faults, c.kinds = 2, 1, vanish
+		})},
+		{"retry what was taken, whatever became of its hash", bugRemakesHash, twice, with(func(c *config) {
+			c.attempts, c.faults, c.kinds = 2, 1, vanish
+		})},
+		{"take whatever a list names", bugTakesAnything, twice, one(vanish)},
+		{"rest on asynq to bring back the task of the dead", bugNoDeadline, endless, one(killWorker)},
+		{"deliver again what another has delivered again", bugRedeliversBlindly, twice, with(func(c *config) { c.beats, c.reconcilers = 2, 2 })},
+		{"deliver again although there is news", bugIgnoresNews, twice, one(vanish)},
+		{"ask no worker what it has in its hands", bugAsksNobody, twice, one(vanish)},
+		{"two processes, each with a Redis of its own", bugTwoTransports, twice, least},
 	}
 }
 
@@ -95,7 +119,7 @@ func TestEveryMutationIsCaught(t *testing.T) {
 			if r := explore(m.config); r.broken != "" {
 				t.Fatalf("without the mutation: %s", r.String())
 			}
-			m.config.bug = m.bug
+			m.config.bug = m.broken
 			r := explore(m.config)
 			if r.broken != m.breaks {
 				t.Fatalf("want %q, got %s", m.breaks, r.String())

@@ -37,15 +37,10 @@ func (m *model) reconcile(b uint8) {
 func (m *model) beginRound(b uint8) {
 	stale, marked, called := m.at.lookAtRuns()
 	if stale != 0 {
-		m.do("reads open runs", b, func(w *world) {
-			p := &w.beats[b].reconciler
-			p.step, p.runs = rAsk, stale
-			for i := range w.db.runs {
-				if stale&bit(uint8(i)) != 0 {
-					p.made[i] = w.db.runs[i].ended
-				}
-			}
-		})
+		m.do("reads open runs", b, func(w *world) { w.readOpen(b, stale, false) })
+	}
+	if late := m.at.overdue(stale); late != 0 && !m.c.bug.has(bugNoDeadline) {
+		m.do("reads overdue runs", b, func(w *world) { w.readOpen(b, late, true) })
 	}
 	if marked != 0 {
 		m.do("reads marked runs", b, func(w *world) {
@@ -62,6 +57,33 @@ func (m *model) beginRound(b uint8) {
 			p.lost, p.step = p.runs, rEnqueue
 		})
 	}
+}
+
+func (w *world) readOpen(b, runs uint8, overdue bool) {
+	p := &w.beats[b].reconciler
+	p.step, p.runs, p.overdue = rAsk, runs, overdue
+	for i := range w.db.runs {
+		if runs&bit(uint8(i)) != 0 {
+			p.seen[i] = w.db.runs[i].stands()
+			if w.db.runs[i].state == running {
+				p.called |= bit(uint8(i))
+			}
+		}
+	}
+}
+
+// stands is what tells whether a run has changed.
+func (r *run) stands() uint8 { return r.state<<4 | r.started<<2 | r.ended }
+
+// overdue are those of the runs whose deadline may have passed. A worker that is awake and has
+// one in its hands tells something new before it does: no call lasts as long, and no delivery waits for its call.
+func (s *state) overdue(runs uint8) (late uint8) {
+	for i := range uint8(maxRuns) {
+		if runs&bit(i) != 0 && !s.inHand(i, true) {
+			late |= bit(i)
+		}
+	}
+	return late
 }
 
 // lookAtRuns is StaleRuns, with any patience, and CancelPending.
@@ -88,13 +110,19 @@ func (m *model) deliverLost(b uint8, p *reconciler) {
 	case rAsk:
 		m.do("asks the queue", b, func(w *world) {
 			p := &w.beats[b].reconciler
-			p.lost, p.gone = w.missing(p.runs)
+			p.lost, p.gone = w.missing(p.runs, p.called, p.overdue)
+			for i := range w.redis.tasks {
+				if p.lost&bit(uint8(i)) != 0 {
+					p.marks[i] = w.redis.tasks[i].mark()
+				}
+			}
+			p.called, p.overdue = 0, false
 			switch {
 			case p.lost|p.gone == 0:
 				*p = reconciler{}
-			case w.c.bug == bugGiveUpUnsettled && p.gone != 0:
+			case w.c.bug.has(bugGiveUpUnsettled) && p.gone != 0:
 				p.step = rGiveUp
-			case w.c.bug == bugReconcileUnsettled:
+			case w.c.bug.has(bugReconcileUnsettled):
 				p.step = rReread
 			default:
 				p.step = rSettle
@@ -129,11 +157,15 @@ func (m *model) deliverLost(b uint8, p *reconciler) {
 		m.do("reads which are still open", b, func(w *world) {
 			p := &w.beats[b].reconciler
 			for i := range w.db.runs {
-				if !w.db.runs[i].open() {
-					p.lost &^= bit(uint8(i))
+				r := &w.db.runs[i]
+				if !r.open() || r.stands() != p.seen[i] && !w.c.bug.has(bugIgnoresNews) {
+					p.lost &^= bit(uint8(i)) // there is news
+				}
+				if p.lost&bit(uint8(i)) != 0 {
+					p.made[i] = r.ended
 				}
 			}
-			p.step = rEnqueue
+			p.seen, p.step = [maxRuns]uint8{}, rEnqueue
 			if p.lost == 0 {
 				*p = reconciler{}
 			}
@@ -142,7 +174,7 @@ func (m *model) deliverLost(b uint8, p *reconciler) {
 		m.do("delivers a run", b, func(w *world) {
 			p := &w.beats[b].reconciler
 			i := first(p.lost)
-			w.put(i, p.made[i])
+			w.redeliver(i, p.made[i], p.marks[i])
 			if p.lost &^= bit(i); p.lost == 0 {
 				*p = reconciler{}
 			}
@@ -150,20 +182,30 @@ func (m *model) deliverLost(b uint8, p *reconciler) {
 	}
 }
 
-// missing is queue.Missing.
-func (s *state) missing(runs uint8) (lost, gone uint8) {
+// missing tells which of the runs are lost, and which the queue has given up. A
+// run that is being called, or was taken, may be in the hands of a worker although its task is
+// lost: the workers say what they have. Past a deadline nobody is asked.
+func (w *world) missing(runs, called uint8, overdue bool) (missing, gone uint8) {
 	for i := range uint8(maxRuns) {
 		if runs&bit(i) == 0 {
 			continue
 		}
-		switch s.redis.tasks[i].state {
-		case absent:
-			lost |= bit(i)
-		case archived:
+		t := &w.redis.tasks[i]
+		asked := called&bit(i) != 0 || t.state == active || t.state == orphaned
+		switch w.look(w.c, i) {
+		case given:
 			gone |= bit(i)
+		case taken:
+			if overdue && !w.inHand(i, true) {
+				missing |= bit(i)
+			}
+		case lost:
+			if overdue && !w.inHand(i, true) || !overdue && !(asked && w.inHand(i, false)) || w.c.bug.has(bugAsksNobody) {
+				missing |= bit(i)
+			}
 		}
 	}
-	return lost, gone
+	return missing, gone
 }
 
 // cancelMarked is Reconciler.cancelMarked.
@@ -183,12 +225,17 @@ func (m *model) cancelMarked(b uint8, p *reconciler) {
 	case cInterrupt:
 		next("cuts off calls", func(w *world, p *reconciler) { w.interrupt(p.called) })
 	case cAsk:
-		next("asks for the tasks of calls", func(w *world, p *reconciler) {
-			p.lost, _ = w.missing(p.called)
-			if w.c.bug == bugCancelUnsettled {
-				p.step = cCancel
-			}
-		})
+		for _, overdue := range []bool{false, true} {
+			next("asks for the tasks of calls", func(w *world, p *reconciler) {
+				if overdue && w.c.bug.has(bugNoDeadline) {
+					return
+				}
+				p.lost, _ = w.missing(p.called, p.called, overdue)
+				if w.c.bug.has(bugCancelUnsettled) {
+					p.step = cCancel
+				}
+			})
+		}
 	case cSettle:
 		next("begins to settle marked runs", func(w *world, p *reconciler) { p.left = w.redis.length })
 	case cSettling:
@@ -209,7 +256,7 @@ func (m *model) cancelMarked(b uint8, p *reconciler) {
 }
 
 func (w *world) setMarks(runs uint8) {
-	if w.c.bug != bugNoMarks {
+	if !w.c.bug.has(bugNoMarks) {
 		w.redis.marks |= runs
 	}
 }
@@ -218,12 +265,13 @@ func (w *world) setMarks(runs uint8) {
 // worker without lease still holds: that they wait is what keeps their runs from
 // being taken for lost.
 func (w *world) deleteWaiting(runs uint8) {
-	if w.c.bug != bugDeletesHeld {
+	if !w.c.bug.has(bugDeletesHeld) {
 		runs &^= w.redis.held
 	}
 	for i := range w.redis.tasks {
-		if t := &w.redis.tasks[i]; runs&bit(uint8(i)) != 0 && t.state == pending {
-			*t = task{}
+		if t := &w.redis.tasks[i]; runs&bit(uint8(i)) != 0 && t.state == pending && t.waits > 0 {
+			t.drop()
+			t.waits = 0
 		}
 	}
 }
@@ -289,7 +337,7 @@ func (m *model) remove() {
 	case apiDelete:
 		next("the API deletes waiting tasks", func(w *world, p *deleter) {
 			w.deleteWaiting(p.runs)
-			if w.c.bug == bugCancelUnsettled {
+			if w.c.bug.has(bugCancelUnsettled) {
 				p.step = apiCancel
 			}
 		})

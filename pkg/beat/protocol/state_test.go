@@ -33,17 +33,6 @@ const (
 	deleted
 )
 
-// The states of a task in asynq. A retry that is due and one that is not are the
-// same here: any amount of time may pass between two steps.
-const (
-	absent uint8 = iota
-	pending
-	active   // leased to a worker that is alive
-	orphaned // leased to a worker that died
-	completed
-	archived
-)
-
 // What an event says.
 const (
 	evStarted    uint8 = iota + 1
@@ -67,9 +56,6 @@ type run struct {
 
 func (r *run) final() bool { return r.state >= succeeded }
 func (r *run) open() bool  { return r.state != none && !r.final() }
-
-// task is asynq's account of a run: made are the attempts that its payload knows.
-type task struct{ state, made, retried uint8 }
 
 // outcome is what one delivery saves for the next.
 type outcome struct{ made, kind uint8 }
@@ -95,12 +81,15 @@ type database struct {
 	runs    [maxRuns]run
 }
 
+// other is a process that works on the same database with a Redis of its own: its tasks, and which of them it has called.
+type other struct{ tasks, called uint8 }
+
 // transport is everything in Redis.
 type transport struct {
 	tasks    [maxRuns]task
-	outcomes [maxRuns]outcome
-	held     uint8 // runs that a worker without lease is still calling
-	marks    uint8 // runs that are not to be called
+	outcomes [maxRuns]outcome // of a broken design: saved under keys of their own
+	held     uint8            // runs that a worker without lease is still calling
+	marks    uint8            // runs that are not to be called
 	stream   [maxStream]entry
 	length   uint8
 }
@@ -120,13 +109,16 @@ type beat struct {
 
 // reconciler is a round of it.
 type reconciler struct {
-	step   uint8
-	runs   uint8 // it is about these
-	lost   uint8 // of those: unknown to Redis
-	gone   uint8 // of those: archived
-	left   uint8 // entries that are waited for
-	made   [maxRuns]uint8
-	called uint8 // runs that were being called when it began
+	step uint8
+	runs uint8 // it is about these
+	lost uint8 // of those: unknown to Redis
+	gone uint8 // of those: archived
+	left uint8 // entries that are waited for
+	// made are the attempts that the database knows, seen is how each run stood when it was
+	// read, and marks tell the tasks that were looked at.
+	made, seen, marks [maxRuns]uint8
+	called            uint8 // runs that were being called when it began
+	overdue           bool  // it is about runs whose deadline has passed
 }
 
 // recorder is a batch of it.
@@ -144,8 +136,10 @@ type worker struct {
 	made, n uint8 // attempts that are known, the one being made
 	result  uint8 // kind of the event to report
 	retried uint8
-	lost    bool // the lease
-	cut     bool // asked to end the call
+	payload uint8 // of a broken design: attempts that its message knows
+	lost    bool  // the lease
+	asleep  bool  // it is stopped, for longer than its lease and any deadline
+	cut     bool  // asked to end the call
 }
 
 // deleter is the API while it deletes the job.
@@ -170,12 +164,17 @@ type ghost struct {
 	told [maxRuns]uint8
 	// atDue is ended as it was when each occurrence fell due.
 	atDue [maxRuns]uint8
+	// waits counts, up to 3 and from 1 again, how often each task was made to wait.
+	waits [maxRuns]uint8
 }
 
 // state is all there is.
 type state struct {
 	db      database
+	copied  bool     // a copy of the database was made
+	copy    database // for a day on which it is put back
 	redis   transport
+	other   other
 	beats   [maxBeats]beat
 	workers [maxWorkers]worker
 	api     deleter

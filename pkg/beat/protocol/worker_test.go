@@ -59,13 +59,18 @@ func (m *model) takeTask(i uint8) {
 		return
 	}
 	for r := range uint8(maxRuns) {
-		if m.at.redis.tasks[r].state == pending && !m.at.delivers(i, r) {
+		if m.at.redis.tasks[r].waits > 0 && !m.at.delivers(i, r) {
 			m.do("takes a task", i, func(w *world) {
 				t := &w.redis.tasks[r]
-				t.state = active
+				if !w.pop(r) {
+					return
+				}
 				w.workers[i] = worker{step: wStart, run: r, made: t.made, n: t.made + 1, retried: t.retried}
 				if t.retried > 0 {
 					w.workers[i].step = wTaken
+				}
+				if w.c.bug.has(bugRemakesHash) {
+					w.workers[i].payload = t.made
 				}
 			})
 		}
@@ -78,19 +83,23 @@ func (s *state) delivers(i, r uint8) bool { return s.workers[i].step != wIdle &&
 // recall is queue.recall and deliveries.resume.
 func (w *world) recall(i uint8) {
 	p := &w.workers[i]
-	if w.redis.held&bit(p.run) != 0 {
-		w.handBack(i) // somebody else is still calling
+	t := &w.redis.tasks[p.run]
+	if w.redis.held&bit(p.run) != 0 || !t.msg && !w.c.bug.has(bugOutcomeApart) {
+		w.handBack(i) // somebody else is still calling, or what was saved is lost
 		return
 	}
 	p.step = wStart
-	saved := w.redis.outcomes[p.run]
-	if w.c.bug == bugNotRecalled {
+	saved := &t.saved
+	if w.c.bug.has(bugOutcomeApart) {
+		saved = &w.redis.outcomes[p.run]
+	}
+	if w.c.bug.has(bugNotRecalled) {
 		return
 	}
 	p.made = max(p.made, saved.made)
 	p.n = p.made + 1
 	if saved.kind == hasEnded {
-		w.redis.outcomes[p.run] = outcome{}
+		*saved = outcome{}
 		p.step = wFinish
 	}
 }
@@ -98,8 +107,8 @@ func (w *world) recall(i uint8) {
 // handBack ends a delivery of which nothing is settled: the task comes again.
 func (w *world) handBack(i uint8) {
 	p := &w.workers[i]
-	if t := &w.redis.tasks[p.run]; t.state == active && !p.lost {
-		t.state = pending
+	if !p.lost {
+		w.wait(p.run, false)
 	}
 	w.letGo(i)
 	*p = worker{}
@@ -110,7 +119,7 @@ func (w *world) start(i uint8) {
 	p := &w.workers[i]
 	p.made, p.retried = 0, 0
 	marked := w.redis.marks&bit(p.run) != 0
-	if w.c.bug == bugMarkBeforeStart && !marked {
+	if w.c.bug.has(bugMarkBeforeStart) && !marked {
 		p.step = wLate
 		return
 	}
@@ -125,18 +134,22 @@ func (w *world) start(i uint8) {
 func (w *world) call(i uint8) {
 	p := &w.workers[i]
 	p.step = wCalling
-	calls := &w.ghost.calls[p.run][p.n-1]
+	w.called(p.run, p.n)
+}
+
+func (w *world) called(run, n uint8) {
+	calls := &w.ghost.calls[run][n-1]
 	switch {
-	case w.db.runs[p.run].state == none:
+	case w.forgiven(run):
+	case w.db.runs[run].state == none:
 		w.broke("a call is made for which there is no run")
-	case w.forgiven(p.run):
 	case *calls > 0:
 		w.broke("an attempt is called twice, and nothing had happened to it")
-	case w.db.runs[p.run].final() && w.ghost.hit&bit(p.run) == 0:
+	case w.db.runs[run].final() && w.ghost.hit&bit(run) == 0:
 		w.broke("a run is called after it was accounted for")
 	}
 	*calls = min(*calls+1, 2)
-	w.ghost.once &^= bit(p.run)
+	w.ghost.once &^= bit(run)
 }
 
 func (m *model) endCall(i uint8) {
@@ -158,8 +171,12 @@ func (w *world) save(i uint8) {
 	if p.result == evRetrying {
 		o.kind = retryLater
 	}
-	if w.c.bug != bugNotSaved || !p.lost {
+	switch t := &w.redis.tasks[p.run]; {
+	case w.c.bug.has(bugNotSaved) && p.lost:
+	case w.c.bug.has(bugOutcomeApart):
 		w.redis.outcomes[p.run] = o
+	case t.msg:
+		t.saved = o
 	}
 	w.letGo(i)
 	p.step = wFinish
@@ -173,16 +190,25 @@ func (w *world) letGo(i uint8) {
 
 // finish is asynq's: it writes nothing without a lease.
 func (w *world) finish(i uint8) {
-	p := &w.workers[i]
-	if t := &w.redis.tasks[p.run]; !p.lost && (t.state == active || t.state == orphaned) {
-		switch {
-		case p.result == evRetrying:
-			t.state, t.retried = pending, max(t.retried, 1)
-		case w.c.bug == bugNoRetention:
-			*t = task{}
-		default:
-			*t = task{state: completed}
+	p := w.workers[i]
+	w.workers[i] = worker{}
+	t := &w.redis.tasks[p.run]
+	switch {
+	case p.lost:
+	case p.result != evRetrying:
+		if t.untake() {
+			t.drop()
+			if !w.c.bug.has(bugNoRetention) {
+				t.state, t.msg = completed, true
+			}
 		}
+	case w.c.bug.has(bugRemakesHash) && !t.msg:
+		if t.untake() { // asynq writes the message as it was taken
+			t.drop()
+			t.state, t.msg, t.made, t.retried = pending, true, p.payload, 1
+			t.since, t.waits = w.again(p.run), min(t.waits+1, 2)
+		}
+	default:
+		w.wait(p.run, true)
 	}
-	*p = worker{}
 }

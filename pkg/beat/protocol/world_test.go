@@ -21,13 +21,15 @@ type config struct {
 	// faults is how many may happen on one path, kinds which.
 	faults uint8
 	kinds  fault
+	// alone: keys vanish one by one only.
+	alone bool
 	// archiveAt is how many lost deliveries asynq bears; zero: any number.
 	archiveAt uint8
 	bug       bug
 }
 
 // fault is a set of kinds of misfortune.
-type fault uint8
+type fault uint16
 
 const (
 	killBeat fault = 1 << iota
@@ -37,6 +39,8 @@ const (
 	loseLease  // a worker loses its lease, knows it, and goes on
 	oversleep  // a worker was stopped for longer than its lease, and goes on
 	takeover   // a slow recorder's entries are given to another
+	vanish     // Redis loses some keys, any of them together
+	restore    // the database goes back to an earlier state
 	everything = killBeat | killWorker | killAPI | flush | loseLease | oversleep | takeover
 )
 
@@ -56,14 +60,15 @@ func (w *world) broke(promise string) {
 // record is store.Record of one event: job.Run.Apply, and what follows for waiting runs.
 func (w *world) record(e event) (promoted uint8) {
 	r := &w.db.runs[e.run]
-	if r.state == none {
-		return 0 // an unknown run is left out
+	if r.state == none { // an unknown run is left out
+		w.forget(bit(e.run))
+		return 0
 	}
 	if e.kind == evRetrying || e.kind == evSucceeded || e.kind == evCut {
 		r.ended = max(r.ended, e.n)
 	}
 	r.started = max(r.started, e.n)
-	if r.final() && w.c.bug != bugFinalOverwritten {
+	if r.final() && !w.c.bug.has(bugFinalOverwritten) {
 		return 0
 	}
 	switch e.kind {
@@ -127,7 +132,7 @@ func (w *world) forgiven(i uint8) bool { return (w.ghost.once|w.ghost.always)&bi
 
 // promote is store.promote: the first waiting run is queued when no other is open.
 func (w *world) promote() uint8 {
-	if w.c.bug == bugNobodyPromotes {
+	if w.c.bug.has(bugNobodyPromotes) {
 		return 0
 	}
 	for i := range w.db.runs {
@@ -160,14 +165,6 @@ func (w *world) openRuns() (open, wait uint8) {
 		}
 	}
 	return open, wait
-}
-
-// put is queue.Enqueue of one run: a task that is there is success.
-func (w *world) put(i, made uint8) {
-	t := &w.redis.tasks[i]
-	if t.state == absent || w.c.bug == bugTaskNotUnique {
-		*t = task{state: pending, made: made}
-	}
 }
 
 // report adds an event to the stream.
