@@ -47,7 +47,7 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	defer h.end(task.RunID)
 	recalled := false
 	if retried, _ := asynq.GetRetryCount(ctx); retried > 0 {
-		before, err := h.b.recall(ctx, task.RunID)
+		before, err := h.b.recall(ctx, refOf(task))
 		if err != nil {
 			return err
 		}
@@ -73,7 +73,7 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 			return heldBack(*outcome.HeldUntil)
 		case outcome.RetryAt == nil:
 			if recalled {
-				h.b.forget(ctx, task.RunID)
+				h.b.forget(ctx, refOf(task))
 			}
 			return nil
 		case !h.waitsFor(ctx, call, task, *outcome.RetryAt):
@@ -112,7 +112,7 @@ func (h *deliveries) waitsFor(lease, call context.Context, task *job.Task, at jo
 func (h *deliveries) resume(ctx context.Context, task *job.Task, before *savedOutcome) (done bool, err error) {
 	switch {
 	case before.RetryAt == nil:
-		h.b.forget(ctx, task.RunID)
+		h.b.forget(ctx, refOf(task))
 		return true, nil
 	case before.Lost && *before.RetryAt > h.b.now():
 		return true, nextAttempt(*before.RetryAt)
@@ -133,7 +133,7 @@ func (h *deliveries) call(lease, call context.Context, task *job.Task) (job.Outc
 	outcome, err := h.guarded(call, task)
 	lost := lease.Err() != nil
 	if err == nil && outcome.HeldUntil == nil && (outcome.RetryAt != nil || lost) {
-		err = h.b.save(h.calls, task.RunID, &savedOutcome{Made: outcome.Made, RetryAt: outcome.RetryAt, Lost: lost})
+		err = h.b.save(h.calls, refOf(task), &savedOutcome{Made: outcome.Made, RetryAt: outcome.RetryAt, Lost: lost})
 	}
 	release()
 	if !inTime() {

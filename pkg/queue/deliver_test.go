@@ -99,9 +99,14 @@ func TestNextAttemptComesInTimeWithTheOnesBefore(t *testing.T) {
 	if late := second - retryAt; late < 0 || late > 3000 {
 		t.Errorf("the attempt came %d ms after its moment", late)
 	}
-	if n := x.b.client.Exists(x.ctx, keyOutcome+"run").Val(); n != 0 {
+	if x.saved("run") {
 		t.Error("what was saved was not dropped at the end")
 	}
+}
+
+// saved reports whether a delivery left something for the next.
+func (x *bench) saved(runID string) bool {
+	return x.b.client.HExists(x.ctx, asynqTask(job.QueueDefault, runID), fieldOutcome).Val()
 }
 
 // failsOnce fails the first call, and asks for the next one after a wait.
@@ -193,7 +198,7 @@ func TestAWaitForTheNextAttemptEndsWithTheWorker(t *testing.T) {
 	c := failsOnce(job.Instant(nearAttempt.Milliseconds()) - 1)
 	x.enqueue("run")
 	stop := x.work(x.b, c)
-	eventually(t, "the first attempt is saved", func() bool { return x.b.client.Exists(x.ctx, keyOutcome+"run").Val() == 1 })
+	eventually(t, "the first attempt is saved", func() bool { return x.saved("run") })
 	stop()
 	if got := x.state("run"); c.count() == 1 && got != "retry" {
 		t.Errorf("the task that waited is %s, want retry", got)
@@ -369,7 +374,7 @@ func TestAnAttemptThatWasSavedBeforeTheWorkerDiedIsKnown(t *testing.T) {
 	x := newBench(t)
 	x.enqueue("run")
 	retryAt := now()
-	noError(t, x.b.save(x.ctx, "run", &savedOutcome{RetryAt: &retryAt, Made: []job.Attempt{attempt(1)}}))
+	noError(t, x.b.save(x.ctx, taskRef{job.QueueDefault, "run"}, &savedOutcome{RetryAt: &retryAt, Made: []job.Attempt{attempt(1)}}))
 	x.abandon("run")
 	c := &calls{answer: done}
 	x.work(x.b, c)
@@ -413,7 +418,7 @@ func TestALostLeaseRepeatsNoCall(t *testing.T) {
 				eventually(t, "the task waits again", func() bool { return x.state("run") == "retry" })
 			}
 			close(answer)
-			eventually(t, "the outcome is saved", func() bool { return x.b.client.Exists(x.ctx, keyOutcome+"run").Val() == 1 })
+			eventually(t, "the outcome is saved", func() bool { return x.saved("run") })
 			eventually(t, "the run is let go", func() bool { return x.b.client.Exists(x.ctx, keyHeld+"run").Val() == 0 })
 			_ = x.inspector.RunTask("default", "run")
 			eventually(t, "completed", func() bool { return x.state("run") == "completed" })
@@ -430,7 +435,7 @@ func TestALostLeaseKeepsTheNextAttemptsMoment(t *testing.T) {
 	x := newBench(t)
 	x.enqueue("run")
 	later := now() + 3600_000
-	noError(t, x.b.save(x.ctx, "run", &savedOutcome{RetryAt: &later, Made: []job.Attempt{attempt(1)}, Lost: true}))
+	noError(t, x.b.save(x.ctx, taskRef{job.QueueDefault, "run"}, &savedOutcome{RetryAt: &later, Made: []job.Attempt{attempt(1)}, Lost: true}))
 	x.abandon("run")
 	c := &calls{answer: done}
 	x.work(x.b, c)

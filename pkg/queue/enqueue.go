@@ -164,6 +164,9 @@ type taskRef struct {
 	runID string
 }
 
+// refOf names the task of a run.
+func refOf(task *job.Task) taskRef { return taskRef{served(task.Queue), task.RunID} }
+
 // states reads the states of tasks, in asynq's words; empty for one that is not there.
 func (b *Broker) states(ctx context.Context, refs []taskRef) ([]string, error) {
 	states := make([]string, 0, len(refs))

@@ -18,7 +18,6 @@ const (
 	keyChanges   = "{schedule}:changes"         // stream: news for the live page, capped
 	keyBeats     = "{schedule}:beats"           // zset: name of a beat → second of its last sign of life
 	keyCanceled  = "{schedule}:canceled:"       // + run id: this run is not to be called
-	keyOutcome   = "{schedule}:outcome:"        // + run id: how far the run's delivery had come, for the next one
 	keyHeld      = "{schedule}:held:"           // + run id: a worker without lease is still calling
 	keyHosts     = "{schedule}:hosts"           // hash: host that is held back → why and until when, as JSON
 	keyKnock     = "{schedule}:host:probe:"     // + host: somebody is trying whether it is well again
@@ -38,6 +37,7 @@ const (
 	fieldFormat  = "v"                          // of a result, of news: the format of what it holds
 	fieldChanges = "c"                          // of news: the changes as a JSON list
 	fieldTaker   = "taker"                      // of an asynq task: life of the worker process that took it last
+	fieldOutcome = "outcome"                    // of an asynq task: how far its delivery had come, for the next one
 	fieldOrigin  = "id"                         // of an unknown entry: the id it had among the results
 	keyWorkers   = "{schedule}:workers"         // zset: life of a worker process → second of its last sign of life
 	keyCalls     = "{schedule}:calls"           // hash: run id → life of the worker process that is calling it
@@ -54,8 +54,6 @@ const (
 	retention = 5 * time.Minute
 	// canceledTTL outlives every wait of a run: a backoff is at most 24 hours.
 	canceledTTL = 48 * time.Hour
-	// outcomeTTL is how long past the next attempt the account of a delivery is kept.
-	outcomeTTL = 48 * time.Hour
 	// heldTTL is how long a call without lease keeps others off after its last sign.
 	heldTTL   = 30 * time.Second
 	heldEvery = 10 * time.Second

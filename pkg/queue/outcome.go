@@ -3,27 +3,31 @@ package queue
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // saveLast bounds the last try to save an outcome when the worker must end.
 const saveLast = 500 * time.Millisecond
 
-// save keeps what one delivery leaves for the next, and tries until it is kept.
-// It fails only when the context ended.
-func (b *Broker) save(ctx context.Context, runID string, o *savedOutcome) error {
+// save keeps what one delivery leaves for the next in the hash of its task, and
+// tries until it is kept: what is known of a task lives and vanishes with it. Where
+// the task has vanished there is nothing to keep; its run is delivered anew, by what the
+// history knows. It fails only when the context ended.
+func (b *Broker) save(ctx context.Context, task taskRef, o *savedOutcome) error {
 	o.Format = formatJSON
 	data, err := json.Marshal(o)
 	if err != nil {
-		b.log.Error("an outcome cannot be encoded", "run_id", runID, "error", err)
+		b.log.Error("an outcome cannot be encoded", "run_id", task.runID, "error", err)
 		return handedBack(time.Second)
 	}
-	ttl := outcomeTTL
-	if o.RetryAt != nil {
-		ttl += max(o.RetryAt.Sub(b.now()), 0)
+	set := func(ctx context.Context) error {
+		return b.scripts.save.Run(ctx, b.client, []string{asynqTask(task.queue, task.runID)}, data).Err()
 	}
 	for failures := 0; ; failures++ {
-		if err := b.client.Set(ctx, keyOutcome+runID, data, ttl).Err(); err == nil {
+		if set(ctx) == nil {
 			return nil
 		}
 		if !pause(ctx, backoff(failures)) {
@@ -32,42 +36,51 @@ func (b *Broker) save(ctx context.Context, runID string, o *savedOutcome) error 
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
 	defer cancel()
-	if err := b.client.Set(last, keyOutcome+runID, data, ttl).Err(); err != nil {
-		b.log.Warn("an outcome was not saved: the attempt may be made again", "run_id", runID, "error", err)
+	if err := set(last); err != nil {
+		b.log.Warn("an outcome was not saved: the attempt may be made again", "run_id", task.runID, "error", err)
 		return handedBack(0)
 	}
 	return nil
 }
 
-// recall finds what an earlier delivery saved, nil when nothing. The error
-// brings the task back: Redis did not answer, or another worker is still calling.
-func (b *Broker) recall(ctx context.Context, runID string) (*savedOutcome, error) {
-	values, err := b.client.MGet(ctx, keyOutcome+runID, keyHeld+runID).Result()
-	if err != nil || len(values) != 2 {
+// recall finds what an earlier delivery saved, nil when nothing. The error brings the task back: Redis did not
+// answer, or another worker is still calling; or drops it, because it has vanished, and with it what was saved.
+func (b *Broker) recall(ctx context.Context, task taskRef) (*savedOutcome, error) {
+	var saved *redis.StringCmd
+	var there *redis.BoolCmd
+	var held *redis.IntCmd
+	key := asynqTask(task.queue, task.runID)
+	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		saved, there = p.HGet(ctx, key, fieldOutcome), p.HExists(ctx, key, "msg")
+		held = p.Exists(ctx, keyHeld+task.runID)
+		return nil
+	})
+	switch {
+	case err != nil && !errors.Is(err, redis.Nil):
 		return nil, handedBack(time.Second)
-	}
-	if values[1] != nil {
+	case held.Val() > 0:
 		return nil, elsewhere()
-	}
-	text, ok := values[0].(string)
-	if !ok {
+	case !there.Val():
+		return nil, handedBack(0)
+	case saved.Val() == "":
 		return nil, nil
 	}
 	var o savedOutcome
-	err = json.Unmarshal([]byte(text), &o)
+	text := []byte(saved.Val())
+	err = json.Unmarshal(text, &o)
 	switch {
 	case err == nil && o.Format == formatJSON:
 		return &o, nil
-	case formatOf([]byte(text), json.Unmarshal) > formatJSON:
+	case formatOf(text, json.Unmarshal) > formatJSON:
 		return nil, newerTask()
 	}
-	b.log.Warn("a saved outcome cannot be read", "run_id", runID)
+	b.log.Warn("a saved outcome cannot be read", "run_id", task.runID)
 	return nil, nil
 }
 
-// forget drops what was saved, as far as that goes: it expires anyhow.
-func (b *Broker) forget(ctx context.Context, runID string) {
-	_ = b.client.Del(ctx, keyOutcome+runID).Err()
+// forget drops what was saved, as far as that goes: it is kept no longer than its task.
+func (b *Broker) forget(ctx context.Context, task taskRef) {
+	_ = b.client.HDel(ctx, asynqTask(task.queue, task.runID), fieldOutcome).Err()
 }
 
 // hold keeps other workers off a run whose lease was lost while it is being

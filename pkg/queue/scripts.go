@@ -6,7 +6,8 @@ import (
 
 // The scripts of asynq v0.26 that every run goes through, by their SHA-1. They
 // handle one task each; ours below do the same with many, which takes half of
-// the time, here and in Redis (docs/adr/0005-asynq-in-batches.md). A script that is not one of
+// the time, here and in Redis (docs/adr/0005-asynq-in-batches.md), and they go by no key alone: part of
+// a task may have vanished (docs/adr/0009-deadlines.md). A script that is not one of
 // them, of another version of asynq say, passes unchanged.
 const (
 	asynqEnqueue  = "98d28b42650870a743450ffda9791e9e19c6991b"
@@ -14,6 +15,8 @@ const (
 	asynqComplete = "117dca952700588e559c7ace20b925096d587974"
 	// asynqForward makes tasks pending whose time has come, and tells how many; it runs as it is.
 	asynqForward = "522b1a6ae66fe79ea2f24a9af58798ab71879035"
+	// asynqRetry lets a task wait for its next delivery.
+	asynqRetry = "65fa409c88198a681c53e0892d8276eca0145694"
 )
 
 // Each takes the same keys and arguments as asynq's script, those that go with one
@@ -34,31 +37,36 @@ end
 return #ids`
 
 	// KEYS: pending, paused, active, lease; ARGV: the end of the lease, the prefix of tasks, how many, the life
-	// of the worker process, which is noted with each task so that it is missed when that process dies.
+	// of the worker process, which is noted with each task so that it is missed when that process dies. The answer begins with how
+	// many ids there were, if there were any. An id whose task has vanished, or is no more pending because the id stood twice in the list, is dropped.
 	takeScript = `
-local messages = {}
 if redis.call("EXISTS", KEYS[2]) == 1 then
-  return messages
+  return {}
 end
 local ids = redis.call("RPOP", KEYS[1], ARGV[3])
 if not ids then
-  return messages
+  return {}
 end
-redis.call("LPUSH", KEYS[3], unpack(ids))
-local leases = {}
+local answer, taken, leases = {tostring(#ids)}, {}, {}
 for _, id in ipairs(ids) do
   local key = ARGV[2] .. id
-  leases[#leases + 1] = ARGV[1]
-  leases[#leases + 1] = id
-  redis.call("HSET", key, "state", "active", "taker", ARGV[4])
-  local message = redis.call("HGET", key, "msg")
-  if message then
-    messages[#messages + 1] = id
-    messages[#messages + 1] = message
+  local task = redis.call("HMGET", key, "state", "msg")
+  if not task[2] then
+    redis.call("DEL", key)
+  elseif task[1] == "pending" then
+    redis.call("HSET", key, "state", "active", "taker", ARGV[4])
+    taken[#taken + 1] = id
+    leases[#leases + 1] = ARGV[1]
+    leases[#leases + 1] = id
+    answer[#answer + 1] = id
+    answer[#answer + 1] = task[2]
   end
 end
-redis.call("ZADD", KEYS[4], unpack(leases))
-return messages`
+if #taken > 0 then
+  redis.call("LPUSH", KEYS[3], unpack(taken))
+  redis.call("ZADD", KEYS[4], unpack(leases))
+end
+return answer`
 
 	// KEYS: active, lease, pending, then the task of each; ARGV: the life of the worker process, then the id of each.
 	// What somebody else has taken meanwhile is not given back.
@@ -71,6 +79,44 @@ for i = 4, #KEYS do
   end
 end
 return redis.status_reply("OK")`
+
+	// KEYS: task, active, lease, retry, processed and failed on this day, processed, failed;
+	// ARGV: id, message, when to retry, the end of the day's counts, 1 if it counts, the greatest count.
+	// Asynq's own would write the message of a task that has vanished meanwhile anew, without what was saved beside it.
+	retryScript = `
+local there = redis.call("HEXISTS", KEYS[1], "msg") == 1
+if redis.call("LREM", KEYS[2], 0, ARGV[1]) == 0 or redis.call("ZREM", KEYS[3], ARGV[1]) == 0 then
+  return redis.error_reply("NOT FOUND")
+end
+if not there then
+  redis.call("DEL", KEYS[1])
+  return redis.status_reply("OK")
+end
+redis.call("ZADD", KEYS[4], ARGV[3], ARGV[1])
+redis.call("HSET", KEYS[1], "msg", ARGV[2], "state", "retry")
+if tonumber(ARGV[5]) == 1 then
+  for i = 5, 6 do
+    if redis.call("INCR", KEYS[i]) == 1 then
+      redis.call("EXPIREAT", KEYS[i], ARGV[4])
+    end
+  end
+  if redis.call("GET", KEYS[7]) == ARGV[6] then
+    redis.call("SET", KEYS[7], 1)
+    redis.call("SET", KEYS[8], 1)
+  else
+    redis.call("INCR", KEYS[7])
+    redis.call("INCR", KEYS[8])
+  end
+end
+return redis.status_reply("OK")`
+
+	// KEYS: task; ARGV: the outcome.
+	saveScript = `
+if redis.call("HEXISTS", KEYS[1], "msg") == 0 then
+  return 0
+end
+redis.call("HSET", KEYS[1], "outcome", ARGV[1])
+return 1`
 
 	// KEYS: retry, pending; ARGV: the time in s, the prefix of tasks, how many, the time in ns.
 	forwardScript = `
@@ -128,7 +174,7 @@ return wrong`
 
 // scripts are ours, ready to be run.
 type scripts struct {
-	enqueue, take, giveBack, forward, complete *redis.Script
+	enqueue, take, giveBack, forward, complete, retry, save *redis.Script
 }
 
 func newScripts() *scripts {
@@ -136,5 +182,6 @@ func newScripts() *scripts {
 		enqueue: redis.NewScript(enqueueScript), take: redis.NewScript(takeScript),
 		giveBack: redis.NewScript(giveBackScript),
 		forward:  redis.NewScript(forwardScript), complete: redis.NewScript(completeScript),
+		retry: redis.NewScript(retryScript), save: redis.NewScript(saveScript),
 	}
 }

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -83,6 +84,8 @@ func (t *taker) EvalSha(ctx context.Context, sha string, keys []string, args ...
 		cmd.SetVal("OK")
 		cmd.SetErr(t.completions.one(ctx, &completion{keys, args}))
 		return cmd
+	case sha == asynqRetry && len(keys) == 8 && len(args) == 6:
+		return t.b.scripts.retry.Run(ctx, t.UniversalClient, keys, args...)
 	}
 	cmd := t.UniversalClient.EvalSha(ctx, sha, keys, args...)
 	if n, err := cmd.Int(); sha == asynqForward && err == nil && n > 0 {
@@ -138,16 +141,20 @@ func (t *taker) fetch(ctx context.Context, s *stock, leaseEnd any) error {
 		return nil
 	}
 	n := max(1, min(takeMost, free-waiting))
-	pairs, err := t.b.scripts.take.Run(ctx, t.UniversalClient, s.keys, leaseEnd, s.prefix, n, t.b.life).StringSlice()
+	answer, err := t.b.scripts.take.Run(ctx, t.UniversalClient, s.keys, leaseEnd, s.prefix, n, t.b.life).StringSlice()
 	if err != nil {
 		return err
 	}
 	s.since = time.Now()
-	if len(pairs) < 2*n {
+	there := 0
+	if len(answer) > 0 {
+		there, _ = strconv.Atoi(answer[0]) // as our script wrote it
+	}
+	if there < n {
 		s.emptyUntil = s.since.Add(lookEvery)
 	}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		s.ids, s.messages = append(s.ids, pairs[i]), append(s.messages, pairs[i+1])
+	for i := 1; i+1 < len(answer); i += 2 {
+		s.ids, s.messages = append(s.ids, answer[i]), append(s.messages, answer[i+1])
 	}
 	return nil
 }

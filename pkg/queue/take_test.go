@@ -20,7 +20,7 @@ import (
 // known asks a server which of asynq's scripts it has been given.
 func (x *bench) known() []bool {
 	x.t.Helper()
-	known, err := x.b.client.ScriptExists(x.ctx, asynqEnqueue, asynqTake, asynqComplete).Result()
+	known, err := x.b.client.ScriptExists(x.ctx, asynqEnqueue, asynqTake, asynqComplete, asynqRetry).Result()
 	noError(x.t, err)
 	return known
 }
@@ -33,15 +33,17 @@ func (x *bench) dump(runID string) map[string]any {
 	for _, name := range []string{"pending", "active"} {
 		all[name] = c.LRange(x.ctx, asynqKey("default", name), 0, -1).Val()
 	}
-	for _, name := range []string{"lease", "completed"} {
+	for _, name := range []string{"lease", "retry", "completed"} {
 		all[name] = c.ZRange(x.ctx, asynqKey("default", name), 0, -1).Val()
 	}
 	task := c.HGetAll(x.ctx, asynqTask("default", runID)).Val()
 	all["fields"] = slices.Sorted(maps.Keys(task))
 	all["state"] = task["state"]
-	all["processed"] = c.Get(x.ctx, asynqKey("default", "processed")).Val()
-	day := asynqKey("default", "processed:"+time.Now().UTC().Format(time.DateOnly))
-	all["processed today"], all["kept for a while"] = c.Get(x.ctx, day).Val(), c.TTL(x.ctx, day).Val() > 24*time.Hour
+	for _, name := range []string{"processed", "failed"} {
+		day := asynqKey("default", name+":"+time.Now().UTC().Format(time.DateOnly))
+		all[name] = c.Get(x.ctx, asynqKey("default", name)).Val()
+		all[name+" today"], all[name+", kept for a while"] = c.Get(x.ctx, day).Val(), c.TTL(x.ctx, day).Val() > 24*time.Hour
+	}
 	return all
 }
 
@@ -66,23 +68,39 @@ func TestBatchesLeaveWhatAsynqLeaves(t *testing.T) {
 	}
 	compare("pending")
 
-	entered, release := make(chan bool, 2), make(chan bool)
-	server := asynq.NewServerFromRedisClient(plain.b.client, asynq.Config{Concurrency: 1, LogLevel: asynq.FatalLevel, TaskCheckInterval: time.Millisecond})
-	noError(t, server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { entered <- true; <-release; return nil })))
+	entered, release := make(chan bool, 2), make(chan *job.Instant)
+	enter := func() *job.Instant { entered <- true; return <-release }
+	server := asynq.NewServerFromRedisClient(plain.b.client, asynq.Config{Concurrency: 1, LogLevel: asynq.FatalLevel, TaskCheckInterval: time.Millisecond,
+		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Hour }})
+	noError(t, server.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error {
+		if enter() != nil {
+			return errors.New("failed")
+		}
+		return nil
+	})))
 	defer server.Shutdown()
 	ours.work(ours.b, deliverer(func(context.Context, *job.Task) (job.Outcome, error) {
-		entered <- true
-		<-release
-		return job.Outcome{}, nil
+		return job.Outcome{RetryAt: enter()}, nil
 	}))
 	<-entered
 	<-entered
 	compare("active", fieldTaker, "pending_since")
+	later := now() + 3_600_000
+	release <- &later
+	release <- &later
+	for _, x := range []*bench{ours, plain} {
+		eventually(t, "it waits for its next attempt", func() bool { return x.state("run") == "retry" })
+	}
+	compare("retry", fieldTaker, "pending_since", fieldOutcome)
+	for _, x := range []*bench{ours, plain} {
+		noError(t, x.inspector.RunTask("default", "run"))
+		<-entered
+	}
 	close(release)
 	for _, x := range []*bench{ours, plain} {
 		eventually(t, "completed", func() bool { return x.state("run") == "completed" })
 	}
-	compare("completed", fieldTaker, "pending_since")
+	compare("completed", fieldTaker, "pending_since") // and without what was saved
 
 	if got := plain.known(); slices.Contains(got, false) {
 		t.Errorf("asynq has other scripts than those that are replaced: %v", got)

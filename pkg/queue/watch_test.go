@@ -85,7 +85,7 @@ func (g *grave) back() bool { return g.calls.Load() > 1 }
 func TestTheTaskOfADeadWorkerComesBack(t *testing.T) {
 	g := newGrave(t)
 	saved := &savedOutcome{Made: []job.Attempt{attempt(1)}, RetryAt: new(job.Instant)}
-	noError(t, g.b.save(g.ctx, "run", saved))
+	noError(t, g.b.save(g.ctx, taskRef{job.QueueDefault, "run"}, saved))
 	g.looks(0, 1, 2, 5, 7, 9)
 	if g.back() {
 		t.Fatal("it is back after nine seconds")
