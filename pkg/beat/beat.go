@@ -56,6 +56,9 @@ type Options struct {
 	Announce func(changes ...job.News)
 	// ChunkSize is how many jobs one transaction claims. Zero: 1,000.
 	ChunkSize int
+	// Reconcile is how often open runs are compared with the queue, and how long a run
+	// may be without news before it is. Zero: 3s.
+	Reconcile time.Duration
 }
 
 const (
@@ -92,6 +95,7 @@ type Beat struct {
 	settledAt atomic.Int64
 	settling  atomic.Bool
 	settled   chan struct{}
+	reconcile time.Duration
 	// cancels tells the reconciler that there may be runs to cancel.
 	cancels chan struct{}
 }
@@ -114,6 +118,9 @@ func New(store Store, queue Queue, signals Signals, o Options) (*Beat, error) {
 	}
 	if b.chunk <= 0 {
 		b.chunk = defaultChunk
+	}
+	if b.reconcile = o.Reconcile; b.reconcile <= 0 {
+		b.reconcile = defaultReconcile
 	}
 	return b, nil
 }

@@ -8,8 +8,9 @@ import (
 
 // cancelMarked ends the runs that are to be canceled. First the queue is told,
 // so that no worker begins to call them; then what workers had begun before is
-// recorded; then it is known which have not begun.
-func (r *Reconciler) cancelMarked(ctx context.Context) error {
+// recorded; then it is known which have not begun. Those that were being called when
+// every trace of that was lost are looked for in the reconciler's rounds.
+func (r *Reconciler) cancelMarked(ctx context.Context, inRound bool) error {
 	runs, err := r.cancellations.CancelPending(ctx, r.chunk)
 	if err != nil || len(runs) == 0 {
 		return err
@@ -20,10 +21,11 @@ func (r *Reconciler) cancelMarked(ctx context.Context) error {
 	if err := r.transport.Interrupt(ctx, toInterrupt(runs)); err != nil {
 		return err
 	}
-	// Asked before the results are settled: a call that ended in between has reported so.
-	lost, _, err := r.transport.Missing(ctx, called(runs))
-	if err != nil {
-		return err
+	var f findings
+	if inRound { // asked before the results are settled: a call that ended in between has reported so
+		if f, err = r.examine(ctx, beingCalled(runs)); err != nil {
+			return err
+		}
 	}
 	if err := r.transport.Settle(ctx); err != nil {
 		return err
@@ -36,7 +38,7 @@ func (r *Reconciler) cancelMarked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	vanished, err := r.cancelVanished(ctx, lost)
+	vanished, err := r.cancelVanished(ctx, append(f.lost, f.givenUp...))
 	if err != nil {
 		return err
 	}
@@ -46,10 +48,10 @@ func (r *Reconciler) cancelMarked(ctx context.Context) error {
 }
 
 // cancelVanished ends runs whose call nobody knows of any more: no worker will report its end.
-func (r *Reconciler) cancelVanished(ctx context.Context, lost []job.Task) (job.Recorded, error) {
+func (r *Reconciler) cancelVanished(ctx context.Context, lost []job.OpenRun) (job.Recorded, error) {
 	ids := make([]string, len(lost))
 	for i := range lost {
-		ids[i] = lost[i].RunID
+		ids[i] = lost[i].ID
 	}
 	return r.cancellations.CancelVanished(ctx, ids, r.now())
 }
@@ -66,13 +68,13 @@ func toInterrupt(runs []job.Run) []string {
 	return ids
 }
 
-// called lists the runs that are being called, as the queue knows them.
-func called(runs []job.Run) []job.Task {
-	var tasks []job.Task
+// beingCalled lists the runs that are being called.
+func beingCalled(runs []job.Run) []job.OpenRun {
+	var open []job.OpenRun
 	for i := range runs {
-		if runs[i].State == job.StateRunning {
-			tasks = append(tasks, job.Task{RunID: runs[i].ID, JobID: runs[i].JobID, Queue: runs[i].Queue})
+		if r := &runs[i]; r.State == job.StateRunning && r.ExpectedBy != nil {
+			open = append(open, job.OpenRun{ID: r.ID, JobID: r.JobID, Queue: r.Queue, State: r.State, ExpectedBy: *r.ExpectedBy})
 		}
 	}
-	return tasks
+	return open
 }

@@ -11,10 +11,15 @@ import (
 
 // History is what the database says of open runs.
 type History interface {
-	// StaleRuns names open runs that nothing changed since the moment, after one that it named before; the zero Task: from the beginning.
-	StaleRuns(ctx context.Context, untouchedSince job.Instant, after job.Task, limit int) ([]job.Task, error)
-	// OpenTasks are those of the runs that have not ended, as they are to be delivered.
-	OpenTasks(ctx context.Context, ids []string) ([]job.Task, error)
+	// StaleRuns reads open runs that nothing changed since the moment, after one that it read before; the zero OpenRun: from the beginning.
+	StaleRuns(ctx context.Context, untouchedSince job.Instant, after job.OpenRun, limit int) ([]job.OpenRun, error)
+	// OverdueRuns reads open runs of which news must have been recorded by now, in the same way.
+	OverdueRuns(ctx context.Context, now job.Instant, after job.OpenRun, limit int) ([]job.OpenRun, error)
+	// LostRuns are those of the runs of which there is no news since they were read, as they are to be delivered anew.
+	LostRuns(ctx context.Context, runs []job.OpenRun) ([]job.LostRun, error)
+	// NoteRedelivered counts that runs were delivered anew, NoteWaiting gives runs that wait in the queue more time.
+	NoteRedelivered(ctx context.Context, ids []string, now job.Instant) error
+	NoteWaiting(ctx context.Context, ids []string, now job.Instant) error
 	// Record takes events into the accounts.
 	Record(ctx context.Context, events []job.Event) (job.Recorded, error)
 }
@@ -41,8 +46,14 @@ type Cancellations interface {
 // Transport is what the queue says of runs.
 type Transport interface {
 	Queue
-	// Missing are those of the tasks that the queue does not know, and those that it has given up.
-	Missing(ctx context.Context, tasks []job.Task) (missing, archived []job.Task, err error)
+	// Find tells what the queue holds of each of the runs.
+	Find(ctx context.Context, runs []job.OpenRun) ([]job.Remains, error)
+	// InHand tells which of the runs workers that live say they have in their hands.
+	InHand(ctx context.Context, ids []string) (map[string]bool, error)
+	// Redeliver makes tasks anew, Discard removes what is left of them; both leave alone what changed since
+	// it was marked, and tell of which runs it did not.
+	Redeliver(ctx context.Context, tasks []job.Task, marks []string) ([]string, error)
+	Discard(ctx context.Context, tasks []job.Task, marks []string) ([]string, error)
 	// Cancel keeps the runs from being called from now on.
 	Cancel(ctx context.Context, runs []job.Run) error
 	// Interrupt asks the workers to cut off the calls of the runs.
@@ -51,11 +62,9 @@ type Transport interface {
 	Settle(ctx context.Context) error
 }
 
-const (
-	reconcileEvery = 3 * time.Second
-	// staleAfter is how long a run may be open without news before the queue is asked for it.
-	staleAfter = 3 * time.Second
-)
+// defaultReconcile is how often open runs are compared with the queue, and how
+// long a run may be open without news before it is.
+const defaultReconcile = 3 * time.Second
 
 // Reconciler delivers open runs that the queue lost, cancels runs that a claim
 // or a deletion wants canceled, and frees runs that wait. Make it with NewReconciler.
@@ -70,6 +79,9 @@ type Reconciler struct {
 	chunk         int
 	announce      func(changes ...job.News)
 	cancels       <-chan struct{}
+	every         time.Duration
+	// suspects are those of this round and, before that, of the last one.
+	suspects, before suspects
 }
 
 // NewReconciler makes the reconciler that goes with a beat.
@@ -77,6 +89,7 @@ func (b *Beat) NewReconciler(history History, waiting Waiting, cancellations Can
 	return &Reconciler{
 		history: history, waiting: waiting, cancellations: cancellations, transport: transport,
 		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, announce: b.announce, cancels: b.cancels,
+		every: b.reconcile,
 	}
 }
 
@@ -88,15 +101,26 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	// What an earlier process claimed and did not enqueue is not to wait.
 	untouched := r.now()
 	for {
-		err := errors.Join(r.cancelMarked(ctx), r.expireWaits(ctx), r.freeWaiting(ctx), r.deliverLost(ctx, untouched))
+		err := r.round(ctx, untouched)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if !r.rest(ctx, outage.after(err, reconcileEvery)) {
+		if !r.rest(ctx, outage.after(err, r.every)) {
 			return nil
 		}
-		untouched = r.now() - job.Instant(staleAfter.Milliseconds())
+		untouched = r.now() - job.Instant(r.every.Milliseconds())
 	}
+}
+
+// round looks at all open runs once. What was found before counts only if this look at it has succeeded, too.
+func (r *Reconciler) round(ctx context.Context, untouched job.Instant) error {
+	r.before, r.suspects = r.suspects, suspects{}
+	err := errors.Join(r.cancelMarked(ctx, true), r.expireWaits(ctx), r.freeWaiting(ctx),
+		r.deliverOverdue(ctx), r.deliverStale(ctx, untouched))
+	if err != nil {
+		r.suspects = nil
+	}
+	return err
 }
 
 // rest waits for the next round; runs that are replaced meanwhile are canceled
@@ -111,80 +135,11 @@ func (r *Reconciler) rest(ctx context.Context, wait time.Duration) bool {
 		case <-timer.C:
 			return true
 		case <-r.cancels:
-			if r.cancelMarked(ctx) != nil {
+			if r.cancelMarked(ctx, false) != nil {
 				return true // the next round says what is wrong
 			}
 		}
 	}
-}
-
-// deliverLost walks the open runs without news.
-func (r *Reconciler) deliverLost(ctx context.Context, untouched job.Instant) error {
-	var after job.Task
-	for {
-		tasks, err := r.history.StaleRuns(ctx, untouched, after, r.chunk)
-		if err != nil {
-			return err
-		}
-		if err := r.compare(ctx, tasks); err != nil {
-			return err
-		}
-		if len(tasks) < r.chunk {
-			return nil
-		}
-		after = tasks[len(tasks)-1]
-	}
-}
-
-// compare enqueues those of the runs that the queue does not know, and ends
-// those that it gave up. A run that ended meanwhile has reported so before the
-// queue forgot it or gave it up: once the results that are under way now are
-// recorded, the database knows.
-func (r *Reconciler) compare(ctx context.Context, tasks []job.Task) error {
-	if len(tasks) == 0 {
-		return nil
-	}
-	ctx, stop := context.WithTimeout(ctx, enqueueWithin)
-	defer stop()
-	missing, archived, err := r.transport.Missing(ctx, tasks)
-	if err != nil || len(missing)+len(archived) == 0 {
-		return err
-	}
-	if err := r.transport.Settle(ctx); err != nil {
-		return err
-	}
-	if err := r.giveUp(ctx, archived); err != nil || len(missing) == 0 {
-		return err
-	}
-	ids := make([]string, len(missing))
-	for i := range missing {
-		ids[i] = missing[i].RunID
-	}
-	lost, err := r.history.OpenTasks(ctx, ids)
-	if err != nil || len(lost) == 0 {
-		return err
-	}
-	r.logger.Warn("delivering runs that the queue does not know", "runs", len(lost), "first_run_id", lost[0].RunID)
-	r.metrics.recovered.WithLabelValues("delivered").Add(float64(len(lost)))
-	return r.transport.Enqueue(ctx, lost)
-}
-
-// giveUp ends runs that the queue has archived because worker after worker died over them.
-func (r *Reconciler) giveUp(ctx context.Context, archived []job.Task) error {
-	if len(archived) == 0 {
-		return nil
-	}
-	events := make([]job.Event, len(archived))
-	for i := range archived {
-		events[i] = job.Event{RunID: archived[i].RunID, At: r.now(), State: job.StateFailed, Reason: job.ReasonWorkerLost}
-	}
-	r.metrics.recovered.WithLabelValues("given_up").Add(float64(len(events)))
-	done, err := r.history.Record(ctx, events)
-	if err != nil {
-		return err
-	}
-	r.announce(done.News()...)
-	return r.transport.Enqueue(ctx, done.Tasks)
 }
 
 // expireWaits fails runs whose targets had asked for time, and have not completed them in it.

@@ -2,6 +2,7 @@ package beat
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,23 +13,55 @@ import (
 // transport is the world's queue as the reconciler sees it.
 type transport struct {
 	*world
-	known       map[string]bool // the tasks that the queue knows
-	archived    map[string]bool // those that it gave up
-	settled     func()          // what is recorded while Settle waits
-	marked      []string        // the runs that must not be called any more
-	interrupted []string        // the runs whose calls are to be cut off
+	remains     map[string]job.Remains // what is left of the tasks; nothing of most
+	hands       map[string]bool        // the runs that workers have in their hands
+	findErr     error
+	settled     func()   // what is recorded while Settle waits
+	marked      []string // the runs that must not be called any more
+	interrupted []string // the runs whose calls are to be cut off
+	discarded   []string // the runs whose tasks were removed
+	looks       int
 }
 
-func (tr *transport) Missing(_ context.Context, tasks []job.Task) (missing, archived []job.Task, err error) {
+func (tr *transport) Find(_ context.Context, runs []job.OpenRun) ([]job.Remains, error) {
+	found := make([]job.Remains, len(runs))
+	for i := range runs {
+		found[i] = tr.remains[runs[i].ID]
+	}
+	if len(runs) > 0 {
+		tr.looks++
+	}
+	return found, tr.findErr
+}
+
+func (tr *transport) InHand(context.Context, []string) (map[string]bool, error) { return tr.hands, nil }
+
+func (tr *transport) Redeliver(ctx context.Context, tasks []job.Task, marks []string) ([]string, error) {
+	ids := tr.unchanged(tasks, marks)
 	for _, task := range tasks {
-		switch {
-		case tr.archived[task.RunID]:
-			archived = append(archived, task)
-		case !tr.known[task.RunID]:
-			missing = append(missing, task)
+		if slices.Contains(ids, task.RunID) {
+			tr.remains[task.RunID] = job.Remains{Whereabouts: job.TaskWaits}
+			if err := tr.Enqueue(ctx, []job.Task{task}); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return missing, archived, nil
+	return ids, nil
+}
+
+func (tr *transport) Discard(_ context.Context, tasks []job.Task, marks []string) ([]string, error) {
+	ids := tr.unchanged(tasks, marks)
+	tr.discarded = append(tr.discarded, ids...)
+	return ids, nil
+}
+
+func (tr *transport) unchanged(tasks []job.Task, marks []string) (ids []string) {
+	for i, task := range tasks {
+		if tr.remains[task.RunID].Mark == marks[i] {
+			ids = append(ids, task.RunID)
+		}
+	}
+	return ids
 }
 
 func (tr *transport) Cancel(_ context.Context, runs []job.Run) error {
@@ -55,24 +88,29 @@ func reconcile(t *testing.T, prepare func(tr *transport, run string)) (*transpor
 	t.Helper()
 	tr := newLost(t)
 	prepare(tr, tr.accounts("a")[0].ID)
+	tr.reconcileFor(10 * time.Second)
+	return tr, tr.accounts("a")
+}
 
+// reconcileFor runs a reconciler for so long.
+func (tr *transport) reconcileFor(d time.Duration) {
+	tr.t.Helper()
 	b, err := New(tr.store, tr, tr, Options{Now: tr.now})
 	if err != nil {
-		t.Fatal(err)
+		tr.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(tr.t.Context(), d)
 	defer cancel()
 	if err := b.NewReconciler(tr.store, tr.store, tr.store, tr).Run(ctx); err != nil {
-		t.Error(err)
+		tr.t.Error(err)
 	}
-	return tr, tr.accounts("a")
 }
 
 // newLost fires one run of the job "a" and forgets that it was enqueued.
 func newLost(t *testing.T) *transport {
 	t.Helper()
 	w := newWorld(t)
-	tr := &transport{world: w, known: map[string]bool{}, archived: map[string]bool{}}
+	tr := &transport{world: w, remains: map[string]job.Remains{}}
 	w.register("a", `{"type":"interval","every":"1h"}`, ``)
 	stop := w.beat()
 	time.Sleep(time.Hour + time.Millisecond)
@@ -99,7 +137,7 @@ func TestReconcilerDeliversWhatTheQueueLost(t *testing.T) {
 
 func TestReconcilerLeavesWhatTheQueueKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr, _ := reconcile(t, func(tr *transport, run string) { tr.known[run] = true })
+		tr, _ := reconcile(t, func(tr *transport, run string) { tr.remains[run] = job.Remains{Whereabouts: job.TaskWaits} })
 		if d := tr.deliveries(); len(d) != 0 {
 			t.Errorf("delivered %+v", d)
 		}
@@ -125,7 +163,7 @@ func TestReconcilerLeavesWhatEndsMeanwhile(t *testing.T) {
 
 func TestReconcilerEndsWhatTheQueueGaveUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tr, runs := reconcile(t, func(tr *transport, run string) { tr.archived[run] = true })
+		tr, runs := reconcile(t, func(tr *transport, run string) { tr.remains[run] = job.Remains{Whereabouts: job.TaskGivenUp} })
 		if runs[0].State != job.StateFailed || runs[0].Reason != job.ReasonWorkerLost || len(tr.deliveries()) != 0 {
 			t.Errorf("the run is %s %s", runs[0].State, runs[0].Reason)
 		}
@@ -136,7 +174,7 @@ func TestReconcilerEndsWhatTheQueueGaveUp(t *testing.T) {
 func TestReconcilerGivesUpNothingThatWasReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, runs := reconcile(t, func(tr *transport, run string) {
-			tr.archived[run] = true
+			tr.remains[run] = job.Remains{Whereabouts: job.TaskGivenUp}
 			tr.settled = func() {
 				event := job.Event{RunID: run, At: tr.now(), State: job.StateSucceeded, Reason: job.ReasonOK}
 				if _, err := tr.store.Record(t.Context(), []job.Event{event}); err != nil {
@@ -174,7 +212,7 @@ func TestReconcilerDeliversNothingByOldNews(t *testing.T) {
 func TestReconcilerFinishesCancellations(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, runs := reconcile(t, func(tr *transport, run string) {
-			tr.known[run] = true
+			tr.remains[run] = job.Remains{Whereabouts: job.TaskWaits}
 			if _, err := tr.store.DeleteJob(t.Context(), "a", 0, tr.now()); err != nil {
 				t.Fatal(err)
 			}

@@ -23,6 +23,10 @@ type Event struct {
 	Response *Response `json:"response,omitempty"`
 	// Message goes with the end of a run that its target has completed. Empty: it said nothing.
 	Message string `json:"message,omitempty"`
+	// Timeout goes with the start of a call: how long it may take. Zero: not known.
+	Timeout Duration `json:"timeout,omitzero"`
+	// Heard is when it was received, by the clock of who records it. Zero: At stands for it.
+	Heard Instant `json:"-"`
 }
 
 // Starts reports whether the event is the start of a call, which a canceled run must not have.
@@ -39,7 +43,7 @@ func (r *Run) Apply(e *Event) bool {
 		return changed
 	}
 	if e.State.Final() {
-		r.State, r.Reason = e.State, e.Reason
+		r.State, r.Reason, r.ExpectedBy = e.State, e.Reason, nil
 		if e.Message != "" {
 			message := e.Message
 			r.Message = &message
@@ -51,6 +55,9 @@ func (r *Run) Apply(e *Event) bool {
 	}
 	if state := r.openState(); state != r.State {
 		r.State = state
+		changed = true
+	}
+	if r.expect(e) {
 		changed = true
 	}
 	r.derive()

@@ -81,6 +81,7 @@ const (
 	ReasonWorkerError      Reason = "worker_error"       // failed: the worker is out of descriptors, memory or ports, or reaches no name server or proxy
 	ReasonCircuitOpen      Reason = "circuit_open"       // failed: its host was held back until the next occurrence, for it refuses connections or asked for a wait
 	ReasonWorkerLost       Reason = "worker_lost"        // failed: worker after worker died while calling
+	ReasonLost             Reason = "lost"               // failed: re-enqueued again and again without any news
 
 	ReasonCompletionFailed  Reason = "completion_failed"  // failed: the target, which had asked for time, reported so
 	ReasonCompletionTimeout Reason = "completion_timeout" // failed: it did not report in the time that it had asked for
@@ -139,6 +140,9 @@ type Run struct {
 	RetryUntil *Instant `json:"-"`
 	// AttemptStarted is the number of the latest attempt that began. Zero: none.
 	AttemptStarted int `json:"-"`
+	// ExpectedBy is the moment by which the next news of an open run must have been recorded; nil
+	// while it waits for another run.
+	ExpectedBy *Instant `json:"-"`
 }
 
 // Attempt is one HTTP call within a run.

@@ -215,7 +215,7 @@ func (v *validator) policy(p *Policy) {
 	v.oneOf("policy.concurrency_policy", string(p.ConcurrencyPolicy), string(ConcurrencyForbid), string(ConcurrencyAllow),
 		string(ConcurrencyReplace), string(ConcurrencyQueue))
 	v.oneOf("policy.queue", string(p.Queue), string(QueueCritical), string(QueueDefault), string(QueueLow))
-	v.between("policy.attempt_timeout", p.AttemptTimeout, time.Second, 30*time.Minute)
+	v.between("policy.attempt_timeout", p.AttemptTimeout, time.Second, MaxAttemptTimeout)
 	v.between("policy.connect_timeout", p.ConnectTimeout, 100*time.Millisecond, 5*time.Minute)
 	v.between("policy.jitter", p.Jitter, 0, 24*time.Hour)
 	v.check(p.AutoPauseAfter >= 0, "policy.auto_pause_after", "0 (never) or more")

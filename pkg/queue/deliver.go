@@ -3,7 +3,9 @@ package queue
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -191,6 +193,13 @@ func (h *deliveries) delivers(runID string) bool {
 	defer h.mu.Unlock()
 	_, ok := h.running[runID]
 	return ok
+}
+
+// inHand lists the runs that are being delivered.
+func (h *deliveries) inHand() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Collect(maps.Keys(h.running))
 }
 
 // count is how many runs are being delivered.

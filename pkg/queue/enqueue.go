@@ -24,7 +24,7 @@ const (
 // Enqueue hands tasks to the workers. A task whose run Redis knows already,
 // waiting, running or ended within the last five minutes, is left as it is, so
 // calling again with the same batch is safe. After an outage that was longer
-// than that, go by Missing instead: a run may have ended before it. At the first
+// than that, go by Find instead: a run may have ended before it. At the first
 // failure the rest is attempted no further.
 func (b *Broker) Enqueue(ctx context.Context, tasks []job.Task) error {
 	if len(tasks) == 0 {
@@ -134,28 +134,6 @@ func (h *parcel) of(pending string, now any) *enqueueBatch {
 	batch := &enqueueBatch{keys: []string{pending}, args: []any{now}}
 	h.batches = append(h.batches, batch)
 	return batch
-}
-
-// Missing tells which of the runs Redis knows no task of, and which task it has
-// given up (archived): neither will be delivered.
-func (b *Broker) Missing(ctx context.Context, tasks []job.Task) (missing, archived []job.Task, err error) {
-	runs := make([]taskRef, len(tasks))
-	for i := range tasks {
-		runs[i] = taskRef{served(tasks[i].Queue), tasks[i].RunID}
-	}
-	states, err := b.states(ctx, runs)
-	if err != nil {
-		return nil, nil, err
-	}
-	for i, state := range states {
-		switch state {
-		case "":
-			missing = append(missing, tasks[i])
-		case asynq.TaskStateArchived.String():
-			archived = append(archived, tasks[i])
-		}
-	}
-	return missing, archived, nil
 }
 
 // taskRef names a task of asynq.

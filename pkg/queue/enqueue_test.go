@@ -54,28 +54,6 @@ func TestEnqueuedTaskCarriesEverything(t *testing.T) {
 	}
 }
 
-func TestMissingTellsTheUnknownFromTheGivenUp(t *testing.T) {
-	x := newBench(t)
-	tasks := tasksOf(2100)
-	noError(t, x.b.Enqueue(x.ctx, tasks[:2000]))
-	noError(t, x.inspector.ArchiveTask("default", tasks[7].RunID))
-	missing, archived, err := x.b.Missing(x.ctx, tasks)
-	noError(t, err)
-	if len(missing) != 100 || missing[0].RunID != tasks[2000].RunID {
-		t.Errorf("%d are missing, want the last 100", len(missing))
-	}
-	if len(archived) != 1 || archived[0].RunID != tasks[7].RunID {
-		t.Errorf("archived: %v", archived)
-	}
-
-	noError(t, x.b.client.FlushAll(x.ctx).Err())
-	missing, archived, err = x.b.Missing(x.ctx, tasks)
-	noError(t, err)
-	if len(missing) != len(tasks) || len(archived) != 0 {
-		t.Errorf("after a flush %d are missing and %d archived, want all and none", len(missing), len(archived))
-	}
-}
-
 func TestWithoutRedisEveryCallSaysSo(t *testing.T) {
 	x := newBench(t)
 	x.server.kill()
@@ -84,7 +62,10 @@ func TestWithoutRedisEveryCallSaysSo(t *testing.T) {
 		"Ping":      func() error { return x.b.Ping(x.ctx) },
 		"Enqueue 1": func() error { return x.b.Enqueue(x.ctx, tasks[:1]) },
 		"Enqueue":   func() error { return x.b.Enqueue(x.ctx, tasks) },
-		"Missing":   func() error { _, _, err := x.b.Missing(x.ctx, tasks); return err },
+		"Find":      func() error { _, err := x.b.Find(x.ctx, openOf(tasks)); return err },
+		"Redeliver": func() error { _, err := x.b.Redeliver(x.ctx, tasks[:1], []string{""}); return err },
+		"Discard":   func() error { _, err := x.b.Discard(x.ctx, tasks[:1], []string{""}); return err },
+		"InHand":    func() error { _, err := x.b.InHand(x.ctx, []string{"r"}); return err },
 		"Cancel":    func() error { return x.b.Cancel(x.ctx, []job.Run{{ID: "r"}}) },
 		"Wake":      func() error { return x.b.Wake(x.ctx) },
 		"Report":    func() error { _, err := x.b.Report(x.ctx, &job.Event{RunID: "r", State: job.StateRunning}); return err },

@@ -39,10 +39,21 @@ func everything(t *testing.T, url string) *bench {
 	noError(t, x.b.Enqueue(x.ctx, tasks))
 	noError(t, x.b.Enqueue(x.ctx, tasks))
 	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "run-00007", Queue: job.QueueDefault}}))
-	missing, _, err := x.b.Missing(x.ctx, tasks)
+	x.vanish(asynqTask("default", "run-00008"))
+	found, err := x.b.Find(x.ctx, openOf(tasks))
 	noError(t, err)
-	if len(missing) != 1 {
-		t.Errorf("%d are missing after one was canceled", len(missing))
+	for i, remains := range found {
+		if lost := i == 7 || i == 8; (remains.Whereabouts == job.TaskLost) != lost {
+			t.Errorf("run %d is %v after one was canceled and one vanished", i, remains)
+		}
+	}
+	made, err := x.b.Redeliver(x.ctx, tasks[8:10], marksOf(found[8:10]))
+	noError(t, err)
+	if len(made) != 1 || made[0] != "run-00008" {
+		t.Errorf("made anew: %v", made)
+	}
+	if in, err := x.b.InHand(x.ctx, []string{"run-00008"}); err != nil || len(in) != 0 {
+		t.Errorf("in the hands of workers: %v, %v", in, err)
 	}
 	x.work(x.b, c)
 	noError(t, x.b.Wake(x.ctx))

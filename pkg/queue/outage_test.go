@@ -115,9 +115,13 @@ func TestAFlushInMidRunLosesNothingThatIsPutBack(t *testing.T) {
 	noError(t, x.b.Enqueue(x.ctx, tasks))
 	noError(t, x.b.client.FlushAll(x.ctx).Err())
 	x.work(x.b, c)
-	missing, _, err := x.b.Missing(x.ctx, tasks)
+	found, err := x.b.Find(x.ctx, openOf(tasks))
 	noError(t, err)
-	noError(t, x.b.Enqueue(x.ctx, missing))
+	made, err := x.b.Redeliver(x.ctx, tasks, marksOf(found))
+	noError(t, err)
+	if len(made) != len(tasks) {
+		t.Errorf("%d of %d are made anew", len(made), len(tasks))
+	}
 	eventually(t, "delivered", func() bool { return c.count() == 50 })
 }
 

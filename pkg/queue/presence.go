@@ -38,6 +38,13 @@ end
 if #mine > 0 then redis.call("HDEL", KEYS[1], unpack(mine)) end
 return redis.status_reply("OK")`
 
+// noteScript notes again what a worker has in its hands, where nobody else has noted that: Redis may have lost it.
+const noteScript = `
+for i = 2, #ARGV do
+	redis.call("HSETNX", KEYS[1], ARGV[i], ARGV[1])
+end
+return redis.status_reply("OK")`
+
 // newLife names one life of a process: host and number come again after a restart.
 func newLife(name string) string { return name + "/" + rand.Text()[:10] }
 
@@ -47,6 +54,10 @@ type presence struct {
 	mu      sync.Mutex
 	ended   []string
 	running func(runID string) bool
+	// all lists what is running.
+	all func() []string
+	// noted are those that were running at the last sign.
+	noted map[string]bool
 }
 
 // end notes that a delivery has ended.
@@ -74,7 +85,9 @@ func (p *presence) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
 		case <-sign.C:
-			p.sign(ctx)
+			if p.sign(ctx) {
+				p.note(ctx)
+			}
 		case <-release.C:
 			p.release(ctx)
 		case <-ctx.Done():
@@ -94,6 +107,28 @@ func (p *presence) sign(ctx context.Context) bool {
 		return false
 	}
 	return p.b.beat.Run(ctx, p.b.client, []string{keyWorkers}, p.b.life, int(signsKept.Seconds())).Err() == nil
+}
+
+// note tells again which runs this process has in its hands, where Redis may have lost
+// that: of those only that it has had for some time. What fails is done again with the next sign.
+func (p *presence) note(ctx context.Context) {
+	before := p.noted
+	p.noted = map[string]bool{}
+	args := []any{p.b.life}
+	for _, id := range p.all() {
+		p.noted[id] = true
+		if before[id] {
+			args = append(args, id)
+		}
+	}
+	if len(args) == 1 || p.b.scripts.note.Run(ctx, p.b.client, []string{keyCalls}, args...).Err() != nil {
+		return
+	}
+	for _, id := range args[1:] {
+		if id, ok := id.(string); ok && !p.running(id) {
+			p.end(id) // meanwhile
+		}
+	}
 }
 
 // release notes in Redis that calls have ended. What fails is tried again.

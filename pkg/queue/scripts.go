@@ -174,7 +174,7 @@ return wrong`
 
 // scripts are ours, ready to be run.
 type scripts struct {
-	enqueue, take, giveBack, forward, complete, retry, save *redis.Script
+	enqueue, take, giveBack, forward, complete, retry, save, find, redeliver, note *redis.Script
 }
 
 func newScripts() *scripts {
@@ -183,5 +183,6 @@ func newScripts() *scripts {
 		giveBack: redis.NewScript(giveBackScript),
 		forward:  redis.NewScript(forwardScript), complete: redis.NewScript(completeScript),
 		retry: redis.NewScript(retryScript), save: redis.NewScript(saveScript),
+		find: redis.NewScript(findScript), redeliver: redis.NewScript(redeliverScript), note: redis.NewScript(noteScript),
 	}
 }

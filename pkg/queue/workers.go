@@ -65,7 +65,7 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	calls, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]context.CancelCauseFunc{}}
-	h.alive = &presence{b: w.b, running: h.delivers}
+	h.alive = &presence{b: w.b, running: h.delivers, all: h.inHand}
 	h.taker = w.b.newTaker(w.o.Concurrency, h.count)
 	var beside sync.WaitGroup
 	defer beside.Wait()

@@ -36,6 +36,8 @@ type Queue interface {
 type Options struct {
 	// Name tells recorders apart; two processes never share one. Required.
 	Name string
+	// Now reads the clock that deadlines go by, the beats' own. Required.
+	Now func() job.Instant
 	// Logger takes what operators should know. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Announce takes the news of runs that changed, and must not block. Nil: nobody is told.
@@ -51,6 +53,7 @@ type Recorder struct {
 	queue   Queue
 	logger  *slog.Logger
 	name    string
+	now     func() job.Instant
 	// announce tells the pages what changed.
 	announce func(changes ...job.News)
 	events   prometheus.Counter
@@ -60,8 +63,8 @@ type Recorder struct {
 
 // New makes a recorder. The error says what is missing.
 func New(source Source, history History, queue Queue, o Options) (*Recorder, error) {
-	if source == nil || history == nil || queue == nil || o.Name == "" {
-		return nil, errors.New("recorder: source, history, queue and Name are required")
+	if source == nil || history == nil || queue == nil || o.Name == "" || o.Now == nil {
+		return nil, errors.New("recorder: source, history, queue, Name and Now are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -71,7 +74,7 @@ func New(source Source, history History, queue Queue, o Options) (*Recorder, err
 	}
 	r := &Recorder{
 		announce: o.Announce,
-		source:   source, history: history, queue: queue, logger: o.Logger, name: o.Name,
+		source:   source, history: history, queue: queue, logger: o.Logger, name: o.Name, now: o.Now,
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "schedule_recorded_events_total", Help: "Reports of workers that were written into the history.",
 		}),
@@ -99,6 +102,10 @@ func (r *Recorder) Run(ctx context.Context) error {
 }
 
 func (r *Recorder) record(ctx context.Context, events []job.Event) error {
+	heard := r.now()
+	for i := range events {
+		events[i].Heard = heard
+	}
 	done, err := r.history.Record(ctx, events)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func succeeded(run string) []job.Event {
 func TestRecorderWritesAndFreesWhatWaited(t *testing.T) {
 	s, first, second := newStore(t)
 	queue, metrics := &tray{}, prometheus.NewRegistry()
-	r, err := New(batches{succeeded(first), succeeded(first)}, s, queue, Options{Name: "r", Metrics: metrics})
+	r, err := New(batches{succeeded(first), succeeded(first)}, s, queue, Options{Name: "r", Now: func() job.Instant { return start + 7 }, Metrics: metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +98,23 @@ func TestRecorderWritesAndFreesWhatWaited(t *testing.T) {
 	}
 }
 
+// A deadline goes by the clock of the recorder, whatever the workers' clocks say.
+func TestRecorderTellsWhenItHeard(t *testing.T) {
+	s, first, _ := newStore(t)
+	begun := []job.Event{{RunID: first, At: 1, State: job.StateRunning, N: 1, Timeout: job.Duration(time.Minute)}}
+	r, err := New(batches{begun}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	run, err := s.GetRun(t.Context(), first)
+	if want := (start + 7).Add(time.Minute + job.NewsMargin); err != nil || run.ExpectedBy == nil || *run.ExpectedBy != want {
+		t.Errorf("of the run %+v news is expected by another moment than %v: %v", run, want, err)
+	}
+}
+
 // A job that a failure pauses is news, beside its run.
 func TestRecorderTellsOfPausedJobs(t *testing.T) {
 	s, first, _ := newStore(t)
@@ -105,7 +122,7 @@ func TestRecorderTellsOfPausedJobs(t *testing.T) {
 	last := &events[len(events)-1]
 	last.State, last.Reason = job.StateFailed, job.StatusReason(410)
 	var told []job.News
-	r, err := New(batches{events}, s, &tray{}, Options{Name: "r", Announce: func(changes ...job.News) { told = append(told, changes...) }})
+	r, err := New(batches{events}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }, Announce: func(changes ...job.News) { told = append(told, changes...) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +137,7 @@ func TestRecorderTellsOfPausedJobs(t *testing.T) {
 // A queue that is away does not keep results from being acknowledged: they are recorded.
 func TestRecorderGoesOnWithoutTheQueue(t *testing.T) {
 	s, first, second := newStore(t)
-	r, err := New(batches{succeeded(first)}, s, &tray{err: errors.New("away")}, Options{Name: "r"})
+	r, err := New(batches{succeeded(first)}, s, &tray{err: errors.New("away")}, Options{Name: "r", Now: func() job.Instant { return start + 7 }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +156,7 @@ func TestRecorderKeepsWhatItCannotWrite(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(batches{succeeded(first)}, s, &tray{}, Options{Name: "r"})
+	r, err := New(batches{succeeded(first)}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }})
 	if err != nil {
 		t.Fatal(err)
 	}

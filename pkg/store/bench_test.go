@@ -108,7 +108,7 @@ func BenchmarkStale(b *testing.B) {
 		b.ResetTimer()
 		fromOthers, from, seen := others(b), testserver.CPUTime(b), 0
 		for range b.N {
-			after, more := job.Task{}, true
+			after, more := job.OpenRun{}, true
 			for more {
 				stale, err := s.StaleRuns(b.Context(), c.now.Add(time.Hour), after, 1000)
 				if err != nil {

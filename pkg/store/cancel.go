@@ -64,11 +64,11 @@ func (s *Store) MarkCanceled(ctx context.Context, id string, now job.Instant) (r
 	return run, err
 }
 
-// briefRuns are runs with ID, JobID, Queue, State and the reason of an intent to cancel only.
+// briefRuns are runs with ID, JobID, Queue, State, ExpectedBy and the reason of an intent to cancel only.
 func briefRuns(rows []runRow) []job.Run {
 	runs := make([]job.Run, len(rows))
 	for i, r := range rows {
-		runs[i] = job.Run{ID: r.ID, JobID: r.JobID, Queue: r.Queue, State: r.State}
+		runs[i] = job.Run{ID: r.ID, JobID: r.JobID, Queue: r.Queue, State: r.State, ExpectedBy: r.deadline()}
 		if r.CancelReason != nil {
 			runs[i].Reason = *r.CancelReason
 		}
@@ -89,7 +89,7 @@ func (s *Store) markReplaced(ctx context.Context, tx *sqlx.Tx, jobIDs []string, 
 }
 
 // CancelPending reads open runs that are to be canceled, but not those that the
-// target of a deleted job was given time for: what has begun may finish. ID, JobID, Queue, State
+// target of a deleted job was given time for: what has begun may finish. ID, JobID, Queue, State, ExpectedBy
 // and, as Reason, why are filled in.
 func (s *Store) CancelPending(ctx context.Context, limit int) ([]job.Run, error) {
 	rows, err := readAll[runRow](ctx, s, "SELECT "+runColumns+` FROM runs r WHERE r.open = 1 AND r.cancel_reason IS NOT NULL

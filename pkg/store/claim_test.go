@@ -50,8 +50,10 @@ func testClaim(t *testing.T, b *bundle) {
 	}
 	run := b.run(id)
 	queued := t0 + 3
+	deadline := queued.Add(job.QueueTime)
 	wantEqual(t, "the run", run, &job.Run{ID: id, JobID: "a", JobVersion: 1, Trigger: job.TriggerSchedule, State: job.StateQueued,
-		ScheduledAt: t0, QueuedAt: &queued, Queue: job.QueueDefault, Attempts: []job.Attempt{}, Request: &j.Request})
+		ScheduledAt: t0, QueuedAt: &queued, Queue: job.QueueDefault, Attempts: []job.Attempt{}, Request: &j.Request,
+		ExpectedBy: &deadline})
 	after := b.get("a")
 	if *after.NextRunAt != t0+60_000 || *after.DueAt != t0+60_000 || after.Version != 1 || after.UpdatedAt != j.UpdatedAt {
 		t.Fatalf("after the claim the job is %+v", after)
@@ -331,13 +333,13 @@ func testReopen(t *testing.T, b *bundle) {
 	b.create(newJob("a"))
 	got := b.claimAll(t0)
 	again := b.open() // what was committed is all that a crash leaves
-	stale, err := (&bundle{t: t, Store: again}).staleTasks(t0.Add(time.Minute), "", 10)
+	stale, err := (&bundle{t: t, Store: again}).lost(t0.Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantEqual(t, "the tasks to deliver anew", len(stale), 1)
 	stale[0].Made = nil
-	wantEqual(t, "the task", stale[0], got.Tasks[0])
+	wantEqual(t, "the task", stale[0].Task, got.Tasks[0])
 	if twice, err := again.Claim(t.Context(), job.Claim{Now: t0, Limit: 10}, everyMinute(t0)); err != nil || twice.Seen != 0 {
 		t.Fatalf("after the reopening %+v is claimed: %v", twice, err)
 	}

@@ -56,8 +56,8 @@ func insertFresh(ctx context.Context, tx *sqlx.Tx, rows *rowset, fresh map[strin
 // insertRuns inserts any new runs, made by addRun.
 func (s *Store) insertRuns() string {
 	return `INSERT INTO runs (id, job_id, job_version, cause, state, reason, open, scheduled_at, queued_at, started_at,
-			finished_at, missed_count, missed_from, missed_to, queue, retry_until, touched_at, attempt_started, attempts)
-		SELECT v.*, CAST(:now AS BIGINT), 0, '[]' FROM ` + s.d.rows("id TEXT", "job_id TEXT", "job_version BIGINT", "cause TEXT",
+			finished_at, missed_count, missed_from, missed_to, queue, retry_until, touched_at, attempt_started, attempts, expected_by)
+		SELECT v.*, CAST(:now AS BIGINT), 0, '[]', CASE WHEN v.state = 'queued' THEN ` + queuedUntil + ` END FROM ` + s.d.rows("id TEXT", "job_id TEXT", "job_version BIGINT", "cause TEXT",
 		"state TEXT", "reason TEXT", "open BIGINT", "scheduled_at BIGINT", "queued_at BIGINT", "started_at BIGINT", "finished_at BIGINT",
 		"missed_count BIGINT", "missed_from BIGINT", "missed_to BIGINT", "queue TEXT", "retry_until BIGINT") + " AS v"
 }
@@ -65,8 +65,8 @@ func (s *Store) insertRuns() string {
 // insertQueued inserts occurrences that are plainlyQueued: their rows are shorter by what they all have in common.
 func (s *Store) insertQueued() string {
 	return `INSERT INTO runs (id, job_id, job_version, scheduled_at, queued_at, queue, retry_until,
-			touched_at, cause, state, reason, open, missed_count, attempt_started, attempts)
-		SELECT v.*, CAST(:now AS BIGINT), 'schedule', 'queued', '', 1, 0, 0, '[]' FROM ` +
+			touched_at, cause, state, reason, open, missed_count, attempt_started, attempts, expected_by)
+		SELECT v.*, CAST(:now AS BIGINT), 'schedule', 'queued', '', 1, 0, 0, '[]', ` + queuedUntil + ` FROM ` +
 		s.d.rows("id TEXT", "job_id TEXT", "job_version BIGINT", "scheduled_at BIGINT", "queued_at BIGINT", "queue TEXT",
 			"retry_until BIGINT") + " AS v"
 }

@@ -44,8 +44,11 @@ func testWaiting(t *testing.T, b *bundle) {
 	if err != nil || counts.Open != 2 || counts.Waiting != 1 {
 		t.Fatalf("%d open, %d waiting, %v", counts.Open, counts.Waiting, err)
 	}
-	if stale, err := b.StaleRuns(t.Context(), later+10_000, job.Task{}, 10); err != nil || len(stale) != 1 || stale[0].RunID != first {
+	if stale, err := b.StaleRuns(t.Context(), later+10_000, job.OpenRun{}, 10); err != nil || len(stale) != 1 || stale[0].ID != first {
 		t.Fatalf("stale: %+v, %v", stale, err)
+	}
+	if late, err := b.OverdueRuns(t.Context(), later.Add(48*time.Hour), job.OpenRun{}, 10); err != nil || len(late) != 1 || late[0].ID != first {
+		t.Fatalf("overdue: %+v, %v", late, err)
 	}
 	if free, err := b.PromoteWaiting(t.Context(), later); err != nil || len(free) != 0 {
 		t.Fatalf("freed too early: %+v, %v", free, err)
@@ -55,7 +58,7 @@ func testWaiting(t *testing.T, b *bundle) {
 		t.Fatalf("the end of the first frees %+v, %v", done.Tasks, err)
 	}
 	r := b.run(second)
-	if r.State != job.StateQueued || r.QueuedAt == nil || *r.QueuedAt != later+5 {
+	if r.State != job.StateQueued || r.QueuedAt == nil || *r.QueuedAt != later+5 || *r.ExpectedBy != (later+5).Add(job.QueueTime) {
 		t.Fatalf("the run that waited is %+v", r)
 	}
 	again, err := b.Record(t.Context(), []job.Event{ended(first, 1, later+5, job.StateSucceeded, 200)})

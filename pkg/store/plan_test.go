@@ -74,8 +74,10 @@ func TestPlans(t *testing.T) {
 			})
 			must(err)
 		}, ""},
-		"open tasks":     {func() { _, err := b.OpenTasks(ctx, []string{id}); must(err) }, ""},
-		"stale runs":     {func() { _, err := b.StaleRuns(ctx, t0.Add(time.Hour), job.Task{}, 1); must(err) }, "USE TEMP B-TREE FOR LAST TERM OF ORDER BY"}, // of one job's
+		"lost runs":      {func() { _, err := b.LostRuns(ctx, []job.OpenRun{{ID: id}}); must(err) }, ""},
+		"stale runs":     {func() { _, err := b.StaleRuns(ctx, t0.Add(time.Hour), job.OpenRun{}, 1); must(err) }, "USE TEMP B-TREE FOR LAST TERM OF ORDER BY"}, // of one job's
+		"overdue runs":   {func() { _, err := b.OverdueRuns(ctx, t0.Add(time.Hour), job.OpenRun{}, 1); must(err) }, "USE TEMP B-TREE FOR LAST TERM OF ORDER BY"},
+		"redelivered":    {func() { must(b.NoteRedelivered(ctx, []string{id}, t0)) }, ""},
 		"cancel pending": {func() { _, err := b.CancelPending(ctx, 1); must(err) }, "SCAN r USING INDEX runs_to_cancel"},
 		"delete":         {func() { _, err := b.DeleteJob(ctx, "c", 0, t0); must(err) }, "runs_open"},
 		"prune": {func() {

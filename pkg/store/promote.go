@@ -43,7 +43,7 @@ func (s *Store) PromoteWaiting(ctx context.Context, now job.Instant) (tasks []jo
 
 func (s *Store) promoteWhere(ctx context.Context, tx *sqlx.Tx, condition string, a args) ([]job.Task, error) {
 	var ids []string
-	err := selectAll(ctx, tx, &ids, `UPDATE runs SET state = 'queued', queued_at = :now, touched_at = :now
+	err := selectAll(ctx, tx, &ids, `UPDATE runs SET state = 'queued', queued_at = :now, touched_at = :now, expected_by = `+queuedUntil+`
 		WHERE state = 'waiting' AND id IN (SELECT w.id FROM runs w WHERE `+mayStart+" AND "+condition+") RETURNING id", a)
 	if err != nil || len(ids) == 0 {
 		return nil, err

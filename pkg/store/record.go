@@ -194,7 +194,7 @@ func (e *entry) write(answered, others *rowset) error {
 		return err
 	}
 	values := []any{r.ID, string(r.State), string(r.Reason), openFlag(r.State), e.touched,
-		r.StartedAt, r.FinishedAt, r.AttemptStarted, attempts}
+		r.StartedAt, r.FinishedAt, r.AttemptStarted, attempts, r.ExpectedBy}
 	if !e.answered {
 		others.add(values...)
 		return nil
@@ -217,12 +217,13 @@ func (s *Store) updateRuns(ctx context.Context, tx *sqlx.Tx, rows *rowset, respo
 		return nil
 	}
 	set, columns := "", []string{"id TEXT", "state TEXT", "reason TEXT", "open BIGINT", "touched_at BIGINT",
-		"started_at BIGINT", "finished_at BIGINT", "attempt_started BIGINT", "attempts TEXT"}
+		"started_at BIGINT", "finished_at BIGINT", "attempt_started BIGINT", "attempts TEXT", "expected_by BIGINT"}
 	if responses {
 		set, columns = ", response = v.response", append(columns, "response TEXT")
 	}
 	_, err := execute(ctx, tx, `UPDATE runs SET state = v.state, reason = v.reason, open = v.open, touched_at = v.touched_at,
-			started_at = v.started_at, finished_at = v.finished_at, attempt_started = v.attempt_started, attempts = v.attempts`+set+
+			started_at = v.started_at, finished_at = v.finished_at, attempt_started = v.attempt_started, attempts = v.attempts,
+			expected_by = v.expected_by`+set+
 		" FROM "+s.d.rows(columns...)+" AS v WHERE runs.id = v.id", args{"rows": rows.text()})
 	return err
 }

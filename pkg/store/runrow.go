@@ -27,20 +27,21 @@ type runRow struct {
 	RetryUntil     *job.Instant `db:"retry_until"`
 	AttemptStarted int          `db:"attempt_started"`
 	CancelReason   *job.Reason  `db:"cancel_reason"`
+	ExpectedBy     *job.Instant `db:"expected_by"`
 	Attempts       string       `db:"attempts"`
 }
 
 // runColumns read a runRow.
 const runColumns = `r.id, r.job_id, r.job_version, r.cause, r.state, r.reason, r.touched_at, r.scheduled_at, r.queued_at,
 	r.started_at, r.finished_at, r.missed_count, r.missed_from, r.missed_to, r.queue, r.retry_until, r.attempt_started,
-	r.cancel_reason, r.attempts`
+	r.cancel_reason, r.expected_by, r.attempts`
 
 func (r *runRow) run() (*job.Run, error) {
 	run := &job.Run{
 		ID: r.ID, JobID: r.JobID, JobVersion: r.JobVersion, Trigger: r.Cause, State: r.State, Reason: r.Reason,
 		ScheduledAt: r.ScheduledAt, QueuedAt: r.QueuedAt, StartedAt: r.StartedAt, FinishedAt: r.FinishedAt,
 		MissedCount: r.MissedCount, MissedFrom: r.MissedFrom, MissedTo: r.MissedTo,
-		Queue: r.Queue, RetryUntil: r.RetryUntil, AttemptStarted: r.AttemptStarted, Attempts: []job.Attempt{},
+		Queue: r.Queue, RetryUntil: r.RetryUntil, AttemptStarted: r.AttemptStarted, ExpectedBy: r.ExpectedBy, Attempts: []job.Attempt{},
 	}
 	if r.Attempts != noAttempts {
 		if err := json.Unmarshal([]byte(r.Attempts), &run.Attempts); err != nil {

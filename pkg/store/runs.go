@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"github.com/oklog/ulid/v2"
 
@@ -136,51 +135,6 @@ func runsOf(rows []runRow) ([]job.Run, error) {
 		runs[i] = *run
 	}
 	return runs, nil
-}
-
-// undisturbed is a condition on an open run: a worker is to call it, or calls it. It
-// does not wait for another run or for its target, and is not to be canceled.
-func undisturbed(run string) string {
-	return strings.ReplaceAll("r.open = 1 AND r.cancel_reason IS NULL AND r.state <> 'waiting' AND r.wait_until IS NULL", "r.", run+".")
-}
-
-// StaleRuns names open runs of which nothing was heard, and nothing was to be
-// heard, since the given moment: neither a change nor the moment of their next
-// retry is at or after it. Runs that wait for another, or for their target to
-// complete them, or are to be canceled are left out. They come in the order of their jobs and ids,
-// after the given one (the zero Task: from the beginning), with their
-// jobs and queues only: what a call needs is read by OpenTasks, for the few that need it.
-func (s *Store) StaleRuns(ctx context.Context, untouchedSince job.Instant, after job.Task, limit int) ([]job.Task, error) {
-	// In the order of the open runs' own index each is looked at once, however many pages there are. The
-	// expression keeps PostgreSQL from the index of all runs, which has that order too.
-	rows, err := readAll[struct {
-		ID    string    `db:"id"`
-		JobID string    `db:"job_id"`
-		Queue job.Queue `db:"queue"`
-	}](ctx, s, "SELECT o.id, o.job_id, o.queue FROM runs o"+s.d.by("runs_open")+" WHERE "+undisturbed("o")+` AND o.touched_at < :since
-		AND o.job_id >= :after_job AND (o.job_id > :after_job OR o.id > :after) ORDER BY o.job_id, o.id || '' LIMIT :limit`,
-		args{"since": int64(untouchedSince), "after_job": cleanText(after.JobID), "after": cleanText(after.RunID), "limit": max(1, limit)})
-	tasks := make([]job.Task, len(rows))
-	for i, r := range rows {
-		tasks[i] = job.Task{RunID: r.ID, JobID: r.JobID, Queue: r.Queue}
-	}
-	return tasks, fail("look for stale runs", err)
-}
-
-// OpenTasks reads what a call needs of those of the runs that have not ended, by id, with the
-// attempts made so far. Ids of unknown runs are left out, and of such that StaleRuns leaves out.
-func (s *Store) OpenTasks(ctx context.Context, ids []string) ([]job.Task, error) {
-	if ids = storableOf(ids); len(ids) == 0 {
-		return nil, nil
-	}
-	rows, err := readAll[taskRow](ctx, s, "SELECT "+taskColumns+` FROM runs r
-		JOIN definitions d ON d.job_id = r.job_id AND d.version = r.job_version
-		WHERE `+s.d.in("r.id", ":ids")+" AND "+undisturbed("r")+" ORDER BY r.id", args{"ids": s.d.list(ids)})
-	if err != nil {
-		return nil, fail("look for open runs", err)
-	}
-	tasks, err := s.tasksOf(ctx, s.r, rows)
-	return tasks, fail("read the secrets of open runs", err)
 }
 
 func storableOf(ids []string) []string {

@@ -101,7 +101,7 @@ func testRunDefinition(t *testing.T, b *bundle) {
 			t.Errorf("the run of %v has %s, not %s", at, got, url)
 		}
 	}
-	stale, err := b.staleTasks(t0.Add(time.Hour), "", 10)
+	stale, err := b.lost(t0.Add(time.Hour))
 	if err != nil || len(stale) != 2 || stale[0].Request.URL != "http://example.com/a" || stale[1].Request.URL != "http://three.example/" {
 		t.Fatalf("the tasks follow other definitions: %+v %v", stale, err)
 	}
@@ -220,83 +220,4 @@ func runIDsOf(runs []job.Run) []string {
 		ids[i] = runs[i].ID
 	}
 	return ids
-}
-
-func testStale(t *testing.T, b *bundle) {
-	ctx := t.Context()
-	var all []string
-	for i := range 5 {
-		all = append(all, b.oneRun(fmt.Sprint("j", i)))
-	}
-	stale := func(since job.Instant, after string, limit int) (ids []string) { // all are in the order of their jobs
-		t.Helper()
-		tasks, err := b.StaleRuns(ctx, since, b.task(after), limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, task := range tasks {
-			ids = append(ids, task.RunID)
-		}
-		return ids
-	}
-	wantEqual(t, "before anything is stale", len(stale(t0, "", 10)), 0)
-	wantEqual(t, "the first page", stale(t0+1, "", 2), all[:2])
-	wantEqual(t, "the second page", stale(t0+1, all[1], 2), all[2:4])
-
-	b.record(ended(all[0], 1, t0+100, job.StateSucceeded, 200), started(all[1], 1, t0+100), ended(all[2], 1, t0+100, job.StateRetrying, 503))
-	wantEqual(t, "what is left alone", stale(t0+50, "", 10), all[3:])
-	wantEqual(t, "a running one", stale(t0+101, "", 10), []string{all[1], all[3], all[4]})
-	wantEqual(t, "one whose retry is past", stale(t0+10_101, "", 10), all[1:])
-	tasks, err := b.staleTasks(t0+10_101, all[1], 1)
-	if err != nil || len(tasks) != 1 || len(tasks[0].Made) != 1 || tasks[0].Made[0].N != 1 {
-		t.Fatalf("the task lacks its attempts: %+v %v", tasks, err)
-	}
-	if got := stale(t0+9_000, "", 10); slices.Contains(got, all[2]) {
-		t.Fatalf("one whose retry is to come is stale: %v", got)
-	}
-	for _, task := range []string{"j3", "j4"} {
-		if _, err := b.DeleteJob(ctx, task, 0, t0); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, id := range stale(t0+999_999, "", 10) {
-		if r := b.run(id); r.JobID == "j3" || r.JobID == "j4" {
-			t.Fatal("a run that is to be canceled is stale")
-		}
-	}
-	open, err := b.OpenTasks(ctx, append([]string{"nobody", "\x00"}, all...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ids []string
-	for _, task := range open {
-		ids = append(ids, task.RunID)
-	}
-	wantEqual(t, "the open runs", ids, slices.DeleteFunc(slices.Clone(all[1:]), func(id string) bool {
-		return b.run(id).JobID == "j3" || b.run(id).JobID == "j4"
-	}))
-	if none, err := b.OpenTasks(ctx, nil); err != nil || len(none) != 0 {
-		t.Fatal(none, err)
-	}
-}
-
-// task is a run as StaleRuns names it; the zero Task for none.
-func (b *bundle) task(id string) job.Task {
-	if id == "" {
-		return job.Task{}
-	}
-	return job.Task{RunID: id, JobID: b.run(id).JobID}
-}
-
-// staleTasks reads the tasks of stale runs, as they would be delivered anew.
-func (b *bundle) staleTasks(since job.Instant, after string, limit int) ([]job.Task, error) {
-	stale, err := b.StaleRuns(b.t.Context(), since, b.task(after), limit)
-	if err != nil {
-		return nil, err
-	}
-	ids := make([]string, len(stale))
-	for i := range stale {
-		ids[i] = stale[i].RunID
-	}
-	return b.OpenTasks(b.t.Context(), ids)
 }

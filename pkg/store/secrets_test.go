@@ -92,11 +92,11 @@ func testTaskSecrets(t *testing.T, b *bundle) {
 	wantEqual(t, "the credentials", stored.Request.Sealed, map[string]string{"signing_secret": "sealed by hand"})
 
 	check("claimed", b.claimAll(t0).Tasks)
-	stale, err := b.staleTasks(t0.Add(time.Hour), "", 10)
+	stale, err := b.lost(t0.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
-	check("stale", stale)
+	check("stale", tasksOf(stale))
 	task, err := b.StartRun(ctx, "a", func(*job.Due) (*job.Run, error) {
 		return &job.Run{ID: job.NewID(t0), Trigger: job.TriggerManual, State: job.StateQueued, ScheduledAt: t0, Queue: job.QueueLow}, nil
 	})

@@ -81,20 +81,19 @@ func testUnreadable(t *testing.T, b *bundle) {
 // testUnreadableTask: a run that is open when its definition breaks holds up no other, and has no URL to call.
 func testUnreadableTask(t *testing.T, b *bundle) {
 	b.create(newJob("a"), newJob("b"))
-	var ids []string
-	for _, task := range b.claimAll(t0).Tasks {
-		ids = append(ids, task.RunID)
-	}
-	if _, err := b.w.Exec(`UPDATE definitions SET request = '[]' WHERE job_id = 'b'`); err != nil {
-		t.Fatal(err)
-	}
-	tasks, err := b.OpenTasks(t.Context(), ids)
-	if err != nil || len(tasks) != 2 {
-		t.Fatalf("%d tasks, %v", len(tasks), err)
-	}
-	for _, task := range tasks {
-		if broken := task.JobID == "b"; (task.Request.URL == "") != broken {
-			t.Errorf("%s is to call %q", task.JobID, task.Request.URL)
+	b.claimAll(t0)
+	for _, broken := range []string{`UPDATE definitions SET request = '[]' WHERE job_id = 'b'`, `DELETE FROM definitions WHERE job_id = 'b'`} {
+		if _, err := b.w.Exec(broken); err != nil {
+			t.Fatal(err)
+		}
+		lost, err := b.lost(t0 + 1)
+		if err != nil || len(lost) != 2 {
+			t.Fatalf("%d runs, %v", len(lost), err)
+		}
+		for _, run := range lost {
+			if broken := run.JobID == "b"; (run.Request.URL == "") != broken {
+				t.Errorf("%s is to call %q", run.JobID, run.Request.URL)
+			}
 		}
 	}
 	wantContains(t, b.log.String(), "cannot be read")

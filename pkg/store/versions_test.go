@@ -166,7 +166,7 @@ func testOlderVersion(t *testing.T, b *bundle) {
 	if r := b.run("run-1"); r.State != job.StateSucceeded {
 		t.Errorf("the run is %+v", r)
 	}
-	stale, err := b.staleTasks(t0+1000, "", 10)
+	stale, err := b.lost(t0 + 1000)
 	if err != nil || len(stale) != 1 || stale[0].RunID != "run-2" || stale[0].Request.URL != "http://example.com/old" {
 		t.Errorf("to deliver: %+v, %v", stale, err)
 	}

@@ -26,7 +26,7 @@ func testWait(t *testing.T, b *bundle) {
 			t.Fatalf("the run is %+v", r)
 		}
 	}
-	if stale, err := b.StaleRuns(t.Context(), t0.Add(48*time.Hour), job.Task{}, 10); err != nil || len(stale) != 0 {
+	if stale, err := b.StaleRuns(t.Context(), t0.Add(48*time.Hour), job.OpenRun{}, 10); err != nil || len(stale) != 0 {
 		t.Fatalf("to deliver once more: %+v, %v", stale, err)
 	}
 	if done, err := b.ExpireWaits(t.Context(), t0.Add(time.Hour)-1, 10); err != nil || len(done.Changed) != 0 {

@@ -47,7 +47,7 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 	}
 	var told verdict
 	defer func() { w.gate.leave(ctx, task, place, told) }()
-	start := job.Event{RunID: task.RunID, At: w.now(), State: job.StateRunning, N: n}
+	start := job.Event{RunID: task.RunID, At: w.now(), State: job.StateRunning, N: n, Timeout: job.Duration(attemptTimeout(&task.Policy))}
 	canceled, err := w.report(ctx, &start)
 	if err != nil {
 		return job.Outcome{}, err

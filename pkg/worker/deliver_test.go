@@ -38,7 +38,7 @@ func TestDeliverSuccess(t *testing.T) {
 	}
 	equal(t, "states", b.journal.states(), []job.State{job.StateRunning, job.StateSucceeded})
 	first := b.journal.events[0]
-	if first.N != 1 || first.RunID != "01JRUN" || first.At != start || first.Attempt != nil {
+	if first.N != 1 || first.RunID != "01JRUN" || first.At != start || first.Attempt != nil || first.Timeout != taskFor(target.URL).Policy.AttemptTimeout {
 		t.Errorf("first event: %+v", first)
 	}
 	e := b.journal.last()

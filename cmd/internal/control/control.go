@@ -64,7 +64,8 @@ func AddNews(g *app.Group, broker *queue.Broker) *queue.Announcer {
 func AddRecorder(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer, metrics prometheus.Registerer,
 ) error {
-	r, err := recorder.New(broker, s, broker, recorder.Options{Name: p.ID, Logger: p.Logger, Metrics: metrics, Announce: news.Announce})
+	r, err := recorder.New(broker, s, broker, recorder.Options{
+		Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce})
 	if err != nil {
 		return err
 	}

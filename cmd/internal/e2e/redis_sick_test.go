@@ -78,7 +78,7 @@ func TestRedisThatForgets(t *testing.T) {
 	x.s.until("runs are queued", func() (bool, string) { return count(x.s.runs(x.job))["queued"] >= 2, "" })
 
 	x.suffer("FLUSHALL", func() { redis.Must(t, "FLUSHALL") }, func() {}, func() {})
-	x.s.until("what Redis forgot is delivered", p.said("delivering runs that the queue does not know"))
+	x.s.until("what Redis forgot is delivered", p.said("re-enqueuing runs that Redis lost"))
 	x.finish()
 	runs := x.s.settled(long)
 	calls := x.tg.of(long)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,31 +22,64 @@ import (
 	"schedule-server/pkg/worker"
 )
 
-// plant is the whole service without its API in one process, on SQLite and a
-// Redis of their own, with a clock that can be set forward.
+// plant is the whole service without its API in one process, on a database and a
+// Redis, with a clock that can be set forward.
 type plant struct {
 	*world
-	store *store.Store
+	redisURL string
+	store    *store.Store
 	// record starts to record what is reported, and gives what stops it.
 	record func() (stop func())
-	ahead  atomic.Int64 // of the real clock, in milliseconds
+	// stop ends all but the workers.
+	stop func()
+	// rounds counts the reconciler's looks at runs of which nothing was heard.
+	rounds *atomic.Int64
+	ahead  *atomic.Int64 // of the real clock, in milliseconds
 }
 
+// newPlant has a Redis and a SQLite of its own.
 func newPlant(t *testing.T) *plant {
 	t.Helper()
-	p := &plant{world: &world{t: t, redis: testserver.StartRedis(t)}}
-	s, err := store.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "jobs.db"), store.Options{})
+	redis := testserver.StartRedis(t)
+	p := &plant{world: &world{t: t, redis: redis}, redisURL: redis.URL(), ahead: &atomic.Int64{}}
+	p.start("sqlite://"+filepath.Join(t.TempDir(), "jobs.db"), 0)
+	return p
+}
+
+// start begins to fire and to reconcile, every so often, by a database.
+func (p *plant) start(database string, reconcile time.Duration) {
+	t := p.t
+	t.Helper()
+	s, err := store.Open(t.Context(), database, store.Options{})
 	must(t, err)
-	t.Cleanup(func() { must(t, s.Close()) })
-	p.store, p.broker = s, p.connect("test:0")
-	r, err := recorder.New(p.broker, s, p.broker, recorder.Options{Name: "test:0"})
+	p.store, p.broker, p.rounds = s, p.connect("test:0"), &atomic.Int64{}
+	r, err := recorder.New(p.broker, s, p.broker, recorder.Options{Name: "test:0", Now: p.now})
 	must(t, err)
-	b, err := beat.New(s, p.broker, p.broker, beat.Options{Now: p.now})
+	b, err := beat.New(s, p.broker, p.broker, beat.Options{Now: p.now, Reconcile: reconcile})
 	must(t, err)
 	p.record = func() func() { return p.background(r.Run) }
-	p.background(b.NewReconciler(s, s, s, p.broker).Run)
-	p.background(b.Run)
-	return p
+	stops := []func(){
+		p.background(b.NewReconciler(s, s, s, counted{p.broker, p.rounds}).Run),
+		p.background(b.Run),
+	}
+	p.stop = sync.OnceFunc(func() {
+		for _, stop := range stops {
+			stop()
+		}
+		must(t, s.Close())
+	})
+	t.Cleanup(p.stop)
+}
+
+// counted is a broker whose looks at runs are counted.
+type counted struct {
+	*queue.Broker
+	rounds *atomic.Int64
+}
+
+func (c counted) Find(ctx context.Context, runs []job.OpenRun) ([]job.Remains, error) {
+	defer c.rounds.Add(1)
+	return c.Broker.Find(ctx, runs)
 }
 
 func (p *plant) now() job.Instant { return now() + job.Instant(p.ahead.Load()) }
@@ -54,14 +88,14 @@ func (p *plant) forward(d time.Duration) { p.ahead.Add(d.Milliseconds()) }
 
 func (p *plant) connect(name string) *queue.Broker {
 	p.t.Helper()
-	b, err := queue.Open(queue.Options{URL: p.redis.URL(), Now: p.now, Name: name})
+	b, err := queue.Open(queue.Options{URL: p.redisURL, Now: p.now, Name: name})
 	must(p.t, err)
 	p.t.Cleanup(func() { must(p.t, b.Close()) })
 	return b
 }
 
 // call starts a worker whose targets may complete their runs later.
-func (p *plant) call() {
+func (p *plant) call() (stop func()) {
 	p.t.Helper()
 	keys, err := job.ParseKeys(strings.Repeat("k", 43) + "=")
 	must(p.t, err)
@@ -71,14 +105,15 @@ func (p *plant) call() {
 	})
 	must(p.t, err)
 	p.t.Cleanup(w.Close)
-	p.background(b.NewWorkers(w, queue.WorkerOptions{Concurrency: 4, ShutdownTimeout: time.Second}).Run)
+	return p.background(b.NewWorkers(w, queue.WorkerOptions{Concurrency: 4, ShutdownTimeout: time.Second}).Run)
 }
 
 // hourly registers a job that falls due an hour from now, and then every hour.
 func (p *plant) hourly(policy job.Concurrency, url string) {
 	p.t.Helper()
 	parser := &trigger.Parser{}
-	text := fmt.Sprintf(`{"id":"a","schedule":{"type":"interval","every":"1h"},"request":{"url":%q},"policy":{"concurrency_policy":%q}}`, url, policy)
+	text := fmt.Sprintf(`{"id":"a","schedule":{"type":"interval","every":"1h"},"request":{"url":%q},"policy":{"concurrency_policy":%q,
+		"retry":{"max_attempts":3,"max_backoff":"1h"}}}`, url, policy)
 	in, err := job.DecodeInput([]byte(text), "", parser, p.now())
 	must(p.t, err)
 	j := &job.Job{Definition: in.Definition, Status: job.StatusActive, CreatedAt: p.now(), UpdatedAt: p.now()}

@@ -92,6 +92,7 @@ export const pages = {
   'reason.completion_failed': 'the target reported a failure',
   'reason.completion_timeout': 'the target did not report in time',
   'reason.worker_lost': 'worker after worker died',
+  'reason.lost': 'it was re-enqueued again and again without any news',
 
   'time.due': 'due',
   'time.in': 'in {time}',

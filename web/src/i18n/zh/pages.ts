@@ -94,6 +94,7 @@ export const pages: Record<keyof typeof english, string> = {
   'reason.completion_failed': '目标报告失败',
   'reason.completion_timeout': '目标未在约定时间内报告',
   'reason.worker_lost': '多个 worker 在调用中退出',
+  'reason.lost': '多次重新投递仍无任何消息',
 
   'time.due': '即将运行',
   'time.in': '{time} 后',
