@@ -267,18 +267,18 @@ func (r *replacement) add(runID, mark string, message any) {
 	r.args = append(r.args, runID, mark, message)
 }
 
-// replace does that, and then drops the holds of calls that are given up with their tasks.
+// replace does that, and then drops what else is kept for the runs: the holds of calls, and what an earlier version saved.
 func (b *Broker) replace(ctx context.Context, r *replacement) (done []string, err error) {
 	args := append([]any{time.Now().UnixNano()}, r.args...)
 	done, err = b.scripts.redeliver.Run(ctx, b.client, append(queueKeys(r.queue), r.keys...), args...).StringSlice()
 	if err != nil || len(done) == 0 {
 		return nil, unavailable(err)
 	}
-	held := make([]string, len(done))
-	for i, id := range done {
-		held[i] = keyHeld + id
+	ours := make([]string, 0, 2*len(done))
+	for _, id := range done {
+		ours = append(ours, keyHeld+id, keyOutcome+id)
 	}
-	return done, unavailable(b.client.Del(ctx, held...).Err())
+	return done, unavailable(b.client.Del(ctx, ours...).Err())
 }
 
 // InHand tells which of the runs living workers say that they have in their hands.

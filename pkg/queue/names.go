@@ -18,6 +18,7 @@ const (
 	keyChanges   = "{schedule}:changes"         // stream: news for the live page, capped
 	keyBeats     = "{schedule}:beats"           // zset: name of a beat → second of its last sign of life
 	keyCanceled  = "{schedule}:canceled:"       // + run id: this run is not to be called
+	keyOutcome   = "{schedule}:outcome:"        // + run id: where the versions before this one kept what is in fieldOutcome now
 	keyHeld      = "{schedule}:held:"           // + run id: a worker without lease is still calling
 	keyHosts     = "{schedule}:hosts"           // hash: host that is held back → why and until when, as JSON
 	keyKnock     = "{schedule}:host:probe:"     // + host: somebody is trying whether it is well again

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,15 +47,16 @@ func (b *Broker) save(ctx context.Context, task taskRef, o *savedOutcome) error 
 // recall finds what an earlier delivery saved, nil when nothing. The error brings the task back: Redis did not
 // answer, or another worker is still calling; or drops it, because it has vanished, and with it what was saved.
 func (b *Broker) recall(ctx context.Context, task taskRef) (*savedOutcome, error) {
-	var saved *redis.StringCmd
+	var saved, older *redis.StringCmd
 	var there *redis.BoolCmd
 	var held *redis.IntCmd
 	key := asynqTask(task.queue, task.runID)
 	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		saved, there = p.HGet(ctx, key, fieldOutcome), p.HExists(ctx, key, "msg")
-		held = p.Exists(ctx, keyHeld+task.runID)
+		older, held = p.Get(ctx, keyOutcome+task.runID), p.Exists(ctx, keyHeld+task.runID)
 		return nil
 	})
+	text := []byte(cmp.Or(saved.Val(), older.Val()))
 	switch {
 	case err != nil && !errors.Is(err, redis.Nil):
 		return nil, handedBack(time.Second)
@@ -62,11 +64,10 @@ func (b *Broker) recall(ctx context.Context, task taskRef) (*savedOutcome, error
 		return nil, elsewhere()
 	case !there.Val():
 		return nil, handedBack(0)
-	case saved.Val() == "":
+	case len(text) == 0:
 		return nil, nil
 	}
 	var o savedOutcome
-	text := []byte(saved.Val())
 	err = json.Unmarshal(text, &o)
 	switch {
 	case err == nil && o.Format == formatJSON:
@@ -80,7 +81,11 @@ func (b *Broker) recall(ctx context.Context, task taskRef) (*savedOutcome, error
 
 // forget drops what was saved, as far as that goes: it is kept no longer than its task.
 func (b *Broker) forget(ctx context.Context, task taskRef) {
-	_ = b.client.HDel(ctx, asynqTask(task.queue, task.runID), fieldOutcome).Err()
+	_, _ = b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.HDel(ctx, asynqTask(task.queue, task.runID), fieldOutcome)
+		p.Del(ctx, keyOutcome+task.runID)
+		return nil
+	})
 }
 
 // hold keeps other workers off a run whose lease was lost while it is being

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"testing"
+	"time"
 
 	"schedule-server/pkg/job"
 )
@@ -97,6 +98,25 @@ func TestWhatWasSavedMayVanishBeforeItIsLookedFor(t *testing.T) {
 	x.enqueue("run")
 	if saved, err := x.b.recall(x.ctx, ref); saved != nil || err != nil {
 		t.Errorf("of a task of which nothing was saved %v, %v is known", saved, err)
+	}
+}
+
+// A run that waits for its retry while its worker is replaced keeps its attempts.
+func TestAttemptsThatAnEarlierVersionSavedAreKnown(t *testing.T) {
+	x := newBench(t)
+	ref := taskRef{job.QueueDefault, "run"}
+	x.enqueue("run")
+	noError(t, x.b.client.Set(x.ctx, keyOutcome+"run", `{"v":1,"retry_at":"2027-01-15T08:00:00.000Z","made":[{"n":1},{"n":2}]}`, time.Hour).Err())
+	if saved, err := x.b.recall(x.ctx, ref); err != nil || saved == nil || len(saved.Made) != 2 {
+		t.Errorf("known is %+v, %v", saved, err)
+	}
+	noError(t, x.b.save(x.ctx, ref, &savedOutcome{Made: []job.Attempt{attempt(1), attempt(2), attempt(3)}}))
+	if saved, err := x.b.recall(x.ctx, ref); err != nil || saved == nil || len(saved.Made) != 3 {
+		t.Errorf("known is %+v, %v", saved, err)
+	}
+	x.b.forget(x.ctx, ref)
+	if saved, err := x.b.recall(x.ctx, ref); err != nil || saved != nil {
+		t.Errorf("after the end %+v, %v is known", saved, err)
 	}
 }
 
