@@ -8,6 +8,8 @@ const (
 	CodeRequired = "required"
 	// CodeInvalid marks a member whose value is wrong.
 	CodeInvalid = "invalid"
+	// CodeUnknown marks a member that does not exist.
+	CodeUnknown = "unknown"
 	// CodeUnsupported marks a value that other schedulers know and this one refuses; the message says what to
 	// write instead.
 	CodeUnsupported = "unsupported"
@@ -17,7 +19,7 @@ const (
 type Error struct {
 	// Field is the path within the schedule: "expression", "fields.minute", "exclude[0].dates[1]".
 	Field string `json:"field"`
-	// Code is CodeRequired, CodeInvalid or CodeUnsupported.
+	// Code is CodeRequired, CodeInvalid, CodeUnknown or CodeUnsupported.
 	Code string `json:"code"`
 	// Message says what is wrong and what would be right: "minute: 61 is outside 0-59".
 	Message string `json:"message"`
@@ -26,7 +28,11 @@ type Error struct {
 // Error returns the path and the message.
 func (e Error) Error() string { return e.Field + ": " + e.Message }
 
-// Errors are all the faults of one Spec, in the order of its members. Never empty when returned as an error.
+// maxErrors bounds how many faults of one Spec are named.
+const maxErrors = 100
+
+// Errors are the faults of one Spec, in the order of its members, the first 100 where there are more. Never empty when
+// returned as an error.
 type Errors []Error
 
 // Error joins the faults with "; ".
@@ -45,6 +51,9 @@ type faults struct {
 }
 
 func (f faults) add(code, message string) {
+	if len(*f.list) >= maxErrors {
+		return
+	}
 	*f.list = append(*f.list, Error{Field: f.path, Code: code, Message: message})
 }
 

@@ -39,7 +39,7 @@ func TestSpecJSON(t *testing.T) {
 func TestSpecJSONErrors(t *testing.T) {
 	for in, want := range map[string]string{
 		`[]`:                                          "schedule: a schedule is an object such as {\"type\": \"cron\", \"expression\": \"0 2 * * *\"}",
-		`{"typ":"cron"}`:                              "typ: unknown member",
+		`{"typ":"cron"}`:                              "typ: there is no such field",
 		`{"type":5}`:                                  "type: must be a string",
 		`{"type":"interval","every":10}`:              `every: a duration is a string with a unit; write "10s"`,
 		`{"type":"interval","every":"10"}`:            `every: "10" has no unit; write it like "10s"`,
@@ -50,13 +50,13 @@ func TestSpecJSONErrors(t *testing.T) {
 		`{"type":"date","at":"0000-01-01T00:00:00Z"}`: "at: a time must lie in the years 0001 to 9999",
 		`{"fields":{"week":""}}`:                      `fields.week: is empty; leave it out or write "*"`,
 		`{"fields":{"minute":1.5}}`:                   `fields.minute: must be a string such as "*/15" or an integer`,
-		`{"fields":{"minutes":"1"}}`:                  "fields.minutes: unknown member",
+		`{"fields":{"minutes":"1"}}`:                  "fields.minutes: there is no such field",
 		`{"fields":[1]}`:                              `fields: must be an object such as {"hour": "2", "minute": "*/15"}`,
 		`{"exclude":"sat"}`:                           "exclude: must be a list",
 		`{"exclude":["someday"]}`:                     `exclude[0]: "someday" is no exclusion; write like "2026-12-25", "12-25", "sat,sun" or "22:00-06:00"`,
 		`{"exclude":["sat",{"dates":"12-25"}]}`:       "exclude[1].dates: must be a list of strings",
-		`{"exclude":[{"times":[{"till":"1"}]}]}`:      "exclude[0].times[0].till: unknown member",
-		`{"type":5,"zone":"UTC"}`:                     "type: must be a string; zone: unknown member",
+		`{"exclude":[{"times":[{"till":"1"}]}]}`:      "exclude[0].times[0].till: there is no such field",
+		`{"type":5,"zone":"UTC"}`:                     "type: must be a string; zone: there is no such field",
 	} {
 		var spec Spec
 		err := json.Unmarshal([]byte(in), &spec)

@@ -257,7 +257,17 @@ func TestWarnings(t *testing.T) {
 	}
 	past := now - 1
 	date := Spec{Type: TypeDate, At: &past}
-	if got := mustParse(t, date).Warnings(now, 0); len(got) != 1 || got[0].Code != WarnNoMore {
+	date.TimeZone = "Asia/Shanghai"
+	got := mustParse(t, date).Warnings(now, 0)
+	if moment := past.Time().In(time.FixedZone("", 8*3600)).Format("2006-01-02 15:04:05 -07:00"); len(got) != 1 || got[0].Code != WarnDateInPast ||
+		!strings.HasPrefix(got[0].Message, moment+" is in the past") || !strings.HasPrefix(got[0].MessageZH, moment+" 已经过去") {
+		t.Errorf("%v", got)
+	}
+	date.Exclude = []Exclusion{{Dates: []string{past.Time().In(time.FixedZone("", 8*3600)).Format(time.DateOnly)}}}
+	if got := mustParse(t, date).Warnings(now, 0); len(got) != 1 || got[0].Code != WarnNeverFires {
+		t.Errorf("a date that is excluded never fires: %v", got)
+	}
+	if got := mustParse(t, Spec{Type: TypeInterval, Every: Duration(time.Hour), Anchor: &past, EndAt: &past}).Warnings(now, 0); len(got) != 1 || got[0].Code != WarnNoMore {
 		t.Errorf("%v", got)
 	}
 	interval := Spec{Type: TypeInterval, Every: Duration(10 * time.Second), Anchor: &past}

@@ -118,7 +118,7 @@ func object(data []byte, at faults, member func(string, json.RawMessage, faults)
 	for _, name := range names {
 		if below := at.at(name); !member(name, members[name], below) {
 			below.path = at.at(clip(name)).path
-			below.add(CodeInvalid, "unknown member")
+			below.add(CodeUnknown, "there is no such field")
 		}
 	}
 	return true

@@ -22,6 +22,8 @@ const (
 	WarnNeverFires = "never_fires"
 	// WarnNoMore: there are occurrences, but none from now on.
 	WarnNoMore = "no_more_occurrences"
+	// WarnDateInPast: the date is in the past; see PastDate for what becomes of it.
+	WarnDateInPast = "date_in_past"
 	// WarnLeapYears: it fires in leap years only.
 	WarnLeapYears = "leap_years_only"
 	// WarnShortMonths: it fires in the longer months only.
@@ -78,7 +80,10 @@ func (w *warner) firing(now Instant) bool {
 	if _, ok := w.s.First(now); ok {
 		return true
 	}
-	if _, ok := w.s.First(MinInstant); ok {
+	if at, ok := w.s.First(MinInstant); ok && w.s.kind == kindDate {
+		w.list = append(w.list, PastUnsaved.Warning(w.s, at))
+		return false
+	} else if ok {
 		w.add(WarnNoMore, "has no occurrence from now on", "从现在起不会再触发")
 		return false
 	}
