@@ -8,6 +8,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/cors"
+
+	"schedule-server/pkg/job"
 )
 
 // anyOrigin lets pages of every origin call the API, with a key.
@@ -17,7 +19,7 @@ const anyOrigin = "*"
 func checkOrigins(origins []string) error {
 	for _, text := range origins {
 		u, err := url.Parse(text)
-		whole := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.Contains(u.Host, "*") && u.Scheme+"://"+strings.ToLower(u.Host) == text
+		whole := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.Contains(u.Host, "*") && u.Scheme+"://"+strings.ToLower(u.Host) == text && job.CheckAuthority(u) == nil
 		if text != anyOrigin && !whole {
 			return fmt.Errorf("--cors-origins: %q is not an origin such as https://ops.example", text)
 		}

@@ -21,7 +21,7 @@ type document struct {
 // Patch changes a job by a JSON merge patch (RFC 7386) and answers it before
 // and after. A dry run writes nothing.
 func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion int64, dryRun bool) (before, after *job.Job, err error) {
-	members, err := readPatch(patch)
+	members, err := job.Members(patch)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -48,19 +48,6 @@ func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion 
 	before = before.AsOf(s.parser, now)
 	after, err = change(before, now)
 	return before, after, err
-}
-
-// readPatch refuses what is no JSON object and answers its members.
-func readPatch(patch []byte) (map[string]json.RawMessage, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(patch, &members); err != nil || members == nil {
-		var nothing struct{}
-		if err := job.Decode(patch, &nothing); job.CodeOf(err) == job.CodeMalformed {
-			return nil, err
-		}
-		return nil, job.Errorf(job.CodeMalformed, "the body is not a JSON object")
-	}
-	return members, nil
 }
 
 // merge applies a patch to a job's document and reads the result as an input.

@@ -126,7 +126,8 @@ func (q *query) check() error {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		q.fault(strings.ToValidUTF8(name, "�"), "unknown", "there is no such parameter; there are: %s", strings.Join(q.known, ", "))
+		q.fault(strings.ToValidUTF8(name, "�"), "unknown", "there is no such parameter%s; there are: %s",
+			job.DidYouMean(q.known, name), strings.Join(q.known, ", "))
 	}
 	if len(q.faults) == 0 {
 		return nil

@@ -47,6 +47,9 @@ func New(base string, o Options) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("client: the server's URL begins with http:// or https:// and names a host")
 	}
+	if err := job.CheckAuthority(u); err != nil {
+		return nil, fmt.Errorf("client: the server's URL: %w", err)
+	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: time.Minute}
 	}

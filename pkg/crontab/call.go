@@ -52,7 +52,12 @@ func (c *call) warn(format string, args ...any) {
 	c.warnings = append(c.warnings, fmt.Sprintf(format, args...))
 }
 
-// setHeader sets a header; a second one of that name is joined to the first.
+// singleHeaders are headers that have one value. Of any other, several mean the same as one with all their values.
+const singleHeaders = " authorization content-location content-type date expect from host if-modified-since if-range if-unmodified-since " +
+	"max-forwards origin range referer soapaction user-agent "
+
+// setHeader sets a header. A second one is joined to the first, unless it can have one value only or its name is
+// written in another case.
 func (c *call) setHeader(name, value string) error {
 	if c.headers == nil {
 		c.headers = map[string]string{}
@@ -62,14 +67,20 @@ func (c *call) setHeader(name, value string) error {
 		return nil
 	}
 	for known := range c.headers {
-		if strings.EqualFold(known, name) {
-			separator := ", "
-			if strings.EqualFold(name, "cookie") {
-				separator = "; "
-			}
-			c.headers[known] += separator + value
-			return nil
+		if !strings.EqualFold(known, name) {
+			continue
 		}
+		switch lower := strings.ToLower(name); {
+		case known != name:
+			return fmt.Errorf("%s and %s are the same header; keep one", clip(known), clip(name))
+		case strings.Contains(singleHeaders, " "+lower+" "):
+			return fmt.Errorf("the header %s is there twice; keep one", clip(name))
+		case lower == "cookie":
+			c.headers[known] += "; " + value
+		default:
+			c.headers[known] += ", " + value
+		}
+		return nil
 	}
 	c.headers[name] = value
 	return nil

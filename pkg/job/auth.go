@@ -70,7 +70,7 @@ func (v *validator) auth(r *Request) {
 		belongs := slices.Contains(m.types, a.Type)
 		v.check(m.value == "" || belongs, field, "it does not go with type %s; set it to null", a.Type)
 		if m.value == "" && belongs && a.Type != AuthBasic && m.name != "scopes" {
-			v.faults = append(v.faults, FieldError{field, "required", "type " + string(a.Type) + " needs it"})
+			v.add(field, faultRequired, "type "+string(a.Type)+" needs it")
 		}
 		v.check(len(m.value) <= MaxCredential, field, "at most %d bytes", MaxCredential)
 		v.check(HasTemplate(m.value) || httpguts.ValidHeaderFieldValue(m.value), field, "it holds no control characters")

@@ -13,21 +13,44 @@ import (
 )
 
 // Decode reads a JSON object into dst, a pointer to a struct, and names every
-// member that is unknown or of the wrong type by its path. Members that are
+// member that is unknown, there twice or of the wrong type by its path. Members that are
 // absent, or null where dst has no pointer, leave dst as it was: fill it with
 // the defaults first. The error is an *Error: CodeMalformed for what is no JSON
 // object, CodeInvalid with Fields otherwise.
 func Decode(data []byte, dst any) error {
+	whole, err := readObject(data)
+	if err != nil {
+		return err
+	}
+	value := reflect.ValueOf(dst).Elem()
+	d := decoder{root: value.Type(), faults: duplicates(whole)}
+	d.object(whole, "", value)
+	return invalid(d.faults)
+}
+
+// Members reads a JSON object and returns its members. The error is that of Decode.
+func Members(data []byte) (map[string]json.RawMessage, error) {
+	whole, err := readObject(data)
+	if err != nil {
+		return nil, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(whole, &members); err != nil {
+		return nil, malformed(data, err)
+	}
+	return members, invalid(duplicates(whole))
+}
+
+// readObject returns the JSON object that data is, without the space around it.
+func readObject(data []byte) (json.RawMessage, error) {
 	var whole json.RawMessage
 	if err := json.Unmarshal(data, &whole); err != nil {
-		return malformed(data, err)
+		return nil, malformed(data, err)
 	}
 	if whole = bytes.TrimSpace(whole); whole[0] != '{' {
-		return &Error{Code: CodeMalformed, Detail: "the body is not a JSON object"}
+		return nil, &Error{Code: CodeMalformed, Detail: "the body is not a JSON object"}
 	}
-	var d decoder
-	d.object(whole, "", reflect.ValueOf(dst).Elem())
-	return invalid(d.faults)
+	return whole, nil
 }
 
 func malformed(data []byte, err error) error {
@@ -43,16 +66,27 @@ func malformed(data []byte, err error) error {
 
 // decoder walks a struct along its JSON names. encoding/json alone stops at the
 // first fault and does not say where it lies.
-type decoder struct{ faults []FieldError }
+type decoder struct {
+	// root is what the whole input is read into.
+	root   reflect.Type
+	faults []FieldError
+}
 
+// fault notes a fault. Those beyond the first MaxFaults are not kept.
 func (d *decoder) fault(path, code, message string) {
+	if len(d.faults) >= MaxFaults {
+		return
+	}
+	if code == faultUnknown {
+		message += hint(d.root, path)
+	}
 	d.faults = append(d.faults, FieldError{Field: path, Code: code, Message: message})
 }
 
 func (d *decoder) object(data json.RawMessage, path string, dst reflect.Value) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(data, &members) != nil {
-		d.fault(path, "invalid", "an object is expected")
+		d.fault(path, faultInvalid, "an object is expected")
 		return
 	}
 	known := fieldsByName(dst)
@@ -65,7 +99,7 @@ func (d *decoder) object(data json.RawMessage, path string, dst reflect.Value) {
 		at := strings.TrimPrefix(path+"."+name, ".")
 		field, ok := known[name]
 		if !ok {
-			d.fault(at, "unknown", "there is no such field")
+			d.fault(clipPath(at), faultUnknown, "there is no such field")
 			continue
 		}
 		d.value(members[name], at, field)
@@ -113,9 +147,9 @@ func (d *decoder) value(data json.RawMessage, path string, dst reflect.Value) {
 		}
 	case errors.As(err, &wrongType):
 		at := strings.TrimSuffix(path+"."+wrongType.Field, ".")
-		d.fault(at, "invalid", fmt.Sprintf("%s is expected, not a JSON %s", typeName(wrongType.Type), wrongType.Value))
+		d.fault(at, faultInvalid, fmt.Sprintf("%s is expected, not a JSON %s", typeName(wrongType.Type), wrongType.Value))
 	default:
-		d.fault(path, "invalid", strings.TrimPrefix(err.Error(), "json: "))
+		d.fault(path, faultInvalid, strings.TrimPrefix(err.Error(), "json: "))
 	}
 }
 
@@ -176,6 +210,7 @@ type Input struct {
 	UpdatedAt json.RawMessage `json:"updated_at"`
 	Recent    json.RawMessage `json:"recent"`
 	Words     json.RawMessage `json:"schedule_description"`
+	Warnings  json.RawMessage `json:"warnings"`
 }
 
 // DecodeInput reads a job over the defaults, and validates it as of the given
@@ -200,10 +235,10 @@ func (in *Input) complete(id string, parser *trigger.Parser, now Instant) error 
 	in.AnchorMade = in.Schedule.Type == trigger.TypeInterval && in.Schedule.Anchor == nil
 	in.Normalize(now)
 	if in.Status != nil && *in.Status != StatusActive && *in.Status != StatusPaused && *in.Status != StatusCompleted {
-		faults = append(faults, FieldError{"status", "invalid", "status is active or paused"})
+		faults = append(faults, FieldError{"status", faultInvalid, "status is active or paused"})
 	}
 	if in.PausedUntil != nil && (in.Status == nil || *in.Status != StatusPaused) {
-		faults = append(faults, FieldError{"paused_until", "invalid", "paused_until goes with status paused"})
+		faults = append(faults, FieldError{"paused_until", faultInvalid, "paused_until goes with status paused"})
 	}
 	return invalid(append(faults, in.Validate(parser)...))
 }
@@ -213,7 +248,7 @@ func (in *Input) claimID(id string) []FieldError {
 		return nil
 	}
 	if in.ID != "" && in.ID != id {
-		return []FieldError{{"id", "invalid", "the id in the body is not the one in the path"}}
+		return []FieldError{{"id", faultInvalid, "the id in the body is not the one in the path"}}
 	}
 	in.ID = id
 	return nil

@@ -31,11 +31,22 @@ const (
 type FieldError struct {
 	// Field is the path of the member, "schedule.expression".
 	Field string `json:"field"`
-	// Code is "required", "invalid", "unknown" or "unsupported"; of an import that prunes also "nothing_read",
+	// Code is "required", "invalid", "unknown", "duplicate" or "unsupported"; of an import that prunes also "nothing_read",
 	// "lines_skipped" or "too_many_deletes".
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
+
+// Codes of a FieldError that this package gives itself.
+const (
+	faultRequired  = "required"
+	faultInvalid   = "invalid"
+	faultUnknown   = "unknown"
+	faultDuplicate = "duplicate"
+)
+
+// MaxFaults is how many faults of one input are named.
+const MaxFaults = 100
 
 // Error is an error with a code for callers.
 type Error struct {
@@ -105,6 +116,10 @@ func invalid(fields []FieldError) error {
 	detail := "1 field is invalid"
 	if len(fields) > 1 {
 		detail = fmt.Sprintf("%d fields are invalid", len(fields))
+	}
+	if len(fields) >= MaxFaults {
+		fields = fields[:MaxFaults]
+		detail = fmt.Sprintf("at least %d fields are invalid, and %d of them are named", MaxFaults, MaxFaults)
 	}
 	return &Error{Code: CodeInvalid, Detail: detail, Fields: fields}
 }

@@ -8,8 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"golang.org/x/net/http/httpguts"
-
 	"schedule-server/pkg/trigger"
 )
 
@@ -92,7 +90,9 @@ func (d *Definition) Validate(parser *trigger.Parser) []FieldError {
 		v.check(ValidTag(tag), fmt.Sprintf("tags[%d]", i), "a tag is 1 to %d characters", MaxTagRunes)
 	}
 	if _, err := parser.Parse(d.Schedule, d.ID); err != nil {
-		v.faults = append(v.faults, scheduleFields(err)...)
+		for _, fault := range scheduleFields(err) {
+			v.add(fault.Field, fault.Code, fault.Message)
+		}
 	}
 	v.request(&d.Request)
 	v.policy(&d.Policy)
@@ -109,9 +109,16 @@ func plainText(text string, maxRunes int) bool {
 
 type validator struct{ faults []FieldError }
 
+// add notes a fault. Those beyond the first MaxFaults are not kept.
+func (v *validator) add(field, code, message string) {
+	if len(v.faults) < MaxFaults {
+		v.faults = append(v.faults, FieldError{Field: field, Code: code, Message: message})
+	}
+}
+
 func (v *validator) check(ok bool, field, format string, args ...any) {
-	if !ok {
-		v.faults = append(v.faults, FieldError{Field: field, Code: "invalid", Message: fmt.Sprintf(format, args...)})
+	if !ok && len(v.faults) < MaxFaults {
+		v.add(field, faultInvalid, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -119,13 +126,13 @@ func (v *validator) request(r *Request) {
 	methods := []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
 	v.check(slices.Contains(methods, r.Method), "request.method", "%q is not one of %s", r.Method, strings.Join(methods, " "))
 	if message := r.checkURL(); message != "" {
-		code := "invalid"
+		code := faultInvalid
 		if r.URL == "" {
-			code = "required"
+			code = faultRequired
 		}
-		v.faults = append(v.faults, FieldError{"request.url", code, message})
+		v.add("request.url", code, message)
 	}
-	v.headers(r.Headers)
+	v.headers(r)
 	v.templates(r)
 	v.auth(r)
 	v.credentials(r)
@@ -135,7 +142,7 @@ func (v *validator) request(r *Request) {
 		"request.body_encoding", "body_encoding is text or base64")
 	body, err := r.BodyBytes()
 	v.check(err == nil, "request.body", "the body is not base64")
-	v.check(len(body) <= MaxBodyBytes, "request.body", "a body is at most %d bytes", MaxBodyBytes)
+	v.check(len(body) <= MaxBodyBytes, "request.body", "a body is at most 1 MiB (%d bytes), this one has %d", MaxBodyBytes, len(body))
 	v.check(!strings.ContainsRune(string(r.Body), 0) && utf8.ValidString(string(r.Body)), "request.body",
 		"a body with NUL or broken UTF-8 is given in base64, with body_encoding base64")
 	v.check(r.FollowRedirects >= 0 && r.FollowRedirects <= MaxRedirects, "request.follow_redirects",
@@ -180,33 +187,14 @@ func CheckURL(text string) string {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "a URL holds no control characters"
 	}
-	if _, err := ParseTarget(text); err != nil {
+	u, err := ParseTarget(text)
+	if err == nil {
+		err = CheckAuthority(u)
+	}
+	if err != nil {
 		return err.Error()
 	}
 	return ""
-}
-
-// reserved are the headers that a worker sets itself, or that HTTP frames the message by.
-var reserved = []string{"idempotency-key", "webhook-id", "webhook-timestamp", "webhook-signature",
-	"connection", "content-length", "transfer-encoding", "upgrade", "trailer", "te", "keep-alive"}
-
-// ReservedHeader reports whether the service sets this header itself, so that a request may not.
-func ReservedHeader(name string) bool {
-	lower := strings.ToLower(name)
-	return slices.Contains(reserved, lower) || strings.HasPrefix(lower, "x-schedule-")
-}
-
-func (v *validator) headers(headers map[string]string) {
-	v.check(len(headers) <= MaxHeaders, "request.headers", "there are at most %d headers", MaxHeaders)
-	size := 0
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		value, field := headers[name], "request.headers."+name
-		size += len(name) + len(value)
-		v.check(httpguts.ValidHeaderFieldName(name), field, "%q is no header name", name)
-		v.check(httpguts.ValidHeaderFieldValue(value) && utf8.ValidString(value), field, "a header value holds no control characters")
-		v.check(!ReservedHeader(name), field, "this header is set by the service itself")
-	}
-	v.check(size <= MaxHeaderBytes, "request.headers", "the headers are at most %d bytes", MaxHeaderBytes)
 }
 
 func (v *validator) policy(p *Policy) {

@@ -71,7 +71,7 @@ func clientOf(raw string) (redis.UniversalClient, error) {
 // singleOptions reads redis:// and rediss://, with the options that go-redis knows after the ?.
 func singleOptions(raw string) (*redis.Options, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Fragment != "" || u.Opaque != "" {
+	if err != nil || u.Host == "" || u.Fragment != "" || u.Opaque != "" || job.CheckAuthority(u) != nil {
 		return nil, errForm
 	}
 	if path := strings.Trim(u.Path, "/"); path != "" && !isDatabase(path) {
@@ -183,14 +183,11 @@ func splitURL(raw, port string, options ...string) (*manyHosts, error) {
 // hostPort completes one host of a list with the port it stands for.
 func hostPort(host, port string) (string, bool) {
 	u, err := url.Parse("redis://" + host)
-	if err != nil || u.Host != host || u.Hostname() == "" {
+	if err != nil || u.Host != host || job.CheckAuthority(u) != nil {
 		return "", false
 	}
 	if p := u.Port(); p != "" {
 		port = p
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return "", false
 	}
 	return net.JoinHostPort(u.Hostname(), port), true
 }
