@@ -167,6 +167,9 @@ func (w *Worker) exchange(ctx context.Context, c *call, f *filler) (*http.Respon
 		}
 		resp, broken := w.follow(traced, c, f, transport, r)
 		if resp == nil || resp.StatusCode != http.StatusUnauthorized || try > 1 || !sentToken(resp, r) {
+			if resp != nil && r.gzip {
+				w.unpack(resp)
+			}
 			return resp, broken
 		}
 		discardHop(resp)

@@ -34,6 +34,9 @@ func newLinks(publicURL string, tokens *job.Completions) (*links, error) {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("public-url: %q is not a URL such as https://cron.example.com", publicURL)
 	}
+	if err := job.CheckAuthority(u); err != nil {
+		return nil, fmt.Errorf("public-url: %q: %w", publicURL, err)
+	}
 	return &links{api: strings.TrimRight(publicURL, "/"), tokens: tokens}, nil
 }
 

@@ -173,13 +173,7 @@ func (f *filler) fillBody(r *job.Request) ([]byte, error) {
 		}
 		return body, nil
 	}
-	contentType := ""
-	for name, value := range r.Headers {
-		if strings.EqualFold(name, "Content-Type") {
-			contentType = value
-		}
-	}
-	text, err := f.fill(string(r.Body), maxFilledBody, escapeFor(contentType))
+	text, err := f.fill(string(r.Body), maxFilledBody, escapeFor(r.Header("Content-Type")))
 	return []byte(text), inField("body", err)
 }
 

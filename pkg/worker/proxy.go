@@ -30,8 +30,8 @@ func newProxy(text string, except []string) (*proxy, error) {
 	default:
 		return nil, fmt.Errorf("proxy: the scheme %q is not http, https or socks5", u.Scheme)
 	}
-	if u.Hostname() == "" {
-		return nil, errors.New("proxy: the URL has no host")
+	if err := job.CheckAuthority(u); err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
 	}
 	p := &proxy{url: u}
 	for _, entry := range except {

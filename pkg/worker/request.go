@@ -3,17 +3,12 @@ package worker
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
 
 	"schedule-server/pkg/job"
 )
@@ -23,9 +18,12 @@ type request struct {
 	method string
 	url    *url.URL
 	// host goes into the Host header. Empty: the URL's.
-	host   string
+	host string
+	// header has the names as they are sent, which HTTP/2 turns into lower case.
 	header http.Header
 	body   []byte
+	// gzip says that the answer may come packed by gzip because the worker, not the job, asked for it.
+	gzip bool
 	// signature signs the body anew when a redirect takes it away.
 	signature signature
 	// token is the access token that the request carries; its zero value when it carries none.
@@ -56,69 +54,19 @@ func (w *Worker) newRequest(f *filler) (*request, error) {
 	if r.method == "" {
 		r.method = http.MethodGet
 	}
-	r.header = make(http.Header, len(task.Request.Headers)+11)
-	r.header["User-Agent"] = []string{w.agent}
-	if err := r.fillHeaders(f); err != nil {
+	r.header = make(http.Header, len(task.Request.Headers)+13)
+	if err := r.addOwn(f); err != nil {
 		return nil, err
-	}
-	if !httpguts.ValidHostHeader(r.host) {
-		return nil, errors.New("the Host header is not a host")
 	}
 	if stray := task.Request.StraySecret(task.SecretHosts, r.url, r.host); stray != nil {
 		return nil, stray
 	}
-	f.addServiceHeaders(r.header)
-	w.links.add(r.header, f.task.RunID, f.n)
-	if u := target.User; u != nil && r.header["Authorization"] == nil {
+	w.addServiceHeaders(r, f)
+	if u := target.User; u != nil && !r.has("Authorization") {
 		password, _ := u.Password()
 		(&http.Request{Header: r.header}).SetBasicAuth(u.Username(), password)
 	}
 	return r, w.sign(r, f)
-}
-
-// fillHeaders sets the headers of the definition.
-func (r *request) fillHeaders(f *filler) error {
-	for name, value := range f.task.Request.Headers {
-		secret := false
-		if !f.task.Request.Literal && job.HasTemplate(value) {
-			var err error
-			if secret, err = f.usesSecret(func() error { value, err = f.fill(value, maxFilledHeader, asItIs); return err }); err != nil {
-				return inField("headers."+name, err)
-			}
-			if !httpguts.ValidHeaderFieldValue(value) {
-				return fmt.Errorf("headers.%s: with its templates filled in it holds control characters", name)
-			}
-		}
-		name = textproto.CanonicalMIMEHeaderKey(name)
-		if name == "Host" {
-			r.host = value
-			continue
-		}
-		r.header[name] = []string{value}
-		if secret {
-			r.secretHeaders = append(r.secretHeaders, name)
-		}
-	}
-	return nil
-}
-
-// addServiceHeaders sets what tells the target which run is calling. They win
-// over headers of the same name in the definition.
-func (f *filler) addServiceHeaders(h http.Header) {
-	// One array for all values: each header is a slice of it.
-	values := [...]string{f.task.RunID, f.unix(), headerText(f.task.JobID),
-		f.task.ScheduledAt.String(), strconv.Itoa(f.n), ""}
-	h["Idempotency-Key"] = values[0:1:1]
-	h["Webhook-Id"] = values[0:1:1]
-	h["X-Schedule-Run-Id"] = values[0:1:1]
-	h["Webhook-Timestamp"] = values[1:2:2]
-	h["X-Schedule-Job-Id"] = values[2:3:3]
-	h["X-Schedule-Time"] = values[3:4:4]
-	h["X-Schedule-Attempt"] = values[4:5:5]
-	if h["Traceparent"] == nil { // a job may have one of its own
-		values[5] = traceparent(f.task.RunID, f.n)
-		h["Traceparent"] = values[5:6:6]
-	}
 }
 
 // build makes the request that goes to the transport. Target is its URL in the form that goes into the request line.
@@ -144,16 +92,16 @@ func (r *request) build(ctx context.Context, target *url.URL) *http.Request {
 // request without it.
 func (r *request) redirect(status int, to *url.URL) (*request, error) {
 	next := &request{method: r.method, url: to, host: r.host, header: r.header.Clone(), body: r.body,
-		signature: r.signature, token: r.token, secretHeaders: r.secretHeaders, secretBody: r.secretBody, away: r.away}
+		gzip: r.gzip, signature: r.signature, token: r.token, secretHeaders: r.secretHeaders, secretBody: r.secretBody, away: r.away}
 	toGet := status == http.StatusSeeOther && r.method != http.MethodHead ||
 		(status == http.StatusMovedPermanently || status == http.StatusFound) && r.method == http.MethodPost
 	if toGet && r.method != http.MethodGet {
 		next.method, next.body, next.secretBody = http.MethodGet, nil, false
 		for _, name := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Location"} {
-			next.header.Del(name)
+			next.remove(name)
 		}
 		if len(r.signature.keys) > 0 {
-			next.header["Webhook-Signature"] = []string{r.signature.of(nil)}
+			next.header[headerSignature] = []string{r.signature.of(nil)}
 		}
 	}
 	if !sameOrigin(r.url, to) {
@@ -163,11 +111,11 @@ func (r *request) redirect(status int, to *url.URL) (*request, error) {
 		next.host, next.away, next.secretHeaders = "", true, nil
 		for name := range next.header {
 			if isCredential(name) || slices.Contains(r.secretHeaders, name) {
-				next.header.Del(name)
+				delete(next.header, name)
 			}
 		}
 	}
-	if u := to.User; u != nil && next.header["Authorization"] == nil {
+	if u := to.User; u != nil && !next.has("Authorization") {
 		password, _ := u.Password()
 		(&http.Request{Header: next.header}).SetBasicAuth(u.Username(), password)
 	}
@@ -201,5 +149,5 @@ func portOf(u *url.URL) string {
 // host. Beside those that are named like a credential, any with a key in its name
 // is: targets like to be given an X-Api-Key-V2.
 func isCredential(name string) bool {
-	return job.CarriesCredentials(name) || name != "Idempotency-Key" && strings.Contains(strings.ToLower(name), "key")
+	return job.CarriesCredentials(name) || name != headerIdempotencyKey && strings.Contains(strings.ToLower(name), "key")
 }

@@ -51,7 +51,7 @@ func (w *Worker) sign(r *request, f *filler) error {
 		return nil
 	}
 	r.signature = signature{keys, f.task.RunID, f.unix()}
-	r.header["Webhook-Signature"] = []string{r.signature.of(r.body)}
+	r.header[headerSignature] = []string{r.signature.of(r.body)}
 	return nil
 }
 

@@ -78,6 +78,7 @@ func newTransport(o *Options, g *guard, proxy *url.URL, s security) *http.Transp
 		TLSClientConfig:        config.Clone(),
 		TLSHandshakeTimeout:    proxyTLSTimeout,
 		ForceAttemptHTTP2:      true,
+		DisableCompression:     true, // the worker asks for gzip itself: the transport would not see a job's own accept-encoding
 		MaxIdleConns:           o.MaxIdle,
 		MaxIdleConnsPerHost:    o.MaxIdlePerHost,
 		IdleConnTimeout:        o.IdleTimeout,

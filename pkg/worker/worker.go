@@ -10,6 +10,7 @@
 package worker
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -115,6 +116,8 @@ type Worker struct {
 	metrics  *metrics
 	health   health
 	buffers  sync.Pool
+	// unpackers are gzip.Readers.
+	unpackers sync.Pool
 }
 
 // New makes a Worker that opens no connection yet. The error names the faulty
@@ -149,6 +152,7 @@ func New(r Reporter, o Options) (*Worker, error) {
 		return nil, err
 	}
 	w.buffers.New = func() any { return new([maxBody + 1]byte) }
+	w.unpackers.New = func() any { return new(gzip.Reader) }
 	w.pools = &pools{make: func(s security) *transports { return newTransports(&o, guard, proxy, s) }}
 	w.pools.secure = w.pools.make(security{roots: o.RootCAs})
 	w.pools.insecure = w.pools.make(security{roots: o.RootCAs, insecure: true})
