@@ -47,7 +47,7 @@ type Imported struct {
 	Deleted   []string `json:"deleted"`
 	// Skipped are the lines of a crontab, or the rows of a SQLite file, that became no job.
 	Skipped []crontab.Skipped `json:"skipped"`
-	// Warnings say what of a job is not carried over.
+	// Warnings say what of a job is not carried over, and which dates are in the past, at most maxChanges of these.
 	Warnings []ImportWarning `json:"warnings"`
 	// Refused says why the same import would be refused if it were no dry run. Nil: it would not.
 	Refused *job.FieldError `json:"refused,omitempty"`
@@ -175,6 +175,8 @@ type importPlan struct {
 	edits   []job.Edit
 	steps   []importStep
 	faults  []job.FieldError
+	// pastDates counts the warnings of dates in the past.
+	pastDates int
 }
 
 // decide plans what becomes of the jobs of a file, and of those beside them. It plans nothing in part.
@@ -194,6 +196,7 @@ func (p *importPlan) decide(sources []Source, old []job.Job) error {
 		switch {
 		case err == nil:
 			p.add(source.Place, before, after)
+			p.warn(after)
 		case source.Line > 0 && job.CodeOf(err) == job.CodeInvalid:
 			p.result.Skipped = append(p.result.Skipped, source.skip(faultsAt(source.Place, err)[0]))
 		default:
@@ -260,6 +263,18 @@ func (p *importPlan) add(place string, before, after *job.Job) {
 	p.steps = append(p.steps, step)
 	if step.action != ImportUnchanged {
 		p.edits = append(p.edits, job.Edit{ID: after.ID, After: after})
+	}
+}
+
+// warn notes a job whose date is in the past and still to be dealt with.
+func (p *importPlan) warn(j *job.Job) {
+	past, ok := j.PastDate(p.now)
+	if !ok || p.pastDates >= maxChanges {
+		return
+	}
+	if schedule, err := j.Compile(p.service.parser); err == nil {
+		p.pastDates++
+		p.result.Warnings = append(p.result.Warnings, ImportWarning{j.ID, past.Warning(schedule, *j.Schedule.At).Message})
 	}
 }
 

@@ -31,7 +31,7 @@ func (s *Server) pauseJob(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return answerJob(c, j)
+	return s.answerJob(c, j)
 }
 
 func (s *Server) resumeJob(c *fiber.Ctx) error {
@@ -54,7 +54,7 @@ func (s *Server) resumeJob(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return answerJob(c, j)
+	return s.answerJob(c, j)
 }
 
 func (s *Server) runJob(c *fiber.Ctx) error {

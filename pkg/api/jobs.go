@@ -129,7 +129,7 @@ func (s *Server) createJob(c *fiber.Ctx) error {
 func (s *Server) created(c *fiber.Ctx, j *job.Job) error {
 	c.Location(s.options.BasePath + v1 + "/jobs/" + url.PathEscape(j.ID))
 	setETag(c, j)
-	return c.Status(fiber.StatusCreated).JSON(j)
+	return c.Status(fiber.StatusCreated).JSON(s.withWarnings(j))
 }
 
 func (s *Server) replaceJob(c *fiber.Ctx) error {
@@ -152,7 +152,7 @@ func (s *Server) replaceJob(c *fiber.Ctx) error {
 	if created {
 		return s.created(c, j)
 	}
-	return answerJob(c, j)
+	return s.answerJob(c, j)
 }
 
 func (s *Server) patchJob(c *fiber.Ctx) error {
@@ -178,7 +178,7 @@ func (s *Server) patchJob(c *fiber.Ctx) error {
 		return err
 	}
 	if !dryRun {
-		return answerJob(c, after)
+		return s.answerJob(c, after)
 	}
 	outlook, err := s.compare(before, after)
 	if err != nil {
@@ -199,13 +199,24 @@ func (s *Server) getJob(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return answerJob(c, j)
+	return s.answerJob(c, j)
 }
 
-func answerJob(c *fiber.Ctx, j *job.Job) error {
+// answerJob answers one job.
+func (s *Server) answerJob(c *fiber.Ctx, j *job.Job) error {
 	setETag(c, j)
 	showJob(c, j)
-	return c.JSON(j)
+	return c.JSON(s.withWarnings(j))
+}
+
+// withWarnings is the job with its warnings. One whose schedule cannot be read has none.
+func (s *Server) withWarnings(j *job.Job) *job.Job {
+	shown := *j
+	shown.Warnings = []trigger.Warning{}
+	if schedule, err := j.Compile(s.deps.Parser); err == nil && !j.Unreadable {
+		shown.Warnings = j.Warn(schedule, s.deps.Now())
+	}
+	return &shown
 }
 
 // seesCredentials reports whether the caller sees headers and URLs as they are: who may write jobs has written them.

@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -81,7 +80,7 @@ func (s *Server) previewSchedule(c *fiber.Ctx) error {
 		Valid:       true,
 		Description: description{EN: schedule.Describe(trigger.English), ZH: schedule.Describe(trigger.Chinese)},
 		Next:        upcoming(schedule, from, in.Count),
-		Warnings:    warnings(schedule, from, 0),
+		Warnings:    append([]trigger.Warning{}, schedule.Warnings(from, 0)...),
 	})
 }
 
@@ -123,13 +122,6 @@ func upcoming(schedule *trigger.Schedule, from job.Instant, count int) []occurre
 	return list
 }
 
-func warnings(schedule *trigger.Schedule, now job.Instant, attemptTimeout time.Duration) []trigger.Warning {
-	if list := schedule.Warnings(now, attemptTimeout); list != nil {
-		return list
-	}
-	return []trigger.Warning{}
-}
-
 // comparison shows what a patch would change about when a job runs.
 type comparison struct {
 	Before   outlook           `json:"before"`
@@ -155,7 +147,7 @@ func (s *Server) compare(before, after *job.Job) (*comparison, error) {
 	return &comparison{
 		Before:   outlook{Next: upcoming(old, planned(before, now), defaultCount)},
 		After:    outlook{Next: upcoming(changed, planned(after, now), defaultCount)},
-		Warnings: warnings(changed, now, time.Duration(after.Policy.AttemptTimeout)),
+		Warnings: after.Warn(changed, now),
 	}, nil
 }
 

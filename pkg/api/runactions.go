@@ -58,8 +58,9 @@ func (s *Service) RetryRun(ctx context.Context, id string, force bool) (*job.Run
 	}
 	var run job.Run
 	tasks, err := s.store.StartRuns(ctx, ended.JobID, func(due *job.Due) ([]job.Run, error) {
-		run = manualRun(due, s.now())
-		run.ID, run.ScheduledAt = job.NewID(ended.ScheduledAt), ended.ScheduledAt
+		now := s.now()
+		run = manualRun(due, now)
+		run.ID, run.ScheduledAt, run.DueSince = job.NewID(ended.ScheduledAt), ended.ScheduledAt, &now
 		err := admit(&run, due, force)
 		return []job.Run{run}, err
 	})

@@ -112,7 +112,7 @@ func backfillRuns(due *job.Due, moments []job.Instant, now job.Instant) []job.Ru
 	for i, at := range moments {
 		runs[i] = job.Run{
 			ID: job.NewID(at), JobID: due.ID, Trigger: job.TriggerBackfill, State: job.StateQueued,
-			ScheduledAt: at, QueuedAt: &now, JobVersion: due.Version, Queue: job.QueueLow,
+			ScheduledAt: at, DueSince: &now, QueuedAt: &now, JobVersion: due.Version, Queue: job.QueueLow,
 		}
 	}
 	return runs

@@ -261,7 +261,7 @@ func TestImportSize(t *testing.T) {
 	body := `{"jobs":[]` + strings.Repeat(" ", maxImportBody-11) + `}`
 	w.call("POST", "/api/v1/jobs/import", body).is(200)
 	w.call("POST", "/api/v1/jobs/import", body+" ").problem(413, "too_large")
-	w.call("POST", "/api/v1/jobs/bulk", body[:maxBody+1]).problem(413, "too_large")
+	w.call("POST", "/api/v1/jobs/bulk", body[:maxJobBody+1]).problem(413, "too_large")
 }
 
 func TestExportFilter(t *testing.T) {

@@ -134,6 +134,9 @@ func (d *decider) coalesce(o *job.Occurrences, n int, first, last job.Instant) (
 // replaces what is open: the others would be replaced at once.
 func (d *decider) start(o *job.Occurrences, at job.Instant, r *room, newest bool) job.Run {
 	run := o.Job.Account(at)
+	if changed := o.Job.UpdatedAt; changed > at {
+		run.DueSince = &changed // before that the job was not there, paused, or another
+	}
 	policy := o.Job.Policy.ConcurrencyPolicy
 	switch {
 	case policy == job.ConcurrencyReplace && !newest:

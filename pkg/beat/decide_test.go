@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
 )
@@ -189,6 +191,45 @@ func TestDecideEndsAPause(t *testing.T) {
 	if v := d.one(&job.Due{Job: j}); len(v.Runs) > 0 || v.Job.Status != job.StatusPaused || *v.Job.DueAt != until {
 		t.Errorf("before the end of the pause: %+v", v)
 	}
+}
+
+// What becomes due after its moment, because its job is changed after that, is late from then on.
+func TestDecideNotesSinceWhenItIsDue(t *testing.T) {
+	j := newJob(t, `{"type":"date","at":"2026-01-01T00:00:00Z"}`, ``)
+	at := *j.Schedule.At
+	j.Status, j.NextRunAt, j.DueAt, j.UpdatedAt = job.StatusActive, &at, &at, start
+	d := decider{parser: &trigger.Parser{}, now: start + 20}
+	runs := d.one(&job.Due{Job: j}).Runs
+	if len(runs) != 1 || runs[0].State != job.StateQueued || runs[0].ScheduledAt != at || runs[0].DueSince == nil || *runs[0].DueSince != start {
+		t.Errorf("got %+v", runs)
+	}
+	registry := prometheus.NewRegistry()
+	newMetrics(registry).claimed(job.Claimed{Tasks: []job.Task{job.TaskOf(&runs[0], &j.Request, &j.Policy)}}, d.now)
+	if sum := sumOf(t, registry, "schedule_claim_lateness_seconds"); sum != 0.02 {
+		t.Errorf("the claim was late by %v s", sum)
+	}
+	punctual := newJob(t, `{"type":"interval","every":"10s"}`, ``)
+	punctual.UpdatedAt = start
+	d.now = start + 10*second
+	if runs := d.one(&job.Due{Job: punctual}).Runs; runs[0].DueSince != nil {
+		t.Errorf("got %+v", runs)
+	}
+}
+
+// sumOf is the sum of what a histogram observed.
+func sumOf(t *testing.T, registry *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0].GetHistogram().GetSampleSum()
+		}
+	}
+	t.Fatalf("there is no %s", name)
+	return 0
 }
 
 func TestDecidePausesWhatItCannotRead(t *testing.T) {

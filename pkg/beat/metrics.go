@@ -19,7 +19,7 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 			Name: "schedule_claimed_jobs_total", Help: "Due jobs that were looked at, by what became of them.",
 		}, []string{"outcome"}),
 		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "schedule_claim_lateness_seconds", Help: "How long after its moment an occurrence was claimed.",
+			Name: "schedule_claim_lateness_seconds", Help: "How long after it was due an occurrence was claimed.",
 			Buckets: []float64{.001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 		}),
 		recovered: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -37,6 +37,10 @@ func (m *metrics) claimed(c job.Claimed, now job.Instant) {
 	m.jobs.WithLabelValues("deferred").Add(float64(c.Deferred))
 	m.jobs.WithLabelValues("seen").Add(float64(c.Seen))
 	for i := range c.Tasks {
-		m.lateness.Observe(float64(now-c.Tasks[i].ScheduledAt) / 1000)
+		due := c.Tasks[i].ScheduledAt
+		if since := c.Tasks[i].DueSince; since != nil {
+			due = *since
+		}
+		m.lateness.Observe(float64(now-due) / 1000)
 	}
 }

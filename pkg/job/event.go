@@ -50,7 +50,7 @@ func (r *Run) Apply(e *Event) bool {
 		}
 		at := e.At
 		r.FinishedAt = &at
-		r.derive()
+		r.Derive()
 		return true
 	}
 	if state := r.openState(); state != r.State {
@@ -60,7 +60,7 @@ func (r *Run) Apply(e *Event) bool {
 	if r.expect(e) {
 		changed = true
 	}
-	r.derive()
+	r.Derive()
 	return changed
 }
 
@@ -80,7 +80,7 @@ func (r *Run) begin(e *Event) bool {
 	}
 	if r.StartedAt == nil || start < *r.StartedAt {
 		r.StartedAt = &start
-		r.derive()
+		r.Derive()
 		changed = true
 	}
 	return changed
@@ -125,12 +125,16 @@ func (r *Run) openState() State {
 	return StateQueued
 }
 
-// derive fills in what follows from the moments.
-func (r *Run) derive() {
+// Derive fills in LagMS and DurationMS, which follow from the moments.
+func (r *Run) Derive() {
 	if r.StartedAt == nil {
 		return
 	}
-	lag := int64(*r.StartedAt - r.ScheduledAt)
+	due := r.ScheduledAt
+	if r.DueSince != nil {
+		due = *r.DueSince
+	}
+	lag := int64(*r.StartedAt - due)
 	r.LagMS = &lag
 	if r.FinishedAt != nil {
 		took := max(int64(*r.FinishedAt-*r.StartedAt), 0)

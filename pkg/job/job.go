@@ -64,6 +64,9 @@ type Job struct {
 	// ScheduleWords is the schedule in words; nil unless a list asked for it.
 	ScheduleWords *Words `json:"schedule_description,omitzero"`
 
+	// Warnings say what may surprise about the job, see Warn; nil unless one job alone is answered.
+	Warnings []trigger.Warning `json:"warnings,omitzero"`
+
 	// Unreadable marks a job whose stored definition this version cannot read: a newer one wrote it, or it is
 	// damaged. Nothing is called by it until it is replaced whole. Its Schedule and its Request are empty.
 	Unreadable bool `json:"unreadable,omitzero"`

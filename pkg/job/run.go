@@ -117,7 +117,7 @@ type Run struct {
 	FinishedAt *Instant `json:"finished_at"`
 	// DurationMS is from StartedAt to FinishedAt, in milliseconds; nil until both are known.
 	DurationMS *int64 `json:"duration_ms"`
-	// LagMS is from ScheduledAt to StartedAt, in milliseconds; nil before the start.
+	// LagMS is from ScheduledAt, or DueSince, to StartedAt, in milliseconds; nil before the start.
 	LagMS *int64 `json:"lag_ms"`
 	// MissedCount is how many occurrences this row accounts for, when it is missed, or canceled
 	// before it was claimed; MissedFrom and MissedTo are the first and the last of them. Zero for any other run.
@@ -132,6 +132,9 @@ type Run struct {
 	// Message is what the target said when it completed the run; nil when it said nothing. Lists leave it out.
 	Message *string `json:"message,omitempty"`
 
+	// DueSince is when the run became due, if that was after ScheduledAt: a date in the past was saved, a pause was made
+	// up for, or an occurrence was asked for again. Nil: at ScheduledAt.
+	DueSince *Instant `json:"-"`
 	// JobVersion is the version of the job whose definition the run follows.
 	JobVersion int64 `json:"-"`
 	// Queue is where the run is delivered.
@@ -198,6 +201,8 @@ type Task struct {
 	QueuedAt Instant `json:"queued_at,omitzero"`
 	// RetryUntil bounds the start of the last attempt. Nil: no such bound.
 	RetryUntil *Instant `json:"retry_until,omitempty"`
+	// DueSince is that of the run.
+	DueSince *Instant `json:"-"`
 	// Made are the attempts that the history already holds, when a lost task is delivered anew.
 	Made    []Attempt `json:"made,omitempty"`
 	Request Request   `json:"request"`
@@ -215,7 +220,7 @@ type Task struct {
 func TaskOf(run *Run, request *Request, policy *Policy) Task {
 	task := Task{
 		RunID: run.ID, JobID: run.JobID, ScheduledAt: run.ScheduledAt, Queue: run.Queue,
-		RetryUntil: run.RetryUntil, Made: run.Attempts, Request: *request, Policy: *policy,
+		RetryUntil: run.RetryUntil, DueSince: run.DueSince, Made: run.Attempts, Request: *request, Policy: *policy,
 		Sealed: request.Sealed,
 	}
 	if run.QueuedAt != nil {

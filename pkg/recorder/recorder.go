@@ -82,7 +82,7 @@ func New(source Source, history History, queue Queue, o Options) (*Recorder, err
 			Name: "schedule_runs_ended_total", Help: "Runs that a worker's report brought to an end, by state.",
 		}, []string{"state"}),
 		lag: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "schedule_run_start_lag_seconds", Help: "From a run's scheduled moment to the start of its first call.",
+			Name: "schedule_run_start_lag_seconds", Help: "From when a run was due to the start of its first call.",
 			Buckets: []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 		}),
 	}

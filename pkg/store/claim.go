@@ -254,7 +254,7 @@ func (w *claimWriter) add(due *job.Due, before state, v *job.Verdict) {
 // plainlyQueued reports an occurrence that is to be delivered, and nothing more.
 func plainlyQueued(r *job.Run) bool {
 	return r.State == job.StateQueued && r.Trigger == job.TriggerSchedule && r.Reason == "" && r.MissedCount == 0 &&
-		r.StartedAt == nil && r.MissedFrom == nil && r.MissedTo == nil
+		r.StartedAt == nil && r.MissedFrom == nil && r.MissedTo == nil && r.DueSince == nil
 }
 
 // writeClaim writes what was collected and returns the tasks whose runs are new.

@@ -10,8 +10,12 @@ import (
 
 // addRun adds a new run to a rowset for insertRuns.
 func (r *rowset) addRun(run *job.Run) {
+	missedFrom := run.MissedFrom
+	if run.MissedCount == 0 {
+		missedFrom = run.DueSince
+	}
 	r.add(run.ID, run.JobID, run.JobVersion, string(run.Trigger), string(run.State), string(run.Reason), openFlag(run.State),
-		run.ScheduledAt, run.QueuedAt, run.StartedAt, run.FinishedAt, run.MissedCount, run.MissedFrom, run.MissedTo,
+		run.ScheduledAt, run.QueuedAt, run.StartedAt, run.FinishedAt, run.MissedCount, missedFrom, run.MissedTo,
 		string(run.Queue), run.RetryUntil)
 }
 

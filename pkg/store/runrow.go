@@ -21,7 +21,7 @@ type runRow struct {
 	StartedAt      *job.Instant `db:"started_at"`
 	FinishedAt     *job.Instant `db:"finished_at"`
 	MissedCount    int          `db:"missed_count"`
-	MissedFrom     *job.Instant `db:"missed_from"`
+	MissedFrom     *job.Instant `db:"missed_from"` // of a run that accounts for nothing missed: its DueSince
 	MissedTo       *job.Instant `db:"missed_to"`
 	Queue          job.Queue    `db:"queue"`
 	RetryUntil     *job.Instant `db:"retry_until"`
@@ -48,14 +48,10 @@ func (r *runRow) run() (*job.Run, error) {
 			return nil, &job.Error{Code: job.CodeInternal, Detail: fmt.Sprintf("the stored run %q cannot be read", r.ID), Err: err}
 		}
 	}
-	if r.StartedAt != nil {
-		lag := int64(*r.StartedAt - r.ScheduledAt)
-		run.LagMS = &lag
-		if r.FinishedAt != nil {
-			took := max(int64(*r.FinishedAt-*r.StartedAt), 0)
-			run.DurationMS = &took
-		}
+	if r.MissedCount == 0 {
+		run.DueSince, run.MissedFrom = r.MissedFrom, nil
 	}
+	run.Derive()
 	return run, nil
 }
 

@@ -37,8 +37,8 @@ func (s *Store) Stats(ctx context.Context, now job.Instant) (*job.Stats, error) 
 		return nil, fail("count runs", err)
 	}
 	var err error
-	st.Lags, err = readAll[int64](ctx, s, `SELECT r.started_at - r.scheduled_at AS lag FROM (
-			SELECT o.started_at, o.scheduled_at, o.cause FROM runs o WHERE o.id >= :since ORDER BY o.id DESC LIMIT :limit) AS r
+	st.Lags, err = readAll[int64](ctx, s, `SELECT r.started_at - r.due AS lag FROM (
+			SELECT o.started_at, COALESCE(o.missed_from, o.scheduled_at) AS due, o.cause FROM runs o WHERE o.id >= :since ORDER BY o.id DESC LIMIT :limit) AS r
 		WHERE r.started_at IS NOT NULL AND r.cause = 'schedule'`,
 		args{"since": boundaryID(now.Add(-recentFor), 0), "limit": recentRuns})
 	slices.Sort(st.Lags)

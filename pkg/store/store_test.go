@@ -71,6 +71,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"record: any order, twice":               testRecordOrder,
 		"record by many at once":                 testRecordConcurrently,
 		"record: last run":                       testLastRun,
+		"record: lag of what became due late":    testLag,
 		"record: failures in a row":              testFailures,
 		"record: 410 Gone":                       testGone,
 		"record: old definitions do not pause":   testOldDefinition,
