@@ -15,6 +15,12 @@ import (
 	"schedule-server/pkg/job"
 )
 
+// encodeAnswer writes an answer: JSON that ends with a newline, so that the next prompt of a terminal has a line of its own.
+func encodeAnswer(v any) ([]byte, error) {
+	text, err := encodeJSON(v)
+	return append(text, '\n'), err
+}
+
 // encodeJSON writes JSON as people read it: & stays &.
 func encodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
@@ -26,23 +32,15 @@ func encodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// bodyLimit is how large the body of a call may be.
-func (s *Server) bodyLimit(method, path string) int {
-	if method == fiber.MethodPost && path == s.options.BasePath+v1+"/jobs/import" {
-		return maxImportBody
-	}
-	return maxBody
-}
-
 // readBody reads what the caller sent, once it is let in: nobody else has the server keep anything.
 func (s *Server) readBody(c *fiber.Ctx) error {
 	stream := c.Request().BodyStream()
 	if stream == nil {
 		return c.Next()
 	}
-	limit := s.bodyLimit(c.Method(), c.Path())
+	limit := bodyLimitOf(c.Context())
 	if c.Request().Header.ContentLength() > limit {
-		return fiber.ErrRequestEntityTooLarge
+		return tooLarge(limit)
 	}
 	data, err := io.ReadAll(io.LimitReader(stream, int64(limit)+1))
 	switch {
@@ -50,7 +48,7 @@ func (s *Server) readBody(c *fiber.Ctx) error {
 		c.Context().SetConnectionClose() // what follows is not known to be a request
 		return job.Errorf(job.CodeMalformed, "the body broke off")
 	case len(data) > limit:
-		return fiber.ErrRequestEntityTooLarge
+		return tooLarge(limit)
 	}
 	c.Request().SetBodyRaw(data)
 	return c.Next()
@@ -63,7 +61,7 @@ func (s *Server) drain(ctx *fasthttp.RequestCtx) {
 	if stream == nil {
 		return
 	}
-	most := s.bodyLimit(string(ctx.Method()), string(ctx.Path())) + maxUnwanted
+	most := bodyLimitOf(ctx) + maxUnwanted
 	if _, err := io.CopyN(io.Discard, stream, int64(most)); !errors.Is(err, io.EOF) {
 		ctx.SetConnectionClose()
 	}

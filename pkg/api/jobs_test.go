@@ -87,7 +87,7 @@ func TestBadInput(t *testing.T) {
 		{"pause without pause", "POST", "/api/v1/jobs", with(`"paused_until":"2030-01-01T00:00:00Z"`), 422, "invalid", []string{"paused_until"}},
 		{"NUL", "POST", "/api/v1/jobs", with(`"status":"paused","pause_reason":"\u0000"`), 422, "invalid", []string{"pause_reason"}},
 		{"no scheme", "POST", "/api/v1/jobs", strings.Replace(cronJob, "https://", "", 1), 422, "invalid", []string{"request.url"}},
-		{"too large", "POST", "/api/v1/jobs", with(`"name":"` + strings.Repeat("x", maxBody) + `"`), 413, "too_large", nil},
+		{"too large", "POST", "/api/v1/jobs", with(`"name":"` + strings.Repeat("x", maxJobBody) + `"`), 413, "too_large", nil},
 		{"query", "POST", "/api/v1/jobs?dry=1", cronJob, 422, "invalid", []string{"dry"}},
 		{"id twice", "PUT", "/api/v1/jobs/other", cronJob, 422, "invalid", []string{"id"}},
 		{"id in path", "GET", "/api/v1/jobs/%FF", "", 400, "malformed", nil},

@@ -101,7 +101,7 @@ func routerProblem(status int) (job.Code, string) {
 	case http.StatusMethodNotAllowed:
 		return codeMethodNotAllowed, "the path does not take this method; the Allow header lists those it takes"
 	case http.StatusRequestEntityTooLarge:
-		return job.CodeTooLarge, "the body is larger than 1 MiB, or an import's than 32 MiB"
+		return job.CodeTooLarge, "the body is too large"
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return job.CodeTooLarge, "the URL and the headers are larger than 16 KiB"
 	case http.StatusRequestTimeout:

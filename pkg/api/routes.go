@@ -91,11 +91,12 @@ func (s *Server) mount() {
 	s.app.Use(s.observe, newCompression(), s.newCORS(), s.servePages)
 	methods := map[string][]string{}
 	for _, r := range s.table() {
+		limit := withBodyLimit(r.bodyLimit())
 		methods[r.path] = append(methods[r.path], r.method)
 		if r.method == fiber.MethodGet {
-			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), s.admit(r.scope), s.readBody, r.handler)
+			s.app.Add(fiber.MethodHead, base+r.path, labeled(r.path), limit, s.admit(r.scope), s.readBody, r.handler)
 		}
-		handlers := []fiber.Handler{labeled(r.path), s.admit(r.scope), s.readBody}
+		handlers := []fiber.Handler{labeled(r.path), limit, s.admit(r.scope), s.readBody}
 		if r.repeatable() {
 			handlers = append(handlers, s.once)
 		}

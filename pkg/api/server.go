@@ -30,10 +30,8 @@ import (
 	"schedule-server/pkg/trigger"
 )
 
-// Limits of a request.
+// Limits of a request. What a body may be for each operation is in limits.go.
 const (
-	maxBody        = 1 << 20
-	maxImportBody  = 32 << 20
 	maxUnwanted    = 3 << 20  // what is read of a body beyond what it may be, for the caller to get the answer
 	maxHeader      = 16 << 10 // the request line with its URL included
 	readTimeout    = 30 * time.Second
@@ -177,7 +175,7 @@ func New(d Deps, o Options) (*Server, error) {
 		IdleTimeout:                  idleTimeout,
 		DisableStartupMessage:        true,
 		DisablePreParseMultipartForm: true,
-		JSONEncoder:                  encodeJSON,
+		JSONEncoder:                  encodeAnswer,
 		ErrorHandler:                 s.refuse,
 	})
 	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)

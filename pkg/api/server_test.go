@@ -16,7 +16,7 @@ func testLogger(logs *logBuffer) *slog.Logger { return slog.New(slog.NewJSONHand
 
 func TestServiceEndpoints(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	if a := w.call("GET", "/healthz", "").is(200); a.body != `{"status":"ok"}` {
+	if a := w.call("GET", "/healthz", "").is(200); a.body != `{"status":"ok"}`+"\n" {
 		t.Error(a.body)
 	}
 	var r readiness
