@@ -1,12 +1,18 @@
 // Command receivers is a target as it should be: it verifies the signature of a
 // call, does the work of a run once, and answers what the service acts on.
+//
+//	SIGNING_SECRET=whsec_… go run ./docs/receivers [port]
 package main
 
 import (
+	"encoding/base64"
+	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 
 	webhook "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -21,8 +27,18 @@ type receiver struct {
 	done map[string]bool // by Idempotency-Key; in a real service a table with a unique key
 }
 
-// newReceiver makes a receiver that takes calls signed with the secret, "whsec_…".
+// errSecret says what is wrong with the secret, and how to make one.
+var errSecret = errors.New("SIGNING_SECRET must be whsec_ and at least 24 bytes in base64. Make one: " +
+	"export SIGNING_SECRET=whsec_$(openssl rand -base64 32)")
+
+// newReceiver makes a receiver that takes calls signed with the secret, "whsec_…". With an empty or a short key
+// anybody could sign.
 func newReceiver(secret string, work func(body []byte) error) (*receiver, error) {
+	encoded, prefixed := strings.CutPrefix(secret, "whsec_")
+	key, err := base64.StdEncoding.DecodeString(encoded)
+	if !prefixed || err != nil || len(key) < 24 {
+		return nil, errSecret
+	}
 	verifier, err := webhook.NewWebhook(secret)
 	if err != nil {
 		return nil, err
@@ -57,11 +73,20 @@ func (s *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func main() {
 	s, err := newReceiver(os.Getenv("SIGNING_SECRET"), func(body []byte) error {
-		log.Printf("working on %d bytes", len(body))
+		log.Printf("working on %s", body)
 		return nil
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Fatal(http.ListenAndServe("127.0.0.1:9000", s))
+	port := "9100"
+	if len(os.Args) > 1 {
+		port = os.Args[1]
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Printf("listening on http://%s", listener.Addr())
+	log.Fatal(http.Serve(listener, s))
 }

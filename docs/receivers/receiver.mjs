@@ -2,7 +2,12 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
-const key = Buffer.from(process.env.SIGNING_SECRET.replace(/^whsec_/, ""), "base64");
+const [, encoded = ""] = /^whsec_([A-Za-z0-9+/]+=*)$/.exec(process.env.SIGNING_SECRET ?? "") ?? [];
+const key = Buffer.from(encoded, "base64");
+if (key.length < 24) { // with an empty or a short key anybody could sign
+  console.error("SIGNING_SECRET must be whsec_ and at least 24 bytes in base64. Make one: export SIGNING_SECRET=whsec_$(openssl rand -base64 32)");
+  process.exit(1);
+}
 const done = new Set(); // in a real service a table with a unique key
 
 function verified(headers, body) {
@@ -12,7 +17,7 @@ function verified(headers, body) {
   return given.split(" ").some((one) => one.length === want.length && timingSafeEqual(Buffer.from(one), want));
 }
 
-createServer(async (request, response) => {
+const server = createServer(async (request, response) => {
   const parts = [];
   let length = 0;
   for await (const part of request) {
@@ -27,4 +32,5 @@ createServer(async (request, response) => {
     done.add(run);
   }
   response.writeHead(200).end();
-}).listen(Number(process.argv[2] ?? 9000), "127.0.0.1");
+});
+server.listen(Number(process.argv[2] ?? 9100), "127.0.0.1", () => console.log(`listening on http://127.0.0.1:${server.address().port}`));

@@ -3,7 +3,19 @@ import base64, hashlib, hmac, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 
-KEY = base64.b64decode(os.environ["SIGNING_SECRET"].removeprefix("whsec_"))
+
+def key(secret):
+    """The key of a signing secret. With an empty or a short one anybody could sign."""
+    try:
+        found = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        found = b""
+    if not secret.startswith("whsec_") or len(found) < 24:
+        sys.exit("SIGNING_SECRET must be whsec_ and at least 24 bytes in base64. Make one: export SIGNING_SECRET=whsec_$(openssl rand -base64 32)")
+    return found
+
+
+KEY = key(os.environ.get("SIGNING_SECRET", ""))
 DONE, LOCK = set(), Lock()  # in a real service a table with a unique key
 
 
@@ -13,7 +25,7 @@ def verified(headers, body):
         return False
     digest = hmac.new(KEY, f"{call}.{moment}.".encode() + body, hashlib.sha256).digest()
     want = "v1," + base64.b64encode(digest).decode()
-    return any(hmac.compare_digest(want, given) for given in headers.get("webhook-signature", "").split(" "))
+    return any(hmac.compare_digest(want.encode(), given.encode()) for given in headers.get("webhook-signature", "").split(" "))
 
 
 class Receiver(BaseHTTPRequestHandler):
@@ -40,4 +52,6 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int((sys.argv + ["9000"])[1])), Receiver).serve_forever()
+    server = ThreadingHTTPServer(("127.0.0.1", int((sys.argv + ["9100"])[1])), Receiver)
+    print(f"listening on http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()
