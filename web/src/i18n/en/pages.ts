@@ -118,6 +118,7 @@ export const pages = {
   'fault.required': '{message}',
   'fault.invalid': '{message}',
   'fault.unknown': '{message}',
+  'fault.duplicate': '{message}',
   'fault.unsupported': '{message}',
   'fault.nothing_read': '{message}',
   'fault.lines_skipped': '{message}',

@@ -120,6 +120,7 @@ export const pages: Record<keyof typeof english, string> = {
   'fault.required': '必填（{message}）',
   'fault.invalid': '无效：{message}',
   'fault.unknown': '未知字段：{message}',
+  'fault.duplicate': '重复：{message}',
   'fault.unsupported': '不受支持：{message}',
   'fault.nothing_read': '没有读到任何任务，不会据此删除（{message}）',
   'fault.lines_skipped': '有内容被跳过，不会据此删除（{message}）',

@@ -15,7 +15,7 @@ import { errorText } from '../../i18n/words';
 import { releaseGuard, useGuard } from '../../lib/guard';
 import { jobPath } from '../../lib/navigate';
 import { modKey, useKeys } from '../../lib/useKeys';
-import { type Draft, toInput } from './draft';
+import { type Draft, sameHeaders, toInput } from './draft';
 import { type Faults, faultsOf, focusFirstFault } from './faults';
 import { IfItFails } from './IfItFails';
 import { PasteBox } from './PasteBox';
@@ -55,6 +55,7 @@ export function Editor({ initial, saved }: Props) {
 
   const save = async (): Promise<void> => {
     if (busy || barred) return;
+    if (sameHeaders(draft.headers).size > 0) return focusFirstFault();
     setBusy(true);
     setRefused(null);
     try {

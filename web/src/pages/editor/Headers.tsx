@@ -1,6 +1,6 @@
 import { Button, IconButton } from '../../components/Button';
 import { useI18n } from '../../i18n';
-import { type Header, newHeader } from './draft';
+import { type Header, newHeader, sameHeaders } from './draft';
 import type { Faults } from './faults';
 
 interface Props {
@@ -12,12 +12,14 @@ interface Props {
 /** Names and values that go with the call. */
 export function Headers({ headers, onChange, faults }: Props) {
   const { t } = useI18n();
+  const same = sameHeaders(headers);
   const set = (key: number, change: Partial<Header>): void => onChange(headers.map((h) => (h.key === key ? { ...h, ...change } : h)));
   return (
     <fieldset className="headers-field">
       <legend>{t('editor.headers')}</legend>
       {headers.map((header, i) => {
-        const fault = faults[`request.headers.${header.name}`] ?? faults['request.headers'];
+        const twin = same.get(header.key);
+        const fault = twin === undefined ? (faults[`request.headers.${header.name}`] ?? faults['request.headers']) : t('editor.sameHeader', { name: twin });
         const below = fault ? `header-${header.key}` : undefined;
         return (
           <div key={header.key} className="header-row">

@@ -3,6 +3,7 @@ import { useEffect, useMemo } from 'react';
 import { api, type Occurrence, unwrap } from '../../api/client';
 import { previewQuery } from '../../api/queries';
 import { Glyph } from '../../components/icons';
+import { Warning, Warnings } from '../../components/Warnings';
 import { useI18n } from '../../i18n';
 import { now, useNow } from '../../lib/clock';
 import { countdown } from '../../lib/duration';
@@ -45,26 +46,10 @@ export function Outlook({ draft, onFaults }: { draft: Draft; onFaults: (faults: 
           </ul>
         )}
         {error && <p className="field-error">{t('error.preview')}</p>}
-        {valid && (valid.warnings.length > 0 || peak) && (
-          <ul className="outlook-warnings">
-            {valid.warnings.map((warning) => (
-              <Warning key={warning.code + warning.message} text={language === 'en' ? warning.message : warning.message_zh} />
-            ))}
-            {peak && <PeakWarning peak={peak} />}
-          </ul>
-        )}
+        {valid && (valid.warnings.length > 0 || peak) && <Warnings warnings={valid.warnings}>{peak && <PeakWarning peak={peak} />}</Warnings>}
       </div>
-      {valid && <NextRuns next={valid.next} />}
+      {valid && <NextRuns next={valid.next} past={valid.warnings.some((warning) => warning.code === 'date_in_past')} />}
     </aside>
-  );
-}
-
-function Warning({ text }: { text: string }) {
-  return (
-    <li>
-      <Glyph name="warn" width="14" height="14" />
-      <span>{text}</span>
-    </li>
   );
 }
 
@@ -88,7 +73,7 @@ function usePeak(next: readonly Occurrence[] | undefined): Peak | null {
   return useMemo(() => (next && data ? peakAmong(next.map((n) => Date.parse(n.at)), data) : null), [next, data]);
 }
 
-function NextRuns({ next }: { next: readonly Occurrence[] }) {
+function NextRuns({ next, past }: { next: readonly Occurrence[]; past: boolean }) {
   const { t } = useI18n();
   const moment = useNow();
   return (
@@ -103,7 +88,7 @@ function NextRuns({ next }: { next: readonly Occurrence[] }) {
             {occurrence.note && <span className="next-note">{t(`note.${occurrence.note}`)}</span>}
           </li>
         ))}
-        {next.length === 0 && <li className="soft">{t('editor.never')}</li>}
+        {next.length === 0 && <li className="soft">{t(past ? 'editor.past' : 'editor.never')}</li>}
       </ol>
     </>
   );

@@ -8,7 +8,8 @@ import { Alert } from '../../components/Notice';
 import { useI18n } from '../../i18n';
 import { errorText, reasonText } from '../../i18n/words';
 import { took } from '../../lib/duration';
-import { type Draft, toRequest } from './draft';
+import { type Draft, sameHeaders, toRequest } from './draft';
+import { focusFirstFault } from './faults';
 
 type Result = components['schemas']['Trial'];
 
@@ -19,6 +20,7 @@ export function TestRequest({ draft }: { draft: Draft }) {
   const [result, setResult] = useState<Result | null>(null);
   const [error, setError] = useState<unknown>(null);
   const run = async (): Promise<void> => {
+    if (sameHeaders(draft.headers).size > 0) return focusFirstFault();
     setBusy(true);
     setError(null);
     setResult(null);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../api/client';
-import { draftOf, emptyDraft, newHeader, splitTags, toInput, toSchedule } from './draft';
+import { draftOf, emptyDraft, newHeader, sameHeaders, splitTags, toInput, toSchedule } from './draft';
 
 const empty = emptyDraft('Asia/Shanghai', Date.UTC(2026, 10, 18, 7, 12));
 
@@ -40,6 +40,14 @@ describe('a draft', () => {
     const input = toInput({ ...empty, headers: [newHeader('', 'x'), newHeader(' X-A ', '1')] });
     expect(input.request.headers).toEqual({ 'X-A': '1' });
     expect(input.id).toBeUndefined();
+  });
+  it('finds headers of one name, whatever its case', () => {
+    const headers = [newHeader('X-A', '1'), newHeader('', ''), newHeader(' x-a ', '2'), newHeader('', ''), newHeader('X-A', '3'), newHeader('X-B', '4')];
+    expect([...sameHeaders(headers)]).toEqual([
+      [headers[2]?.key, 'X-A'],
+      [headers[4]?.key, 'X-A'],
+    ]);
+    expect(sameHeaders([newHeader('X-A'), newHeader('X-B')]).size).toBe(0);
   });
   it('splits tags', () => expect(splitTags(' a, b，c  a ')).toEqual(['a', 'b', 'c']));
 });

@@ -151,6 +151,20 @@ function excludes(text: string): Schedule['exclude'] {
   return entries.length > 0 ? entries : undefined;
 }
 
+/** The headers that have the name of one before them, whatever its case, by their keys: with that name. A job cannot have both. */
+export function sameHeaders(headers: readonly Header[]): ReadonlyMap<number, string> {
+  const first = new Map<string, string>();
+  const same = new Map<number, string>();
+  for (const header of headers) {
+    const name = header.name.trim();
+    const known = first.get(name.toLowerCase());
+    if (name === '') continue;
+    if (known === undefined) first.set(name.toLowerCase(), name);
+    else same.set(header.key, known);
+  }
+  return same;
+}
+
 export function toRequest(draft: Draft): RequestInput {
   const headers = Object.fromEntries(draft.headers.filter((h) => h.name.trim() !== '').map((h) => [h.name.trim(), h.value]));
   return { ...draft.request, url: draft.request.url.trim(), headers };

@@ -10,6 +10,7 @@ import { Failure, Skeleton } from '../../components/Notice';
 import { Page } from '../../components/Page';
 import { JobStatus } from '../../components/Status';
 import { Tabs } from '../../components/Tabs';
+import { Warnings } from '../../components/Warnings';
 import { useJobActions } from '../../components/useJobActions';
 import { type Translate, useI18n } from '../../i18n';
 import { parseRunFilter, type RunFilter } from '../../lib/filters';
@@ -47,6 +48,8 @@ function Shown({ job }: { job: Job }) {
   const close = (): void => setAsking(null);
   const name = job.name || job.id;
   const paused = job.status === 'paused';
+  // The others are about the schedule as it is written: the editor shows them.
+  const pressing = job.warnings?.filter((warning) => warning.code === 'date_in_past' || warning.code === 'duplicate_header') ?? [];
   const edit = (): void => navigate(`${jobPath(job.id)}/edit`);
   const clone = (): void => navigate(`/jobs/new?from=${encodeURIComponent(job.id)}`);
   useKeys({ e: edit, r: () => act.run(job), p: () => job.status !== 'completed' && act.togglePause(job), escape: () => navigate('/jobs') });
@@ -81,6 +84,7 @@ function Shown({ job }: { job: Job }) {
         </>
       }
     >
+      {pressing.length > 0 && <Warnings warnings={pressing} />}
       <Facts job={job} />
       <LiveHorizon job={job.id} height={64} />
       <Latency jobId={job.id} />
