@@ -195,3 +195,36 @@ test('an edit is saved, a clone is another job', async ({ page, service, target 
   await page.getByRole('button', { name: /Create job/ }).click();
   await expect(page.getByRole('heading', { name: 'Job edited (copy)' })).toBeVisible();
 });
+
+test('a date in the past is announced, in the editor and on the job', async ({ page, service, target }) => {
+  await page.goto(`${service.url}/jobs/new`);
+  await page.getByText('Date', { exact: true }).click();
+  await page.getByLabel('Date and time').fill('2026-01-01T09:00');
+  await expect(page.locator('.outlook-warnings')).toContainText('2026-01-01 09:00:00 +08:00 is in the past: a job that is saved with this date is called once, immediately');
+  await expect(page.locator('.next-runs')).toContainText('Its time has passed.');
+
+  const paused = {
+    id: 'past-paused', name: 'Past, paused', status: 'paused',
+    schedule: { type: 'date', at: '2026-01-01T09:00:00+08:00', time_zone: 'Asia/Shanghai' }, request: { url: target.url },
+  };
+  expect((await page.request.put(`${service.url}/api/v1/jobs/past-paused`, { data: paused })).status()).toBe(201);
+  await page.goto(`${service.url}/jobs/past-paused`);
+  await expect(page.locator('.outlook-warnings')).toContainText('is in the past and the job is paused');
+});
+
+test('a header twice is refused before it is lost', async ({ page, service, target }) => {
+  await page.goto(`${service.url}/jobs/new`);
+  await page.getByLabel('URL', { exact: true }).fill(target.url);
+  for (const [i, name] of ['Authorization', 'authorization'].entries()) {
+    await page.getByRole('button', { name: 'Add header' }).click();
+    await page.getByLabel(`Name of header ${i + 1}`).fill(name);
+  }
+  const second = page.getByLabel('Name of header 2');
+  await expect(second).toHaveAttribute('aria-invalid', 'true');
+  await expect(page.getByText('The same header as Authorization')).toBeVisible();
+  await page.getByRole('button', { name: /Create job/ }).click();
+  await expect(second).toBeFocused();
+  await second.fill('X-Other');
+  await page.getByRole('button', { name: /Create job/ }).click();
+  await expect(page.getByRole('button', { name: 'Edit' })).toBeVisible();
+});
