@@ -15,6 +15,27 @@ import (
 	"schedule-server/pkg/trigger"
 )
 
+// A body of the documented size goes through the client too, whose JSON escapes what HTML has a meaning for.
+func TestClientWithALargeBody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, worldOptions{})
+	c, err := client.New(w.url, client.Options{HTTP: w.client})
+	must(t, err)
+	body := strings.Repeat("<", job.MaxBodyBytes)
+	j, err := c.Create(t.Context(), job.Definition{ID: "a", Schedule: trigger.Spec{Type: trigger.TypeInterval, Every: job.Duration(time.Minute)},
+		Request: job.Request{URL: "https://example.com/", Body: job.Body(body)}})
+	must(t, err)
+	if j, err = c.Put(t.Context(), j.Definition, j.Version); err != nil || string(j.Request.Body) != body {
+		t.Errorf("%d bytes came back, %v", len(j.Request.Body), err)
+	}
+	if j, err = c.Patch(t.Context(), "a", map[string]any{"request": map[string]any{"body": body}}, 0); err != nil || string(j.Request.Body) != body {
+		t.Errorf("%d bytes came back, %v", len(j.Request.Body), err)
+	}
+	if _, err := client.New("http://127.0.0.1:99999", client.Options{}); err == nil || !strings.Contains(err.Error(), "port") {
+		t.Errorf("a port that there is none of: %v", err)
+	}
+}
+
 // TestClient does with the Go client what a program would do.
 func TestClient(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,8 @@ func TestCORSForAny(t *testing.T) {
 
 func TestOriginsAndProxiesAreChecked(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	for _, bad := range []string{"", "ops.example", "https://ops.example/", "https://OPS.example", "ftp://a", "https://a b", "https://*.example"} {
+	for _, bad := range []string{"", "ops.example", "https://ops.example/", "https://OPS.example", "ftp://a", "https://a b", "https://*.example",
+		"https://ops.example:99999", "https://ops..example"} {
 		if _, err := New(w.deps(), Options{CORSOrigins: []string{bad}}); err == nil || !strings.Contains(err.Error(), "--cors-origins") {
 			t.Errorf("%q: %v", bad, err)
 		}

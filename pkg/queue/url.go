@@ -71,7 +71,13 @@ func clientOf(raw string) (redis.UniversalClient, error) {
 // singleOptions reads redis:// and rediss://, with the options that go-redis knows after the ?.
 func singleOptions(raw string) (*redis.Options, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.Fragment != "" || u.Opaque != "" || job.CheckAuthority(u) != nil {
+	if err != nil || u.Host == "" || u.Fragment != "" || u.Opaque != "" {
+		return nil, errForm
+	}
+	if u.Hostname() == "" {
+		u.Host = "localhost" + u.Host // as go-redis has it
+	}
+	if job.CheckAuthority(u) != nil {
 		return nil, errForm
 	}
 	if path := strings.Trim(u.Path, "/"); path != "" && !isDatabase(path) {

@@ -52,6 +52,7 @@ func targetOf(t *testing.T, raw string) target {
 func TestURLsAreRead(t *testing.T) {
 	for raw, want := range map[string]target{
 		"redis://localhost":                       {Kind: "single", Addrs: []string{"localhost:6379"}},
+		"redis://:7000":                           {Kind: "single", Addrs: []string{"localhost:7000"}},
 		"redis://localhost:7000/3":                {Kind: "single", Addrs: []string{"localhost:7000"}, DB: 3},
 		"redis://:p%40ss%2Fw@h:1":                 {Kind: "single", Addrs: []string{"h:1"}, Pass: "p@ss/w"},
 		"redis://u:p@[::1]:7000/":                 {Kind: "single", Addrs: []string{"[::1]:7000"}, User: "u", Pass: "p"},
@@ -79,6 +80,9 @@ func TestFaultyURLsAreNamedWithoutShowingThem(t *testing.T) {
 		"redis://":                                "write it like",
 		"redis://:hunter2/x@host:1":               "write it like",
 		"redis://u:hunter2@host:99999x":           "write it like",
+		"redis://u:hunter2@host:99999":            "write it like",
+		"redis://u:hunter2@a..b:6379":             "write it like",
+		"redis-cluster://a..b:1":                  "host:port",
 		"redis://host/hunter2":                    "database",
 		"redis://host/-1":                         "database",
 		"redis://u:hunter2@host/1/2":              "database",

@@ -142,6 +142,14 @@ func TestNames(t *testing.T) {
 	})
 }
 
+// A URL that is refused now may be that of a job that was saved before: it is called in vain, as ever.
+func TestUnfitHostsOfOlderJobs(t *testing.T) {
+	b := newBench(t)
+	for url, want := range map[string]job.Reason{"http://127.0.0.1:99999/": job.ReasonConnect, "http://a..b/": job.ReasonDNS} {
+		b.expect(t, taskFor(url), want)
+	}
+}
+
 // forwarder is an HTTP proxy that leads everything to one address.
 func forwarder(t testing.TB, to string, seen *atomic.Int64) *httptest.Server {
 	t.Helper()
@@ -185,7 +193,9 @@ func TestProxy(t *testing.T) {
 	if seen.Load() != 3 {
 		t.Errorf("%d calls went through the proxy", seen.Load())
 	}
-	for _, url := range []string{"http://127.0.0.1/", "http://[::1]/", "http://localhost:99/", "https://169.254.169.254/"} {
+	// Of jobs that were saved before, or by redirects, come the old forms of addresses, which proxies know.
+	for _, url := range []string{"http://127.0.0.1/", "http://[::1]/", "http://localhost:99/", "https://169.254.169.254/",
+		"http://2130706433/", "http://0x7f.1/", "http://127.1/", "http://017700000001/", "http://127.0.0.1./", "http://0/"} {
 		b.expect(t, taskFor(url), job.ReasonBlockedTarget)
 	}
 	gone := newBench(t, func(o *Options) { o.Proxy = "http://" + closedPort(t) })

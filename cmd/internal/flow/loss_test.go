@@ -239,7 +239,7 @@ func TestAFlushDuringACallRepeatsNothing(t *testing.T) {
 		release := make(chan struct{})
 		x.answers(func(http.ResponseWriter, *http.Request) { <-release })
 		x.call()
-		x.call() // who delivers a run does not begin it a second time; another would
+		x.call()                // who delivers a run does not begin it a second time; another would
 		x.fire(3 * time.Second) // longer than a worker takes to say again what it has in its hands
 		x.story("running")
 		must(x.t, x.client.FlushAll(context.Background()).Err())
