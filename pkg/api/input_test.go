@@ -73,7 +73,7 @@ func TestUnknownMembersHaveOneCode(t *testing.T) {
 		"PATCH /api/v1/jobs/a":           {`{"policy":{"retries":3}}`, "policy.retries", "policy.retry"},
 		"POST /api/v1/jobs/test":         {`{"request":{"url":"http://a/","timeout":"3s"}}`, "request.timeout", "policy.attempt_timeout"},
 		"POST /api/v1/jobs/bulk":         {`{"action":"pause","filter":{"tags":["a"]}}`, "filter.tags", "filter.tag"},
-		"POST /api/v1/jobs/a/pause":      {`{"untill":null}`, "untill", "until"},
+		"POST /api/v1/jobs/a/pause":      {`{"unitl":null}`, "unitl", "until"},
 		"GET /api/v1/jobs?limt=3":        {``, "limt", "limit"},
 	} {
 		method, path, _ := strings.Cut(path, " ")
