@@ -88,6 +88,14 @@ func TestRefusals(t *testing.T) {
 			"date", `{"job_id":"\ud800","url":"http://a.test/",` + date + `}`,
 			refusal("string_unicode", "job_id", "Input should be a valid string, unable to parse raw data as a unicode string", `"\ud800"`),
 		},
+		"a port that there is none of": {
+			"date", `{"job_id":"x","url":"http://a.test:99999/",` + date + `}`,
+			refusal("value_error", "url", "the port is not a number from 1 to 65535", `"http://a.test:99999/"`),
+		},
+		"an old form of an address": {
+			"date", `{"job_id":"x","url":"http://0x7f.1/",` + date + `}`,
+			refusal("value_error", "url", "the host ends in a number and is not an IPv4 address; write that as four decimal numbers, such as 192.0.2.1", `"http://0x7f.1/"`),
+		},
 		"huge hours": {
 			"interval", `{` + urlAndID + `,"hours":9223372036854775807}`,
 			refusal("value_error", "hours", "an interval is at most 106751 days (292 years) in all", "9223372036854775807"),
