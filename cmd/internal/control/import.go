@@ -76,8 +76,10 @@ func systemConsole(file string) console {
 
 // skippedError says that an import was done, and that something of the file was left out.
 type skippedError struct {
-	lines, imported int
-	dryRun          bool
+	// what is skipped: "2 lines".
+	what     string
+	imported int
+	dryRun   bool
 }
 
 // Error says how much.
@@ -89,7 +91,7 @@ func (e *skippedError) Error() string {
 	if e.imported == 0 {
 		rest = "nothing"
 	}
-	return fmt.Sprintf("%s skipped; %s %s imported", count(e.lines, "line"), rest, verb)
+	return fmt.Sprintf("%s skipped; %s %s imported", e.what, rest, verb)
 }
 
 // ExitCode is what the process ends with.
@@ -136,7 +138,7 @@ func (i *Import) do(ctx context.Context, p *app.Process, database string, keys *
 		return fmt.Errorf("the import would be refused: %s: %s", done.Refused.Field, done.Refused.Message)
 	case len(done.Skipped) > 0:
 		imported := len(done.Created) + len(done.Updated) + len(done.Unchanged)
-		return &skippedError{len(done.Skipped), imported, i.DryRun}
+		return &skippedError{count(len(done.Skipped), entryWord(done.Format)), imported, i.DryRun}
 	}
 	return nil
 }

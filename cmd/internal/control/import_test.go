@@ -154,6 +154,14 @@ func TestImportSkips(t *testing.T) {
 	if _, _, err = d.run(Import{File: path, Prune: true, DryRun: true, MaxDeletes: 100}); err == nil || !strings.Contains(err.Error(), "would be refused") {
 		t.Errorf("%v", err)
 	}
+	rows, err := os.ReadFile("../../../pkg/apscheduler/testdata/3.0.6-python2.7-protocol2.sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := d.run(Import{File: d.file("jobs.sqlite", string(rows)), DryRun: true})
+	if err == nil || !strings.HasPrefix(err.Error(), "2 rows skipped; the rest would be") || !strings.Contains(out, "! row 2: its time zone has no IANA name\n      cron-fixed\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
 	_, _, err = d.run(Import{File: d.file("all.crontab", "15 3 * * * /opt/x.sh\n")})
 	if err == nil || !strings.Contains(err.Error(), "nothing was imported") {
 		t.Errorf("%v", err)

@@ -32,11 +32,7 @@ func showImport(out io.Writer, name string, done *api.Imported, verbose bool) er
 		if l.enough(i, len(done.Skipped)) {
 			break
 		}
-		place := "line"
-		if done.Format == api.FormatSQLite {
-			place = "row"
-		}
-		fmt.Fprintf(l, "  ! %s %d: %s\n      %s\n", place, s.Line, plain(s.Reason), plain(s.Text))
+		fmt.Fprintf(l, "  ! %s %d: %s\n      %s\n", entryWord(done.Format), s.Line, plain(s.Reason), plain(s.Text))
 	}
 	l.head("Not carried over", len(done.Warnings))
 	for i, w := range done.Warnings {
@@ -52,6 +48,14 @@ func showImport(out io.Writer, name string, done *api.Imported, verbose bool) er
 	l.WriteString("\n")
 	_, err := io.WriteString(out, l.String())
 	return err
+}
+
+// entryWord is what one entry of a file is called that may be skipped.
+func entryWord(format api.Format) string {
+	if format == api.FormatSQLite {
+		return "row"
+	}
+	return "line"
 }
 
 // lister writes lists that are cut where they are long.
