@@ -89,8 +89,18 @@ test('a secret is written and never shown', async ({ page, service, target }) =>
   await page.getByRole('button', { name: 'Write a secret' }).click();
   await page.getByRole('dialog').getByLabel('Name').fill('TOKEN');
   await page.getByRole('dialog').getByLabel('Value').fill('s3cr3t');
+  await page.getByRole('dialog').getByLabel('Hosts').fill('https://api.example.com');
   await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
-  await expect(page.getByRole('rowheader', { name: 'TOKEN' })).toBeVisible();
+  await expect(page.getByRole('dialog')).toContainText('is not a host');
+  await page.getByRole('dialog').getByLabel('Hosts').fill('API.example.com, *.example.org');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('row', { name: 'TOKEN' })).toContainText('api.example.com, *.example.org');
+
+  // The hosts can be changed without the value.
+  await page.getByRole('button', { name: 'Replace TOKEN' }).click();
+  await page.getByRole('dialog').getByLabel('Hosts').fill(new URL(target.url).hostname);
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByRole('row', { name: 'TOKEN' })).toContainText(new URL(target.url).hostname);
 
   await page.goto(`${service.url}/jobs/new`);
   await page.getByLabel('URL', { exact: true }).fill(`${target.url}/`);
