@@ -2,7 +2,6 @@ import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import { useI18n } from '../../i18n';
-import { now } from '../../lib/clock';
 import { took } from '../../lib/duration';
 import type { LatencySeries } from '../../lib/latency';
 import { useSettings } from '../../lib/settings';
@@ -64,5 +63,5 @@ function options(width: number, locale: Locale, style: CSSStyleDeclaration): uPl
 
 function shortTime(at: number, ticks: readonly number[], locale: Locale): string {
   const close = (ticks[1] ?? 0) - (ticks[0] ?? 0) < 60;
-  return close ? clock(at, locale) : nearTime(at, now(), locale).replace(/:00$/, '');
+  return close ? clock(at, locale) : nearTime(at, Date.now(), locale).replace(/:00$/, '');
 }

@@ -8,7 +8,6 @@ import { Glyph, type IconName } from '../../components/icons';
 import { toast } from '../../components/Toasts';
 import { type Key, useI18n } from '../../i18n';
 import { errorText } from '../../i18n/words';
-import { now } from '../../lib/clock';
 
 interface Sample {
   icon: IconName;
@@ -22,7 +21,7 @@ const zone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone;
 const samples: readonly Sample[] = [
   { icon: 'retry', title: 'first.interval', text: 'first.intervalText', schedule: () => ({ type: 'interval', every: '10s' }) },
   { icon: 'clock', title: 'first.cron', text: 'first.cronText', schedule: () => ({ type: 'cron', expression: '*/5 8-18 * * mon-fri', time_zone: zone() }) },
-  { icon: 'dot', title: 'first.date', text: 'first.dateText', schedule: () => ({ type: 'date', at: new Date(now() + 60_000).toISOString() }) },
+  { icon: 'dot', title: 'first.date', text: 'first.dateText', schedule: () => ({ type: 'date', at: new Date(Date.now() + 60_000).toISOString() }) },
 ];
 
 /** Before the first job: three that are one click away, and the way to an own one. */
