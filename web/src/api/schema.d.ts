@@ -652,7 +652,7 @@ export interface components {
         Duration: string;
         FieldError: {
             /** @enum {string} */
-            code: "required" | "invalid" | "unknown" | "unsupported" | "nothing_read" | "lines_skipped" | "too_many_deletes";
+            code: "required" | "invalid" | "unknown" | "duplicate" | "unsupported" | "nothing_read" | "lines_skipped" | "too_many_deletes";
             field: string;
             message: string;
         };
@@ -732,6 +732,7 @@ export interface components {
             unreadable?: boolean;
             updated_at: components["schemas"]["Time"];
             version: number;
+            warnings?: components["schemas"]["Warning"][];
         };
         JobChange: {
             deleted: boolean;
@@ -779,6 +780,7 @@ export interface components {
             tags?: string[] | null;
             updated_at?: unknown;
             version?: unknown;
+            warnings?: unknown;
         };
         JobList: {
             jobs: components["schemas"]["Job"][];
