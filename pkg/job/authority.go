@@ -10,7 +10,7 @@ import (
 
 // Limits of a host's name, in bytes (RFC 1035).
 const (
-	maxHostBytes  = 253
+	MaxHostBytes  = 253
 	maxLabelBytes = 63
 )
 
@@ -34,7 +34,7 @@ func CheckAuthority(u *url.URL) error {
 		return errors.New("the host is not an IPv6 address")
 	}
 	host = strings.TrimSuffix(host, ".") // the root of all names
-	if len(host) > maxHostBytes {
+	if len(host) > MaxHostBytes {
 		return errors.New("the host is longer than 253 bytes")
 	}
 	for label := range strings.SplitSeq(host, ".") {

@@ -42,6 +42,9 @@ func readSecretHost(text string) (string, error) {
 		name = "[" + name + "]"
 	}
 	u, err := ParseTarget("http://" + name)
+	if err == nil {
+		err = CheckAuthority(u)
+	}
 	if err != nil {
 		return "", err
 	}

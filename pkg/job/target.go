@@ -9,9 +9,6 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// MaxHostBytes bounds a host name: DNS has no longer ones.
-const MaxHostBytes = 253
-
 // ParseTarget reads a target's URL as people write it: what may not stand in a
 // URL is percent-encoded as UTF-8, what is encoded already stays as it is, a
 // lone % becomes %25, an international host name becomes its ASCII form, and
@@ -34,11 +31,11 @@ func CheckTarget(u *url.URL) error {
 	if host == "" {
 		return errors.New("the URL has no host")
 	}
-	if len(host) > MaxHostBytes { // IDNA takes a time that is quadratic in the length
-		return fmt.Errorf("a host has at most %d bytes", MaxHostBytes)
-	}
 	if isASCII(host) {
 		return nil
+	}
+	if len(host) > MaxHostBytes { // IDNA takes a time that is quadratic in the length
+		return fmt.Errorf("a host has at most %d bytes", MaxHostBytes)
 	}
 	ascii, err := idna.Lookup.ToASCII(host)
 	if err != nil {

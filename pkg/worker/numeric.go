@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"schedule-server/pkg/job"
 )
 
 // numericHost gives the addresses that resolvers take a host for which ends in a
@@ -12,25 +14,17 @@ import (
 // so there may be two readings. Numeric is false for names; a number that is no
 // address has no reading.
 func numericHost(host string) (readings []netip.Addr, numeric bool) {
-	parts := strings.Split(strings.TrimRight(host, "."), ".")
-	if !isNumber(parts[len(parts)-1]) {
+	host = strings.TrimRight(host, ".")
+	if !job.EndsInNumber(host) {
 		return nil, false
 	}
+	parts := strings.Split(host, ".")
 	for _, leadingZero := range []int{8, 10} {
 		if addr, ok := readIPv4(parts, leadingZero); ok {
 			readings = append(readings, addr)
 		}
 	}
 	return readings, true
-}
-
-// isNumber reports whether a label is written like a number: digits, or 0x and hexadecimal digits.
-func isNumber(label string) bool {
-	if isDigits(label) {
-		return true
-	}
-	rest, isHex := cutHex(label)
-	return isHex && strings.Trim(rest, "0123456789abcdefABCDEF") == ""
 }
 
 func cutHex(text string) (rest string, isHex bool) {
