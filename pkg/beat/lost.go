@@ -228,6 +228,5 @@ func (r *Reconciler) end(ctx context.Context, runs []job.OpenRun, reason job.Rea
 	if err != nil {
 		return err
 	}
-	r.announce(done.News()...)
-	return r.transport.Enqueue(ctx, done.Tasks)
+	return r.follow(ctx, &done)
 }
