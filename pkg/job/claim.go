@@ -1,5 +1,7 @@
 package job
 
+import "time"
+
 // Claim asks for jobs that beat must look at, in the order of (DueAt, ID).
 type Claim struct {
 	// Now bounds DueAt, inclusive.
@@ -58,6 +60,14 @@ func (r *Recorded) News() []News {
 	}
 	return changes
 }
+
+const (
+	// NearAttempt is how far away a retry may be for its worker to wait for it. A later one goes back to the queue.
+	NearAttempt = 2 * time.Second
+	// MaxReturnDelay is how late the queue may bring back what it keeps: it counts in whole seconds, rounded up,
+	// and looks twice a second.
+	MaxReturnDelay = 1500 * time.Millisecond
+)
 
 // Outcome is how a delivery ended, for the queue.
 type Outcome struct {

@@ -14,9 +14,6 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// nearAttempt is how long a delivery waits for its next attempt at most.
-const nearAttempt = 2 * time.Second
-
 // deliveries is the handler of one worker process.
 type deliveries struct {
 	b     *Broker
@@ -91,7 +88,7 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 // time that asynq gives to the delivery, or the delivery or the worker is to end.
 func (h *deliveries) waitsFor(lease, call context.Context, task *job.Task, at job.Instant) bool {
 	wait := at.Sub(h.b.now())
-	if wait > nearAttempt || h.count() > h.taker.slots*3/4 {
+	if wait > job.NearAttempt || h.count() > h.taker.slots*3/4 {
 		return false
 	}
 	end, bounded := lease.Deadline()

@@ -134,7 +134,7 @@ func TestANearAttemptIsWaitedForWhereThereIsRoom(t *testing.T) {
 		concurrency, retried int
 	}{
 		"near":      {wait: 200, concurrency: 20, retried: 0},
-		"far":       {wait: job.Instant(nearAttempt.Milliseconds()) + 500, concurrency: 20, retried: 1},
+		"far":       {wait: job.Instant(job.NearAttempt.Milliseconds()) + 500, concurrency: 20, retried: 1},
 		"busy":      {wait: 200, concurrency: 1, retried: 1},
 		"past":      {wait: -5, concurrency: 20, retried: 0},
 		"past, now": {wait: 0, concurrency: 20, retried: 0},
@@ -186,7 +186,7 @@ func TestWhatEndsTheWaitForTheNextAttempt(t *testing.T) {
 			close(h.taker.closed)
 		}
 		task := taskOf("run")
-		if h.waitsFor(tc.lease, tc.call, &task, now()+job.Instant(nearAttempt.Milliseconds())) {
+		if h.waitsFor(tc.lease, tc.call, &task, now()+job.Instant(job.NearAttempt.Milliseconds())) {
 			t.Errorf("%s: the wait went on until the attempt's moment", name)
 		}
 	}
@@ -195,7 +195,7 @@ func TestWhatEndsTheWaitForTheNextAttempt(t *testing.T) {
 func TestAWaitForTheNextAttemptEndsWithTheWorker(t *testing.T) {
 	t.Parallel()
 	x := newBench(t)
-	c := failsOnce(job.Instant(nearAttempt.Milliseconds()) - 1)
+	c := failsOnce(job.Instant(job.NearAttempt.Milliseconds()) - 1)
 	x.enqueue("run")
 	stop := x.work(x.b, c)
 	eventually(t, "the first attempt is saved", func() bool { return x.saved("run") })
@@ -469,6 +469,19 @@ func TestRetryDelays(t *testing.T) {
 	} {
 		if got := b.retryDelay(3, c.err, nil); got != c.want || isCounted(c.err) != c.counted {
 			t.Errorf("%s: after %s, counted %v; want %s, %v", name, got, isCounted(c.err), c.want, c.counted)
+		}
+	}
+}
+
+// The worker ends a run that the queue might bring back too late: it relies on this bound.
+func TestTheQueueBringsATaskBackInTheTimeThatItSays(t *testing.T) {
+	for now := job.Instant(10_000); now < 11_000; now += 7 {
+		b := &Broker{now: func() job.Instant { return now }}
+		for at := now; at < now+3000; at += 11 {
+			due := now.Add(b.retryDelay(0, heldBack(at), nil))
+			if late := due.Add(delayedCheck).Sub(at); due < at || late > job.MaxReturnDelay {
+				t.Fatalf("held until %d at %d, it may come %s late, due at %d", at, now, late, due)
+			}
 		}
 	}
 }

@@ -40,8 +40,8 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 		return job.Outcome{}, fmt.Errorf("run %s: no place at its host: %w", task.RunID, err)
 	}
 	if until != nil {
-		if place.barred && task.RetryUntil != nil && *until >= *task.RetryUntil {
-			return w.giveUp(ctx, task)
+		if place.barred && task.RetryUntil != nil && until.Add(job.MaxReturnDelay) >= *task.RetryUntil {
+			return w.giveUp(ctx, task) // later, the next occurrence might find this run open
 		}
 		return job.Outcome{HeldUntil: until, Made: task.Made}, nil
 	}

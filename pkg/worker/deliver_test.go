@@ -159,7 +159,9 @@ func TestDeliverAtAHostThatIsHeldBack(t *testing.T) {
 	}{
 		"no next occurrence":          {},
 		"the next one after the hold": {until: new(start + 200_000)},
-		"the next one before its end": {until: new(start + 60_000), want: job.ReasonCircuitOpen},
+		"the next one soon after the hold, before the queue surely brings the run back": {until: new(start + 121_500), want: job.ReasonCircuitOpen},
+		"the next one when the queue has surely brought it back":                        {until: new(start + 121_600)},
+		"the next one before its end":                                                   {until: new(start + 60_000), want: job.ReasonCircuitOpen},
 		"a retry": {until: new(start + 60_000), want: "status_500",
 			made: []job.Attempt{{N: 1, StartedAt: start - 100, NextRetryAt: new(start), Reason: job.StatusReason(500)}}},
 	} {

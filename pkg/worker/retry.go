@@ -38,10 +38,19 @@ func retryAt(in *retryInput) *job.Instant {
 	if p.MaxRetryDuration > 0 && at.Sub(in.first) > time.Duration(p.MaxRetryDuration) {
 		return nil
 	}
-	if in.until != nil && at >= *in.until {
+	if in.until != nil && begins(at, wait) >= *in.until {
 		return nil
 	}
 	return &at
+}
+
+// begins is the latest moment at which a planned attempt begins. A worker waits for one that is near; the queue,
+// which keeps the others, may be late.
+func begins(at job.Instant, wait time.Duration) job.Instant {
+	if wait > job.NearAttempt {
+		return at.Add(job.MaxReturnDelay)
+	}
+	return at
 }
 
 // backoffBound is the longest wait after the nth attempt: min_backoff doubled

@@ -73,6 +73,8 @@ func TestRetryAt(t *testing.T) {
 		{"the next occurrence is later", retryInput{n: 1, until: at(2001)}, at(2000)},
 		{"the next occurrence is then", retryInput{n: 1, until: at(2000)}, nil},
 		{"the next occurrence is past", retryInput{n: 1, until: at(-1)}, nil},
+		{"the queue may be late, but not that late", retryInput{n: 2, until: at(5501)}, at(4000)},
+		{"the queue may be too late", retryInput{n: 2, until: at(5500)}, nil},
 		{"within max_retry_duration", retryInput{policy: &limited, n: 1, first: start - 8000}, at(2000)},
 		{"beyond max_retry_duration", retryInput{policy: &limited, n: 1, first: start - 8001}, nil},
 		{"the target's wait is beyond it", retryInput{policy: &limited, n: 1, after: 11 * time.Second}, nil},
