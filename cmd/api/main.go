@@ -50,7 +50,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
-	if err := control.AddAPI(g, p, s, broker, control.AddNews(g, broker), f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
+	if err := control.AddAPI(g, p, s, broker, control.AddNews(g, p, broker), f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
 	control.AddSealed(g, p, s, keys, "")

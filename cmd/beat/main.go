@@ -46,7 +46,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	checks := map[string]app.Check{"redis": broker.Ping, "database": s.Ping}
 	g.Add("ops", func(ctx context.Context) error { return app.ServeOps(ctx, f.OpsListen, checks, metrics) })
-	news := control.AddNews(g, broker)
+	news := control.AddNews(g, p, broker)
 	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}

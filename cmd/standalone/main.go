@@ -68,7 +68,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 
 	// What produces work is added after what takes it, and stops before it.
 	metrics := app.NewMetrics()
-	news := control.AddNews(g, broker)
+	news := control.AddNews(g, p, broker)
 	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}

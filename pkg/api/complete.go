@@ -65,6 +65,7 @@ func (s *Service) CompleteRun(ctx context.Context, id string, n int, state job.S
 	if err != nil {
 		return nil, err
 	}
+	s.recorded(&done)
 	s.announce(done.News()...)
 	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
 		// An attempt that is still to come, because the answer to the last one was lost, is not made.

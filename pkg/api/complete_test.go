@@ -38,6 +38,9 @@ func TestCompleteRun(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	w.call("POST", path, "").problem(409, "conflict")
+	if n := w.ended.Load(); n != 1 {
+		t.Errorf("the log was told of %d runs", n)
+	}
 	if strings.Contains(w.logs.String(), tokens.Token(first.ID, 1)) {
 		t.Error("a token is in the log")
 	}

@@ -95,6 +95,8 @@ type ServiceOptions struct {
 	Logger *slog.Logger
 	// Announce takes the news of what changed, and must not block. Nil: nobody is told.
 	Announce func(changes ...job.News)
+	// Recorded takes the end of a run that its target completed, for the log, and must not block. Nil: nobody is told.
+	Recorded func(done *job.Recorded)
 }
 
 // Service is what every face of the API does to jobs. It knows no HTTP. Its
@@ -109,6 +111,8 @@ type Service struct {
 	waker  *waker
 	// announce tells the pages what changed.
 	announce func(changes ...job.News)
+	// recorded tells the log what ended.
+	recorded func(done *job.Recorded)
 	// behind are the calls that go on after their answer was given.
 	behind sync.WaitGroup
 	// cancelWait is how long a call waits until runs are canceled.
@@ -126,7 +130,11 @@ func NewService(store JobStore, queue Queue, o ServiceOptions) *Service {
 	if o.Announce == nil {
 		o.Announce = func(...job.News) {}
 	}
-	s := &Service{store: store, queue: queue, parser: o.Parser, keys: o.Keys, now: o.Now, logger: o.Logger, announce: o.Announce, cancelWait: cancelWait}
+	if o.Recorded == nil {
+		o.Recorded = func(*job.Recorded) {}
+	}
+	s := &Service{store: store, queue: queue, parser: o.Parser, keys: o.Keys, now: o.Now, logger: o.Logger,
+		announce: o.Announce, recorded: o.Recorded, cancelWait: cancelWait}
 	s.waker = &waker{wake: queue.Wake, logger: o.Logger, behind: &s.behind}
 	return s
 }

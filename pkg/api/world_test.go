@@ -56,8 +56,10 @@ type world struct {
 	access  *access.Keeper
 	server  *Server
 	logs    *logBuffer
-	tokens  *job.Completions
-	client  *http.Client
+	// ended counts the runs that the log was told of.
+	ended  atomic.Int64
+	tokens *job.Completions
+	client *http.Client
 	// stop ends the server, at the latest when the test ends.
 	stop func()
 	// key is shown with every call, and stands for exampleKey in their bodies. Empty: none is.
@@ -122,7 +124,8 @@ func newWorld(t testing.TB, o worldOptions) *world {
 		keys, err = job.ParseKeys(strings.Repeat("0f", 32))
 		must(t, err)
 	}
-	w.service = NewService(jobs, q, ServiceOptions{Keys: keys, Now: w.clock, Logger: logger, Announce: w.news.Announce})
+	w.service = NewService(jobs, q, ServiceOptions{Keys: keys, Now: w.clock, Logger: logger, Announce: w.news.Announce,
+		Recorded: func(done *job.Recorded) { w.ended.Add(int64(len(done.Ended))) }})
 	w.access = access.NewKeeper(w.store, access.Options{Now: w.clock, Open: true, Logger: logger})
 	deps := w.deps()
 	deps.Logger, deps.Completions = logger, keys.Completions()

@@ -44,6 +44,20 @@ type Signals interface {
 	BeatAlive(ctx context.Context) error
 }
 
+// RunLog is told of runs that came to an end here. It must not block.
+type RunLog interface {
+	// Claimed is told of runs that ended with the claim that made them.
+	Claimed(runs []*job.Run)
+	// Recorded is told of runs that the reconciler ended.
+	Recorded(done *job.Recorded)
+}
+
+// noRunLog says nothing.
+type noRunLog struct{}
+
+func (noRunLog) Claimed([]*job.Run)     {}
+func (noRunLog) Recorded(*job.Recorded) {}
+
 // Options tune a beat. The zero value of each but Now is usable.
 type Options struct {
 	// Now reads the clock.
@@ -54,6 +68,8 @@ type Options struct {
 	Metrics prometheus.Registerer
 	// Announce takes the news of what a claim did, and must not block. Nil: nobody is told.
 	Announce func(changes ...job.News)
+	// Log takes what is to be said of runs. Nil: nothing is.
+	Log RunLog
 	// ChunkSize is how many jobs one transaction claims. Zero: 1,000.
 	ChunkSize int
 	// Reconcile is how often open runs are compared with the queue, and how long a run
@@ -90,6 +106,7 @@ type Beat struct {
 	parser  trigger.Parser
 	// announce tells the pages what changed.
 	announce func(changes ...job.News)
+	runLog   RunLog
 
 	// settledAt is the moment up to which every reported result is recorded.
 	settledAt atomic.Int64
@@ -115,6 +132,9 @@ func New(store Store, queue Queue, signals Signals, o Options) (*Beat, error) {
 	}
 	if b.announce = o.Announce; b.announce == nil {
 		b.announce = func(...job.News) {}
+	}
+	if b.runLog = o.Log; b.runLog == nil {
+		b.runLog = noRunLog{}
 	}
 	if b.chunk <= 0 {
 		b.chunk = defaultChunk
@@ -179,6 +199,7 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 			return deferred, err
 		}
 		b.metrics.claimed(claimed, now)
+		b.runLog.Claimed(told.ended)
 		b.announce(told.changes...) // before the workers hear of the runs, and tell more of them
 		if claimed.Replaced > 0 {
 			signal(b.cancels)

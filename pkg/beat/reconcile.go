@@ -78,6 +78,7 @@ type Reconciler struct {
 	metrics       *metrics
 	chunk         int
 	announce      func(changes ...job.News)
+	runLog        RunLog
 	cancels       <-chan struct{}
 	every         time.Duration
 	// suspects are those of this round and, before that, of the last one.
@@ -88,7 +89,7 @@ type Reconciler struct {
 func (b *Beat) NewReconciler(history History, waiting Waiting, cancellations Cancellations, transport Transport) *Reconciler {
 	return &Reconciler{
 		history: history, waiting: waiting, cancellations: cancellations, transport: transport,
-		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, announce: b.announce, cancels: b.cancels,
+		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, announce: b.announce, runLog: b.runLog, cancels: b.cancels,
 		every: b.reconcile,
 	}
 }
@@ -149,6 +150,12 @@ func (r *Reconciler) expireWaits(ctx context.Context) error {
 		return err
 	}
 	r.metrics.recovered.WithLabelValues("expired").Add(float64(len(done.Changed)))
+	return r.follow(ctx, &done)
+}
+
+// follow tells of runs that were ended here, and delivers those that waited for them.
+func (r *Reconciler) follow(ctx context.Context, done *job.Recorded) error {
+	r.runLog.Recorded(done)
 	r.announce(done.News()...)
 	return r.transport.Enqueue(ctx, done.Tasks)
 }

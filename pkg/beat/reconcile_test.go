@@ -95,7 +95,7 @@ func reconcile(t *testing.T, prepare func(tr *transport, run string)) (*transpor
 // reconcileFor runs a reconciler for so long.
 func (tr *transport) reconcileFor(d time.Duration) {
 	tr.t.Helper()
-	b, err := New(tr.store, tr, tr, Options{Now: tr.now})
+	b, err := New(tr.store, tr, tr, Options{Now: tr.now, Log: tr.world})
 	if err != nil {
 		tr.t.Fatal(err)
 	}
@@ -166,6 +166,26 @@ func TestReconcilerEndsWhatTheQueueGaveUp(t *testing.T) {
 		tr, runs := reconcile(t, func(tr *transport, run string) { tr.remains[run] = job.Remains{Whereabouts: job.TaskGivenUp} })
 		if runs[0].State != job.StateFailed || runs[0].Reason != job.ReasonWorkerLost || len(tr.deliveries()) != 0 {
 			t.Errorf("the run is %s %s", runs[0].State, runs[0].Reason)
+		}
+		if told := tr.told(job.StateFailed); told != 1 {
+			t.Errorf("the log was told of %d failed runs", told)
+		}
+	})
+}
+
+// A target that asked for time and never reported is told of in the log like any other failure.
+func TestReconcilerEndsWhatItsTargetDidNotComplete(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tr, runs := reconcile(t, func(tr *transport, run string) {
+			until := tr.now().Add(time.Second)
+			parked := job.Event{RunID: run, At: tr.now(), State: job.StateRunning, N: 1,
+				Attempt: &job.Attempt{N: 1, StartedAt: tr.now(), Reason: job.ReasonOK, WaitUntil: &until}}
+			if _, err := tr.store.Record(t.Context(), []job.Event{parked}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if runs[0].Reason != job.ReasonCompletionTimeout || tr.told(job.StateFailed) != 1 {
+			t.Errorf("the run is %s %s, the log was told of %d", runs[0].State, runs[0].Reason, tr.told(job.StateFailed))
 		}
 	})
 }

@@ -29,6 +29,27 @@ type world struct {
 	mu        sync.Mutex
 	away      bool
 	delivered []delivery
+	// ended counts, by state, the occurrences that the log was told of.
+	ended map[job.State]int
+}
+
+// Claimed counts what ended with a claim.
+func (w *world) Claimed(runs []*job.Run) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, run := range runs {
+		w.ended[run.State] += max(1, run.MissedCount)
+	}
+}
+
+// Recorded counts what the reconciler ended.
+func (w *world) Recorded(done *job.Recorded) { w.Claimed(done.Ended) }
+
+// told is how many occurrences of that state the log was told of.
+func (w *world) told(state job.State) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.ended[state]
 }
 
 type delivery struct {
@@ -43,7 +64,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return &world{t: t, store: s, wakes: make(chan struct{}, 1)}
+	return &world{t: t, store: s, wakes: make(chan struct{}, 1), ended: map[job.State]int{}}
 }
 
 func (w *world) now() job.Instant { return job.Instant(time.Now().UnixMilli() + w.ahead.Load()/1e6) }
@@ -107,7 +128,7 @@ func (w *world) register(id, schedule, policy string) {
 // beat runs a beat until stop is called.
 func (w *world) beat() (stop func()) {
 	w.t.Helper()
-	b, err := New(w.store, w, w, Options{Now: w.now})
+	b, err := New(w.store, w, w, Options{Now: w.now, Log: w})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -214,6 +235,9 @@ func TestBeatHoldsStillWhileTheQueueIsAway(t *testing.T) {
 		if total != 108 || states[job.StateMissed] < 95 {
 			t.Errorf("108 occurrences fell due, the history holds %v", states)
 		}
+		if told := w.told(job.StateMissed); told != states[job.StateMissed] {
+			t.Errorf("the log was told of %d missed occurrences of %d", told, states[job.StateMissed])
+		}
 		if runs := len(w.accounts("secondly")); runs > 20 {
 			t.Errorf("an outage made %d rows", runs)
 		}
@@ -294,6 +318,9 @@ func TestOverlapIsSkippedAfterSettling(t *testing.T) {
 		want := []job.State{job.StateSucceeded, job.StateSkipped, job.StateSkipped, job.StateQueued}
 		if !slices.Equal(story, want) {
 			t.Errorf("got %v, want %v", story, want)
+		}
+		if told := w.told(job.StateSkipped); told != 2 {
+			t.Errorf("the log was told of %d skipped occurrences", told)
 		}
 	})
 }

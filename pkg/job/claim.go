@@ -46,6 +46,8 @@ type Claimed struct {
 type Recorded struct {
 	// Changed are the runs whose account changed.
 	Changed []Run
+	// Ended are those of them that had not ended before.
+	Ended []*Run
 	// Tasks are runs that waited for one of those, and are to be delivered now.
 	Tasks []Task
 	// Paused are the jobs that the failure of one of those paused.

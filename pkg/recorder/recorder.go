@@ -42,6 +42,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Announce takes the news of runs that changed, and must not block. Nil: nobody is told.
 	Announce func(changes ...job.News)
+	// Recorded takes what a batch did, for the log, and must not block. Nil: nobody is told.
+	Recorded func(done *job.Recorded)
 	// Metrics takes the recorder's counters. Nil: they are counted and not shown.
 	Metrics prometheus.Registerer
 }
@@ -56,6 +58,8 @@ type Recorder struct {
 	now     func() job.Instant
 	// announce tells the pages what changed.
 	announce func(changes ...job.News)
+	// recorded tells the log what ended.
+	recorded func(done *job.Recorded)
 	events   prometheus.Counter
 	ended    *prometheus.CounterVec
 	lag      prometheus.Histogram
@@ -72,9 +76,12 @@ func New(source Source, history History, queue Queue, o Options) (*Recorder, err
 	if o.Announce == nil {
 		o.Announce = func(...job.News) {}
 	}
+	if o.Recorded == nil {
+		o.Recorded = func(*job.Recorded) {}
+	}
 	r := &Recorder{
-		announce: o.Announce,
-		source:   source, history: history, queue: queue, logger: o.Logger, name: o.Name, now: o.Now,
+		announce: o.Announce, recorded: o.Recorded,
+		source: source, history: history, queue: queue, logger: o.Logger, name: o.Name, now: o.Now,
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "schedule_recorded_events_total", Help: "Reports of workers that were written into the history.",
 		}),
@@ -111,6 +118,7 @@ func (r *Recorder) record(ctx context.Context, events []job.Event) error {
 		return err
 	}
 	r.count(events, done.Changed)
+	r.recorded(&done)
 	r.announce(done.News()...)
 	if err := r.queue.Enqueue(ctx, done.Tasks); err != nil {
 		// The events are recorded: what they set free is delivered by the reconciler.

@@ -122,7 +122,10 @@ func TestRecorderTellsOfPausedJobs(t *testing.T) {
 	last := &events[len(events)-1]
 	last.State, last.Reason = job.StateFailed, job.StatusReason(410)
 	var told []job.News
-	r, err := New(batches{events}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }, Announce: func(changes ...job.News) { told = append(told, changes...) }})
+	var ended []*job.Run
+	r, err := New(batches{events, events}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }, // the second time nothing ends any more
+		Announce: func(changes ...job.News) { told = append(told, changes...) },
+		Recorded: func(done *job.Recorded) { ended = append(ended, done.Ended...) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +134,9 @@ func TestRecorderTellsOfPausedJobs(t *testing.T) {
 	}
 	if n := len(told); n != 2 || told[0].Run == nil || told[1].Job == nil || told[1].Job.ID != "a" || told[1].Job.Status != job.StatusPaused {
 		t.Errorf("%d pieces of news: %+v", n, told)
+	}
+	if len(ended) != 1 || ended[0].ID != first || ended[0].State != job.StateFailed || len(ended[0].Attempts) != 1 {
+		t.Errorf("the log was told of %+v", ended)
 	}
 }
 

@@ -165,6 +165,7 @@ func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Inst
 			}
 		}
 	}
+	done.Ended = finished
 	if err := s.updateRuns(ctx, tx, &others, false); err != nil {
 		return done, err
 	}

@@ -33,7 +33,7 @@ func testWait(t *testing.T, b *bundle) {
 		t.Fatalf("expired too early: %+v, %v", done, err)
 	}
 	end := job.Event{RunID: completed, At: t0.Add(time.Minute), State: job.StateSucceeded, Reason: job.ReasonOK, Message: "all\x00 sent"}
-	if done, err := b.EndRun(t.Context(), &end); err != nil || len(done.Changed) != 1 {
+	if done, err := b.EndRun(t.Context(), &end); err != nil || len(done.Changed) != 1 || len(done.Ended) != 1 || done.Ended[0].ID != completed {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	if r := b.run(completed); r.State != job.StateSucceeded || r.Message == nil || *r.Message == "" || *r.DurationMS != time.Minute.Milliseconds()-10 {

@@ -19,6 +19,7 @@ import (
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/recorder"
+	"schedule-server/pkg/runlog"
 	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 	"schedule-server/web"
@@ -51,21 +52,28 @@ func await(
 	}
 }
 
-// AddNews adds to the group what tells the pages what changed. It goes before all
-// that has something to tell, so that it stops after it.
-func AddNews(g *app.Group, broker *queue.Broker) *queue.Announcer {
-	announcer := broker.NewAnnouncer()
-	g.Add("news", announcer.Run)
-	return announcer
+// News tells the pages and the log what happens to jobs and runs.
+type News struct {
+	*queue.Announcer
+	log *runlog.Log
+}
+
+// AddNews adds to the group what tells the pages and the log what happens. It goes
+// before all that has something to tell, so that it stops after it.
+func AddNews(g *app.Group, p *app.Process, broker *queue.Broker) *News {
+	news := &News{broker.NewAnnouncer(), runlog.New(runlog.Options{Logger: p.Logger, Now: deliver.Now})}
+	g.Add("news", news.Announcer.Run)
+	g.Add("run log", news.log.Run)
+	return news
 }
 
 // AddRecorder adds the recorder to the group. It goes before whatever reports,
 // so that it stops after it.
 func AddRecorder(
-	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer, metrics prometheus.Registerer,
+	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, metrics prometheus.Registerer,
 ) error {
 	r, err := recorder.New(broker, s, broker, recorder.Options{
-		Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce})
+		Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce, Recorded: news.log.Recorded})
 	if err != nil {
 		return err
 	}
@@ -75,9 +83,10 @@ func AddRecorder(
 
 // AddBeat adds a beat and its reconciler to the group.
 func AddBeat(
-	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer, metrics prometheus.Registerer,
+	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, metrics prometheus.Registerer,
 ) error {
-	b, err := beat.New(s, broker, broker, beat.Options{Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce})
+	b, err := beat.New(s, broker, broker, beat.Options{
+		Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce, Log: news.log})
 	if err != nil {
 		return err
 	}
@@ -93,7 +102,7 @@ func AddBeat(
 // AddAPI adds the API to the group, listening already, so that an address in use is known at once. An address that
 // others can reach is refused as long as no key was made.
 func AddAPI(
-	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *queue.Announcer,
+	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News,
 	h app.HTTP, keys *job.Keyring, timeout time.Duration, metrics *prometheus.Registry,
 ) error {
 	known, stop := context.WithTimeout(context.Background(), timeout)
@@ -109,7 +118,8 @@ func AddAPI(
 	parser := &trigger.Parser{}
 	server, err := api.New(api.Deps{
 		Service: api.NewService(s, broker, api.ServiceOptions{
-			Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger, Announce: news.Announce}),
+			Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger,
+			Announce: news.Announce, Recorded: news.log.Recorded}),
 		Runs:        s,
 		Pickles:     store.ReadPickles,
 		Replays:     s,
