@@ -28,9 +28,9 @@ type query struct {
 
 func readQuery(c *fiber.Ctx) *query {
 	q := &query{values: map[string][]string{}}
-	c.Context().QueryArgs().VisitAll(func(key, value []byte) {
+	for key, value := range c.Context().QueryArgs().All() {
 		q.values[string(key)] = append(q.values[string(key)], string(value))
-	})
+	}
 	return q
 }
 

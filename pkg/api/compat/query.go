@@ -19,11 +19,11 @@ import (
 // jobID is the last job_id of the query, as the original read it; false when there is none.
 func jobID(c *fiber.Ctx) (string, bool) {
 	id, found := "", false
-	c.Context().QueryArgs().VisitAll(func(key, value []byte) {
+	for key, value := range c.Context().QueryArgs().All() {
 		if string(key) == "job_id" {
 			id, found = strings.ToValidUTF8(string(value), "\uFFFD"), true
 		}
-	})
+	}
 	return id, found
 }
 
