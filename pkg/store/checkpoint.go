@@ -131,6 +131,9 @@ func (s *Store) closeLog() error {
 	return s.log.db.Close()
 }
 
+// The file of a log begins with a header, and each page in it too: https://sqlite.org/fileformat2.html#the_write_ahead_log
+const logHeader, logPageHeader = 32, 24
+
 // hollow reports whether some pages of the log, counted from 0, change nothing: each is the file's first page, which
 // every commit writes, and a probe alone. It reads their headers, and says no where they cannot be read.
 func (l *logKeeper) hollow(from, to int) bool {
@@ -149,14 +152,19 @@ func (l *logKeeper) hollow(from, to int) bool {
 		}
 		return int64(binary.BigEndian.Uint32(text[:]))
 	}
-	const header, pageHeader = 32, 24 // https://sqlite.org/fileformat2.html#the_write_ahead_log
 	size := number(8)
 	for page := from; page < to; page++ {
-		if number(header+int64(page)*(pageHeader+size)) != 1 {
+		if number(logHeader+int64(page)*(logPageHeader+size)) != 1 {
 			return false
 		}
 	}
 	return true
+}
+
+// filled reports whether the log's file is no longer than its pages. It is when the log began anew without being cut.
+func (l *logKeeper) filled(pages int) bool {
+	info, err := os.Stat(l.file)
+	return err != nil || info.Size() <= logHeader+int64(pages)*(logPageHeader+sqlitePage)
 }
 
 // keepLog looks after the log until nobody writes any more and the file holds everything.
@@ -202,7 +210,7 @@ func (s *Store) keepLog(ctx context.Context) {
 // settleLog brings into the file what it lacks and cuts the log, unless it is short and changes nothing. It reports false
 // where somebody reads the log or goes on writing.
 func (s *Store) settleLog(ctx context.Context, pages int) bool {
-	if pages <= s.log.limits.short && s.log.hollow(0, pages) {
+	if pages <= s.log.limits.short && s.log.filled(pages) && s.log.hollow(0, pages) {
 		return true
 	}
 	left, err := s.backfill(ctx)

@@ -164,6 +164,29 @@ func TestTheFileHoldsAllWhileNothingIsChanged(t *testing.T) {
 	l.isCut()
 }
 
+// A probe that comes right after the log was written back begins it anew: it is short then, and its file is not.
+func TestALogThatAProbeBeganAnewIsCut(t *testing.T) {
+	t.Parallel()
+	l := newLogged(t, limited(never, never))
+	for range 10 {
+		l.create(l.Store, 10_000)
+	}
+	if left, err := l.backfill(t.Context()); err != nil || left != 0 {
+		t.Fatal(left, err)
+	}
+	l.probe.asked = time.Time{}
+	if err := l.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	pages, left, err := l.pragmaCheckpoint(t.Context(), "NOOP")
+	if err != nil || pages != 1 || left != 1 || l.logSize() < 10*sqlitePage {
+		t.Fatalf("%d pages, %d left, %v, of %d bytes", pages, left, err, l.logSize())
+	}
+	if !l.settleLog(t.Context(), pages) || l.logSize() > 2*sqlitePage {
+		t.Errorf("the log has %d bytes", l.logSize())
+	}
+}
+
 // A reader keeps the log from beginning anew. It grows meanwhile, and shrinks when the reader has gone.
 func TestTheLogShrinksAfterALongReader(t *testing.T) {
 	t.Parallel()
