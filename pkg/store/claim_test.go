@@ -50,7 +50,7 @@ func testClaim(t *testing.T, b *bundle) {
 	}
 	run := b.run(id)
 	queued := t0 + 3
-	deadline := queued.Add(job.QueueTime)
+	deadline := t0.Add(job.QueueTime) // from the moment of the claim on
 	wantEqual(t, "the run", run, &job.Run{ID: id, JobID: "a", JobVersion: 1, Trigger: job.TriggerSchedule, State: job.StateQueued,
 		ScheduledAt: t0, QueuedAt: &queued, Queue: job.QueueDefault, Attempts: []job.Attempt{}, Request: &j.Request,
 		ExpectedBy: &deadline})

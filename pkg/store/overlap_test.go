@@ -182,6 +182,10 @@ func testCancelByHand(t *testing.T, b *bundle) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got.ExpectedBy == nil {
+		t.Error("the marked run has no deadline")
+	}
+	got.ExpectedBy = nil
 	wantEqual(t, "the marked run", got, job.Run{ID: id, JobID: "a", Queue: job.QueueDefault, State: job.StateRunning, Reason: job.ReasonByHand})
 	pending, err := b.CancelPending(t.Context(), 10)
 	if err != nil || len(pending) != 1 || pending[0].Reason != job.ReasonByHand {
