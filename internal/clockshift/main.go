@@ -38,7 +38,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) < 3 {
-		return errors.New("usage: clockshift MOMENT ZONE COMMAND [ARGUMENT...], as in: clockshift +1y Pacific/Kiritimati go test ./...")
+		return errors.New("usage: clockshift MOMENT ZONE COMMAND [ARGUMENT...], as in: clockshift +1y Pacific/Kiritimati go test ./pkg/api")
 	}
 	zone, err := time.LoadLocation(args[1])
 	if err != nil {

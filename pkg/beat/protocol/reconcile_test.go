@@ -200,7 +200,7 @@ func (w *world) missing(runs, called uint8, overdue bool) (missing, gone uint8) 
 				missing |= bit(i)
 			}
 		case lost:
-			if overdue && !w.inHand(i, true) || !overdue && !(asked && w.inHand(i, false)) || w.c.bug.has(bugAsksNobody) {
+			if overdue && !w.inHand(i, true) || !overdue && (!asked || !w.inHand(i, false)) || w.c.bug.has(bugAsksNobody) {
 				missing |= bit(i)
 			}
 		}

@@ -156,7 +156,7 @@ func (s *state) look(c *config, i uint8) uint8 {
 func (s *state) inHand(i uint8, awake bool) bool {
 	for j := range s.workers {
 		p := &s.workers[j]
-		if p.step != wIdle && p.run == i && !(awake && p.asleep) {
+		if p.step != wIdle && p.run == i && (!awake || !p.asleep) {
 			return true
 		}
 	}
