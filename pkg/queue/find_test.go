@@ -201,7 +201,9 @@ func TestAnEndedTaskIsTrustedWhileResultsLieAside(t *testing.T) {
 	x.work(x.b, &calls{answer: done})
 	eventually(t, "completed", func() bool { return x.state("run") == "completed" })
 	aside := func(ago time.Duration) {
-		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyUnknown, ID: strconv.FormatInt(time.Now().Add(-ago).UnixMilli(), 10) + "-1",
+		clock, err := x.b.client.Time(x.ctx).Result() // entries are numbered by the clock of Redis
+		noError(t, err)
+		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyUnknown, ID: strconv.FormatInt(clock.Add(-ago).UnixMilli(), 10) + "-1",
 			Values: []any{fieldFormat, "3", fieldEvent, "newer"}}).Err())
 	}
 	for _, step := range []struct {
