@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"schedule-server/cmd/internal/control"
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/app"
+	"schedule-server/pkg/queue"
 )
 
 type flags struct {
@@ -22,14 +24,17 @@ type flags struct {
 
 func main() {
 	var f flags
-	app.Main("schedule-api", "Serves the API and the page.", &f, f.run)
+	app.Main(deliver.Program(app.Program{
+		Name: "schedule-api", Description: "Serves the API and the page.", Shutdown: "open requests",
+		Example: "api --database-url postgres://schedule:…@db/schedule --redis-url redis://redis:6379 --listen 127.0.0.1:8000",
+	}), &f, f.run)
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
-	if p.Command != control.Serve {
+	if !p.Serves() {
 		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets})
 	}
-	if err := f.HTTP.Check(); err != nil {
+	if err := control.Check(p, f.HTTP); err != nil {
 		return err
 	}
 	keys, err := deliver.Keys(f.Secrets)
@@ -50,10 +55,12 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
-	if err := control.AddAPI(g, p, s, broker, control.AddNews(g, p, broker), f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
+	shown, err := control.AddAPI(g, p, s, broker, control.AddNews(g, p, broker), f.HTTP, keys, f.ShutdownTimeout, metrics)
+	if err != nil {
 		return err
 	}
 	control.AddSealed(g, p, s, keys, "")
-	p.Logger.Info("api started", "address", f.Listen, "version", p.Version)
+	deliver.Started(p, slices.Concat([]any{"roles", []string{"api"}}, shown, control.Shown(s),
+		[]any{"redis", queue.ShownURL(f.RedisURL), "secret_key", keys != nil})...)
 	return g.Run(ctx)
 }

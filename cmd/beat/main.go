@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"schedule-server/cmd/internal/control"
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/app"
+	"schedule-server/pkg/queue"
 	"schedule-server/pkg/store"
 )
 
@@ -21,7 +23,11 @@ type flags struct {
 
 func main() {
 	var f flags
-	app.Main("schedule-beat", "Fires schedules: claims due jobs, enqueues their runs, records the results.", &f, f.run)
+	app.Main(deliver.Program(app.Program{
+		Name: "schedule-beat", Description: "Fires schedules: claims due jobs, enqueues their runs, records the results.",
+		Shutdown: "results at hand to be recorded",
+		Example:  "beat --database-url postgres://schedule:…@db/schedule --redis-url redis://redis:6379 --ops-listen 127.0.0.1:9090",
+	}), &f, f.run)
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
@@ -33,7 +39,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	defer broker.Close()
 	lock, err := store.LockServer(ctx, f.Database.URL(), false, store.DoingServe)
 	if err != nil {
-		return err
+		return control.Flagged(err)
 	}
 	defer lock.Release()
 	s, err := control.Store(ctx, p, f.Database.URL())
@@ -44,8 +50,11 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
-	checks := map[string]app.Check{"redis": broker.Ping, "database": s.Ping}
-	g.Add("ops", func(ctx context.Context) error { return app.ServeOps(ctx, f.OpsListen, checks, metrics) })
+	ops, err := app.ListenOps(f.OpsListen, map[string]app.Check{"redis": broker.Ping, "database": s.Ping}, metrics)
+	if err != nil {
+		return err
+	}
+	g.Add("ops", ops.Run)
 	news := control.AddNews(g, p, broker)
 	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
@@ -53,6 +62,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	p.Logger.Info("beat started", "id", p.ID, "version", p.Version)
+	deliver.Started(p, slices.Concat([]any{"roles", []string{"beat", "recorder"}}, ops.Shown(), control.Shown(s),
+		[]any{"redis", queue.ShownURL(f.RedisURL)})...)
 	return g.Run(ctx)
 }

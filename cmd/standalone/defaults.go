@@ -3,34 +3,58 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+
+	"github.com/mattn/go-isatty"
 
 	"schedule-server/cmd/internal/control"
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/app"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/queue"
 	"schedule-server/pkg/store"
 )
 
 // fillIn gives the flags that depend on whether others can reach the API.
-func (f *flags) fillIn(p *app.Process) {
+func (f *flags) fillIn() {
 	if !f.HTTP.Local() {
 		return
 	}
 	if len(f.AllowTargets) == 0 {
 		// Who can call this API can reach these targets anyway.
 		f.AllowTargets = []string{"loopback", "private"}
-		p.Logger.Info("loopback and private targets are allowed, because only this machine can reach the API; see --allow-targets")
 	}
 	if f.PublicURL == "" {
 		f.PublicURL = "http://" + f.Listen + f.BasePath
 	}
 }
 
-// greet says where everything is.
+// check reports the first faulty flag, before anything is opened or made.
+func (f *flags) check(p *app.Process) error {
+	if err := control.Check(p, f.HTTP); err != nil {
+		return err
+	}
+	if err := deliver.Check(f.Delivery); err != nil {
+		return err
+	}
+	if f.RedisURL != "" {
+		if err := queue.CheckURL(f.RedisURL); err != nil {
+			return err
+		}
+	}
+	if err := store.CheckURL(f.Database.URL()); err != nil {
+		return &app.FlagError{Name: "database-url", Err: err}
+	}
+	return nil
+}
+
+// greet says to a person where everything is. Others read it in the log.
 func (f *flags) greet(p *app.Process) {
+	if p.LogFormat != "text" || !isatty.IsTerminal(os.Stdout.Fd()) {
+		return
+	}
 	url := "http://" + f.Listen + f.BasePath
-	fmt.Printf("schedule-server %s\n  page        %s/\n  docs        %s/docs\n  monitoring  %s/monitoring\n  database    %s\n",
-		p.Version, url, url, url, control.Redacted(f.Database.URL()))
+	fmt.Printf("schedule-server %s\n  page        %s/\n  docs        %s/docs\n  monitoring  %s/monitoring\n", p.Version, url, url, url)
 }
 
 // keys are those given, or those of a file in the data folder. It is made when it is not there, unless the database
@@ -47,11 +71,12 @@ func (f *flags) keys(ctx context.Context, p *app.Process, s *store.Store) (*job.
 			return nil, failed
 		}
 		if key, _, err = app.KeyFile(path, job.NewKey); err == nil {
-			p.Logger.Info("a key for secrets was made; without it they cannot be opened, so keep a copy elsewhere", "file", path)
+			p.Logger.Info("generated a new secret key; back it up, secrets cannot be read without it", "file", path)
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("--secret-key (SECRET_KEY) is not given, and the key file cannot be used: %w", err)
+		return nil, &app.FlagError{Name: "data-dir", Usable: true,
+			Err: fmt.Errorf("the file of the secret key cannot be used: %w; make it usable for this user, or pass --secret-key", err)}
 	}
 	keys, err := job.ParseKeys(key)
 	if err != nil {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"schedule-server/cmd/internal/control"
 	"schedule-server/cmd/internal/deliver"
@@ -16,7 +17,7 @@ type flags struct {
 	app.Log
 	app.HTTP
 	app.Database
-	RedisURL string `help:"redis://, rediss://, redis-sentinel:// or redis-cluster://. Default: a Redis inside this process." env:"REDIS_URL" group:"storage"`
+	RedisURL string `help:"redis://host:6379/0, rediss:// with TLS, redis-sentinel:// or redis-cluster://. Default: a Redis inside this process." env:"REDIS_URL" group:"storage"`
 	app.Delivery
 	app.Secrets
 	app.Lifetime
@@ -25,18 +26,22 @@ type flags struct {
 
 func main() {
 	var f flags
-	app.Main("schedule-server", "The whole service in one process.", &f, f.run)
+	app.Main(deliver.Program(app.Program{
+		Name: "schedule-server", Description: "The whole service in one process.", Shutdown: "running calls to finish",
+		PublicURL: "Default: that address, if --listen is a loopback address.",
+		Example:   "standalone --data-dir /var/lib/schedule --listen 127.0.0.1:8000",
+	}), &f, f.run)
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
 	ownRedis := f.RedisURL == ""
-	if p.Command != control.Serve {
+	if !p.Serves() {
 		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets, Standalone: true, OwnRedis: ownRedis})
 	}
-	if err := f.HTTP.Check(); err != nil {
+	f.fillIn()
+	if err := f.check(p); err != nil {
 		return err
 	}
-	f.fillIn(p)
 	lock, err := store.LockServer(ctx, f.Database.URL(), ownRedis, store.DoingServe)
 	if err != nil {
 		return err
@@ -51,14 +56,14 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err != nil {
 		return err
 	}
-	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
+	g, redis := app.NewGroup(p.Logger, f.ShutdownTimeout), queue.ShownURL(f.RedisURL)
 	if ownRedis {
-		redis, err := queue.NewEmbedded()
+		embedded, err := queue.NewEmbedded()
 		if err != nil {
 			return err
 		}
-		f.RedisURL = redis.URL()
-		g.Add("redis", redis.Run)
+		f.RedisURL, redis = embedded.URL(), "embedded"
+		g.Add("redis", embedded.Run)
 	}
 	broker, err := deliver.Broker(p, f.RedisURL)
 	if err != nil {
@@ -78,10 +83,13 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics); err != nil {
+	shown, err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics)
+	if err != nil {
 		return err
 	}
 	control.AddSealed(g, p, s, keys, f.keyFile())
+	deliver.Started(p, slices.Concat([]any{"roles", []string{"api", "beat", "recorder", "worker"}}, shown, control.Shown(s),
+		[]any{"data_dir", f.DataDir, "redis", redis}, deliver.Shown(f.Delivery, keys))...)
 	f.greet(p)
 	return g.Run(ctx)
 }

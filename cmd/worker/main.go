@@ -4,9 +4,11 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/app"
+	"schedule-server/pkg/queue"
 )
 
 type flags struct {
@@ -20,7 +22,10 @@ type flags struct {
 
 func main() {
 	var f flags
-	app.Main("schedule-worker", "Takes runs from Redis and makes their HTTP calls.", &f, f.run)
+	app.Main(deliver.Program(app.Program{
+		Name: "schedule-worker", Description: "Takes runs from Redis and makes their HTTP calls.", Shutdown: "running calls to finish",
+		Example: "worker --redis-url redis://redis:6379 --allow-targets private --concurrency 256",
+	}), &f, f.run)
 }
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
@@ -38,10 +43,15 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	checks := map[string]app.Check{"redis": broker.Ping}
-	g.Add("ops", func(ctx context.Context) error { return app.ServeOps(ctx, f.OpsListen, checks, metrics) })
+	ops, err := app.ListenOps(f.OpsListen, checks, metrics)
+	if err != nil {
+		return err
+	}
+	g.Add("ops", ops.Run)
 	if checks["calls"], err = deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
 		return err
 	}
-	p.Logger.Info("worker started", "id", p.ID, "concurrency", f.Concurrency, "version", p.Version)
+	deliver.Started(p, slices.Concat([]any{"roles", []string{"worker"}}, ops.Shown(),
+		[]any{"redis", queue.ShownURL(f.RedisURL)}, deliver.Shown(f.Delivery, keys))...)
 	return g.Run(ctx)
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -23,7 +22,7 @@ func parseProxies(list []string) ([]netip.Prefix, error) {
 		if err != nil {
 			addr, err := netip.ParseAddr(text)
 			if err != nil {
-				return nil, fmt.Errorf("--trusted-proxies: %q is neither an address nor a network such as 10.0.0.0/8", text)
+				return nil, job.OptionErrorf("trusted-proxies", "%q is neither an address nor a network such as 10.0.0.0/8", text)
 			}
 			network = netip.PrefixFrom(addr, addr.BitLen())
 		}

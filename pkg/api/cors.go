@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ func checkOrigins(origins []string) error {
 		u, err := url.Parse(text)
 		whole := err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !strings.Contains(u.Host, "*") && u.Scheme+"://"+strings.ToLower(u.Host) == text && job.CheckAuthority(u) == nil
 		if text != anyOrigin && !whole {
-			return fmt.Errorf("--cors-origins: %q is not an origin such as https://ops.example", text)
+			return job.OptionErrorf("cors-origins", "%q is not an origin such as https://ops.example", text)
 		}
 	}
 	return nil
@@ -35,7 +34,7 @@ func checkHosts(hosts []string) error {
 	for _, text := range hosts {
 		u, err := url.Parse("http://" + text)
 		if text != anyHost && (err != nil || u.Host != text || u.Hostname() == "" || strings.Contains(text, "*")) {
-			return fmt.Errorf("--allowed-hosts: %q is not the name of a host such as cron.example.com", text)
+			return job.OptionErrorf("allowed-hosts", "%q is not a host name such as cron.example.com", text)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -38,6 +39,8 @@ func labeled(path string) fiber.Handler {
 // observe stands around everything: it names the request, bounds its time,
 // turns errors and panics into answers, and writes the access log and metrics.
 func (s *Server) observe(c *fiber.Ctx) error {
+	s.requests.Add(1)
+	defer s.requests.Add(-1)
 	start := time.Now() // a distance, not a moment: never compared with the injected clock
 	id := s.nameRequest(c)
 	ctx, stop := context.WithTimeout(context.Background(), requestTimeout)
@@ -129,8 +132,8 @@ func (s *Server) account(c *fiber.Ctx, id string, took time.Duration) {
 	}
 	s.metrics.observe(method, route, status, took)
 	level := slog.LevelInfo
-	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
-		level = slog.LevelDebug
+	if plain := bearer(c) == "" || route == "/metrics"; plain && reads(method) && status < http.StatusBadRequest {
+		level = slog.LevelDebug // the page makes dozens of these when it is opened, probes make them all day
 	}
 	size := 0
 	if !c.Response().IsBodyStream() { // whose body is yet to come
@@ -140,6 +143,11 @@ func (s *Server) account(c *fiber.Ctx, id string, took time.Duration) {
 		slog.String("request_id", id), slog.String("method", c.Method()), slog.String("path", c.Path()),
 		slog.Int("status", status), slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.Int("bytes", size), slog.String("remote", s.address(c).String()))
+}
+
+// reads reports whether requests of the method change nothing.
+func reads(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 func saneRequestID(id string) bool {

@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -125,8 +126,9 @@ type Server struct {
 	openapi  []byte
 	page     *page
 	feed     *live.Feed
-	// streams counts the readers of events.
-	streams streamCount
+	// streams counts the readers of events, requests those that are being answered.
+	streams  streamCount
+	requests atomic.Int64
 	// writeWait is how long one of them may take to make room.
 	writeWait time.Duration
 	// heartbeat is how long one of them is told nothing at most.
@@ -147,9 +149,10 @@ func New(d Deps, o Options) (*Server, error) {
 	if err := d.complete(); err != nil {
 		return nil, err
 	}
-	if err := o.complete(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
+	o.complete()
 	document, err := OpenAPI(o.BasePath, o.Version)
 	if err != nil {
 		return nil, err
@@ -207,12 +210,10 @@ func (d *Deps) complete() error {
 	return nil
 }
 
-func (o *Options) complete() error {
-	if o.BasePath == "/" {
-		o.BasePath = ""
-	}
-	if !regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`).MatchString(o.BasePath) {
-		return fmt.Errorf("--base-path %q: a base path begins with /, does not end with it, and holds letters, digits and . _ ~ -", o.BasePath)
+// Check reports the first faulty option. The error is an *job.OptionError that names it.
+func (o *Options) Check() error {
+	if o.BasePath != "/" && !regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)*$`).MatchString(o.BasePath) {
+		return job.OptionErrorf("base-path", "%q must begin with / and not end with it; it may contain letters, digits and . _ ~ -", o.BasePath)
 	}
 	if err := checkOrigins(o.CORSOrigins); err != nil {
 		return err
@@ -220,13 +221,21 @@ func (o *Options) complete() error {
 	if err := checkHosts(o.AllowedHosts); err != nil {
 		return err
 	}
+	_, err := parseProxies(o.TrustedProxies)
+	return err
+}
+
+// complete fills in the defaults.
+func (o *Options) complete() {
+	if o.BasePath == "/" {
+		o.BasePath = ""
+	}
 	if o.ShutdownTimeout <= 0 {
 		o.ShutdownTimeout = 10 * time.Second
 	}
 	if o.Version == "" {
 		o.Version = "dev"
 	}
-	return nil
 }
 
 // App is the router, for tests.
@@ -248,6 +257,9 @@ func (s *Server) Listen() (net.Addr, error) {
 	}
 	return s.listener.Addr(), nil
 }
+
+// Busy is how many requests are being answered. Readers of events, who are sent away at a stop, do not count.
+func (s *Server) Busy() int { return int(s.requests.Load()) }
 
 // Run listens and serves until the context ends, then lets open requests end
 // within ShutdownTimeout. It may be called once. The error is nil after an

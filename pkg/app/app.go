@@ -10,11 +10,19 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
+	"runtime"
 	"runtime/debug"
-	"syscall"
+	"time"
+)
 
-	"github.com/alecthomas/kong"
+// Serve is the command of a program that can do something else, too.
+const Serve = "serve"
+
+// The exit codes of a program: it stopped as asked, it failed, its flags are unusable.
+const (
+	exitOK = iota
+	exitFailed
+	exitUnusable
 )
 
 // Process is what a role gets to know about the process it runs in.
@@ -26,36 +34,65 @@ type Process struct {
 	// Version is the build's, "dev" when it was not set.
 	Version string
 	Logger  *slog.Logger
+	// LogFormat is how log lines look, "text" or "json".
+	LogFormat string
 	// Command is what the command line asks for, "keys create <id>"; empty when the program has one thing to do.
 	Command string
 }
 
+// Serves reports whether the process is one that goes on until it is stopped, not one that carries out a command.
+func (p *Process) Serves() bool { return p.Command == "" || p.Command == Serve }
+
 // Flags is a struct of kong flags that embeds Log.
 type Flags interface{ logging() *Log }
+
+// Program is what --help says of a program, and how it reads its flags.
+type Program struct {
+	// Name is the program's, "schedule-beat".
+	Name string
+	// Description is one sentence.
+	Description string
+	// Example is a command line to begin with.
+	Example string
+	// Shutdown is what a stop waits for, "running calls".
+	Shutdown string
+	// PublicURL is the default of --public-url, as a sentence. Empty: there is none.
+	PublicURL string
+	// ParseDuration reads the durations of flags, which may be in days. Required.
+	ParseDuration func(string) (time.Duration, error)
+}
 
 // Main parses the command line and the environment into flags, runs the role
 // until it ends or the process is asked to stop, and exits: 0 after a clean
 // stop, 1 after an error, which is printed as one line, 2 for unusable flags; an
 // error with an ExitCode method says its own. A second signal ends the process at once.
-func Main(name, description string, flags Flags, run func(context.Context, *Process) error) {
-	parser, err := kong.New(flags, kong.Name(name), kong.Description(description),
-		kong.Vars{"version": name + " " + Version()}, kong.UsageOnError(), kong.Help(printHelp))
+func Main(program Program, flags Flags, run func(context.Context, *Process) error) {
+	os.Exit(program.main(flags, os.Args[1:], run))
+}
+
+func (program *Program) main(flags Flags, args []string, run func(context.Context, *Process) error) (code int) {
+	parser := program.parser(flags)
+	parsed, err := parser.Parse(args)
 	if err != nil {
-		panic(err) // the struct's tags are wrong: no input can cause this
+		fmt.Fprintf(os.Stderr, "%s: %s (see --help)\n", program.Name, parseFault(err))
+		return exitUnusable
 	}
-	parsed, err := parser.Parse(os.Args[1:])
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v (see --help)\n", name, err)
-		os.Exit(2)
+	log := flags.logging()
+	p := &Process{Name: program.Name, ID: processID(), Version: Version(), Logger: log.New(os.Stderr),
+		LogFormat: log.LogFormat, Command: parsed.Command()}
+	if p.Serves() {
+		outliveLogReader()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // gives the signals back their deadly meaning
-	logger := flags.logging().New(os.Stderr)
-	err = run(ctx, &Process{Name: name, ID: processID(), Version: Version(), Logger: logger, Command: parsed.Command()})
-	if err != nil && !errors.Is(err, context.Canceled) {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-		os.Exit(exitCode(err))
+	err = run(untilStopped(p.Name), p)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return exitOK
 	}
+	text := sourcesOf(parsed).describe(err)
+	if p.Serves() {
+		text = oneLine(text) // what a command says may be several lines, for a person
+	}
+	fmt.Fprintf(os.Stderr, "%s: %s\n", program.Name, text)
+	return exitCode(err)
 }
 
 func exitCode(err error) int {
@@ -63,7 +100,10 @@ func exitCode(err error) int {
 	if errors.As(err, &own) {
 		return own.ExitCode()
 	}
-	return 1
+	if _, unusable := flagOf(err); unusable {
+		return exitUnusable
+	}
+	return exitFailed
 }
 
 // GrowHeap lets the heap grow by so many percent of what lives in it until garbage
@@ -93,6 +133,9 @@ func Version() string {
 	}
 	return "dev"
 }
+
+// build describes the build beside its version.
+func build() string { return fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH) }
 
 func processID() string {
 	host, err := os.Hostname()

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -95,8 +94,8 @@ func TestHTTPCheck(t *testing.T) {
 		{HTTP{Listen: "[::1]:8000"}, ""},
 		{HTTP{Listen: "localhost:8000"}, ""},
 		{HTTP{Listen: "0.0.0.0:8000"}, "--insecure-no-auth"},
-		{HTTP{Listen: ":8000"}, "can be reached"},
-		{HTTP{Listen: "192.0.2.1:8000"}, "can be reached"},
+		{HTTP{Listen: ":8000"}, "other machines can reach"},
+		{HTTP{Listen: "192.0.2.1:8000"}, "other machines can reach"},
 		{HTTP{Listen: ":8000", InsecureNoAuth: true}, ""},
 		{HTTP{Listen: "8000"}, "not an address"},
 	}
@@ -121,10 +120,7 @@ func TestFlagsReadTheEnvironment(t *testing.T) {
 		Delivery
 		Lifetime
 	}
-	parser, err := kong.New(&f, kong.Vars{"version": "x"}, kong.Exit(func(int) {}), kong.Writers(io.Discard, io.Discard))
-	if err != nil {
-		t.Fatal(err)
-	}
+	parser := testProgram().parser(&f)
 	if _, err := parser.Parse([]string{"--concurrency", "7"}); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +140,6 @@ func TestDefaultDatabaseIsInTheDataFolder(t *testing.T) {
 }
 
 func TestServeOps(t *testing.T) {
-	address := freeAddress(t)
 	away := errors.New("redis does not answer")
 	checks := map[string]Check{
 		"database": func(context.Context) error { return nil },
@@ -154,17 +149,29 @@ func TestServeOps(t *testing.T) {
 	metrics.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "some_total", Help: "x"}))
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- ServeOps(ctx, address, checks, metrics) }()
+	ops, err := ListenOps("127.0.0.1:0", checks, metrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- ops.Run(ctx) }()
+	address := strings.TrimPrefix(ops.Shown()[1].(string), "http://")
 
 	if status, _ := get(t, address, "/healthz"); status != http.StatusOK {
 		t.Errorf("/healthz: %d", status)
 	}
 	status, body := get(t, address, "/readyz")
-	var ready struct{ Checks map[string]string }
+	var ready struct {
+		Status string
+		Checks map[string]string
+	}
 	if err := json.Unmarshal([]byte(body), &ready); err != nil {
 		t.Fatal(err)
 	}
-	if status != http.StatusServiceUnavailable || ready.Checks["redis"] != away.Error() || ready.Checks["database"] != "ok" {
+	if status != http.StatusServiceUnavailable || ready.Status != "unavailable" || ready.Checks["redis"] != away.Error() || ready.Checks["database"] != "ok" {
+		t.Errorf("/readyz: %d %s", status, body)
+	}
+	away = nil
+	if status, body := get(t, address, "/readyz"); status != http.StatusOK || !strings.Contains(body, `"status":"ok"`) {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	if _, body := get(t, address, "/metrics"); !strings.Contains(body, "some_total 0") {
@@ -182,39 +189,37 @@ func TestServeOpsNamesAnAddressInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	err = ServeOps(t.Context(), listener.Addr().String(), nil, prometheus.NewRegistry())
-	if err == nil || !strings.Contains(err.Error(), listener.Addr().String()) {
+	_, err = ListenOps(listener.Addr().String(), nil, prometheus.NewRegistry())
+	if err == nil || !strings.Contains(err.Error(), "--ops-listen: cannot listen on "+listener.Addr().String()) {
 		t.Errorf("got %v", err)
+	}
+	if fault, unusable := flagOf(err); fault == nil || unusable {
+		t.Errorf("the address is taken for an unusable one: %v", err)
 	}
 }
 
-func freeAddress(t *testing.T) string {
+func TestOpsMayBeOff(t *testing.T) {
+	ops, err := ListenOps("", nil, prometheus.NewRegistry())
+	if err != nil || ops.Shown() != nil {
+		t.Fatalf("%v, %v", ops, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := ops.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func get(t *testing.T, address, path string) (int, string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	response, err := http.Get("http://" + address + path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-// get asks until the listener is there.
-func get(t *testing.T, address, path string) (int, string) {
-	t.Helper()
-	for {
-		response, err := http.Get("http://" + address + path)
-		if err == nil {
-			defer response.Body.Close()
-			body, err := io.ReadAll(response.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return response.StatusCode, string(body)
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatal(err)
-		case <-time.After(5 * time.Millisecond):
-		}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
 	}
+	return response.StatusCode, string(body)
 }

@@ -19,6 +19,9 @@ type Group struct {
 
 type part struct {
 	name string
+	// busy counts what the part waits for before it stops; nil: it is not known.
+	busy func() int
+	what string
 	run  func(context.Context) error
 	stop context.CancelFunc
 	done chan struct{}
@@ -33,6 +36,14 @@ func NewGroup(logger *slog.Logger, timeout time.Duration) *Group {
 // Add adds a part. Its run blocks until its context ends or it fails.
 func (g *Group) Add(name string, run func(context.Context) error) {
 	g.parts = append(g.parts, &part{name: name, run: run, done: make(chan struct{})})
+}
+
+// AddBusy adds a part that does not stop before something has ended, "calls", which
+// busy counts. The log says so while it waits.
+func (g *Group) AddBusy(name, what string, busy func() int, run func(context.Context) error) {
+	g.Add(name, run)
+	last := g.parts[len(g.parts)-1]
+	last.what, last.busy = what, busy
 }
 
 // Run starts all parts and blocks until the context ends or a part does; then
@@ -70,14 +81,50 @@ func (g *Group) stop() error {
 	for i := len(g.parts) - 1; i >= 0; i-- {
 		p := g.parts[i]
 		p.stop()
-		select {
-		case <-p.done:
-			if p.err != nil && !errors.Is(p.err, context.Canceled) {
-				g.logger.Error("part failed", "part", p.name, "error", p.err)
-			}
-		case <-deadline.Done():
+		if !g.await(deadline, p) {
 			failed = errors.Join(failed, fmt.Errorf("%s did not stop within %s", p.name, g.timeout))
+			continue
+		}
+		if p.err != nil && !errors.Is(p.err, context.Canceled) {
+			g.logger.Error("part failed", "part", p.name, "error", p.err)
 		}
 	}
 	return failed
+}
+
+const (
+	// A part that stops within sayAfter is not worth a line; then there is one every sayEvery.
+	sayAfter = 300 * time.Millisecond
+	sayEvery = 5 * time.Second
+)
+
+// await waits until the part has ended, and says now and then for what. It reports false when the time is over.
+func (g *Group) await(deadline context.Context, p *part) bool {
+	timer := time.NewTimer(sayAfter)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.done:
+			return true
+		case <-deadline.Done():
+			return false
+		case <-timer.C:
+			g.sayBusy(deadline, p)
+			timer.Reset(sayEvery)
+		}
+	}
+}
+
+// sayBusy says what the part waits for.
+func (g *Group) sayBusy(deadline context.Context, p *part) {
+	if p.busy == nil {
+		return
+	}
+	n := p.busy()
+	if n == 0 {
+		return
+	}
+	end, _ := deadline.Deadline()
+	g.logger.Info("waiting for "+p.what+" to end; signal again to end now", "part", p.name, p.what, n,
+		"time_left", max(0, time.Until(end)).Round(time.Second))
 }

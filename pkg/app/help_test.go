@@ -30,10 +30,7 @@ func TestHelpOfACommand(t *testing.T) {
 			Reseal struct{} `cmd:"" help:"Reseal." uses:"secret-key"`
 		}
 		var out bytes.Buffer
-		parser, err := kong.New(&f, kong.Vars{"version": "x"}, kong.Exit(func(int) { panic("exit") }), kong.Writers(&out, &out), kong.Help(printHelp))
-		if err != nil {
-			t.Fatal(err)
-		}
+		parser := testProgram().parser(&f, kong.Exit(func(int) { panic("exit") }), kong.Writers(&out, &out))
 		func() {
 			defer func() { _ = recover() }() // help ends the process
 			_, _ = parser.Parse(append(args, "--help"))

@@ -28,17 +28,26 @@ type Check func(context.Context) error
 // checkTimeout bounds one answer of /readyz.
 const checkTimeout = 2 * time.Second
 
-// ServeOps serves /healthz, /readyz, /metrics and the profiles of the runtime
-// under /debug/pprof/ until the context ends. An
-// empty address serves nothing. The error names the address.
-func ServeOps(ctx context.Context, address string, checks map[string]Check, metrics prometheus.Gatherer) error {
+// Ops serves /healthz, /readyz, /metrics and the profiles of the runtime under
+// /debug/pprof/. Make it with ListenOps.
+type Ops struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// ListenOps listens at once, so that an address in use is known before anything else
+// is started. An empty address listens nowhere. The error names the address.
+func ListenOps(address string, checks map[string]Check, metrics prometheus.Gatherer) (*Ops, error) {
 	if address == "" {
-		<-ctx.Done()
-		return nil
+		return &Ops{}, nil
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("--ops-listen: %w", err)
+		var op *net.OpError
+		if errors.As(err, &op) {
+			err = op.Err
+		}
+		return nil, &FlagError{Name: "ops-listen", Err: fmt.Errorf("cannot listen on %s: %w", address, err), Usable: true}
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -48,11 +57,26 @@ func ServeOps(ctx context.Context, address string, checks map[string]Check, metr
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	return &Ops{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}}, nil
+}
 
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+// Shown are the attributes of the line at the start that say where it listens; none for nowhere.
+func (o *Ops) Shown() []any {
+	if o.listener == nil {
+		return nil
+	}
+	return []any{"listening_on", "http://" + o.listener.Addr().String()}
+}
+
+// Run serves until the context ends.
+func (o *Ops) Run(ctx context.Context) error {
+	if o.listener == nil {
+		<-ctx.Done()
+		return nil
+	}
+	stop := context.AfterFunc(ctx, func() { _ = o.server.Close() })
 	defer stop()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := o.server.Serve(o.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
@@ -68,7 +92,7 @@ func serveReady(w http.ResponseWriter, r *http.Request, checks map[string]Check)
 			status, answers[name] = http.StatusServiceUnavailable, err.Error()
 		}
 	}
-	word := "ready"
+	word := "ok"
 	if status != http.StatusOK {
 		word = "unavailable"
 	}

@@ -75,6 +75,28 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// OptionError is a fault of one of the options that a room was given.
+type OptionError struct {
+	// Name is that of the flag that the option comes from, without dashes.
+	Name string
+	// Err says what is wrong and what to do. It shows no secret.
+	Err error
+}
+
+// OptionErrorf makes an error about an option.
+func OptionErrorf(name, format string, args ...any) *OptionError {
+	return &OptionError{Name: name, Err: fmt.Errorf(format, args...)}
+}
+
+// Error names the option.
+func (e *OptionError) Error() string { return "--" + e.Name + ": " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *OptionError) Unwrap() error { return e.Err }
+
+// Flag is the flag that the option comes from. Its value can never be right.
+func (e *OptionError) Flag() (name string, usable bool) { return e.Name, false }
+
 // Errorf makes an error with a code and a detail for the caller.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Detail: fmt.Sprintf(format, args...)}

@@ -53,6 +53,11 @@ func newerTask() error {
 	return &again{text: errNewer.Error(), delay: 10 * time.Second}
 }
 
+// foreignTask leaves a task to the program that enqueued it.
+func foreignTask() error {
+	return &again{text: "enqueued by another program; give each program a Redis database of its own", delay: 10 * time.Second}
+}
+
 // recoverAfter is how long a task whose worker died is kept back. Every lane of
 // every worker looks for such tasks, at about the same moment when they were started
 // together: one that read its list before another recovered the task, and acts on it

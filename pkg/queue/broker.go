@@ -52,8 +52,7 @@ type Broker struct {
 }
 
 // Open makes a Broker. Redis need not be up: the first call finds out. The
-// error is an *job.Error of CodeInvalid that names redis-url and shows no part
-// of it. The log of go-redis, one for the whole process, goes to o.Logger.
+// error is an *job.OptionError that names redis-url and shows no part of it. The log of go-redis, one for the whole process, goes to o.Logger.
 func Open(o Options) (*Broker, error) {
 	client, err := parseURL(o.URL)
 	if err != nil {
@@ -67,7 +66,7 @@ func Open(o Options) (*Broker, error) {
 	}
 	b := &Broker{
 		client: client, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
-		outage:         &outage{log: o.Logger},
+		outage:         &outage{log: o.Logger.With("address", ShownURL(o.URL))},
 		tasks:          asynq.NewClientFromRedisClient(&holder{client}),
 		inspector:      asynq.NewInspectorFromRedisClient(client),
 		scripts:        newScripts(),
@@ -102,6 +101,9 @@ func (b *Broker) Ping(ctx context.Context) error {
 func unavailable(err error) error {
 	if err == nil {
 		return nil
+	}
+	if err = plain(err); errors.Is(err, errNoMaster) {
+		return &job.Error{Code: job.CodeUnavailable, Detail: err.Error()}
 	}
 	if word := refusal(err); word != "" {
 		return &job.Error{Code: job.CodeUnavailable, Detail: "redis refuses to work (" + word + ")", Err: err}

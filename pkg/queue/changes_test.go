@@ -125,7 +125,7 @@ func TestNewsWhileRedisIsAway(t *testing.T) {
 	eventually(t, "the loss is noticed", func() bool { return h.losses() == 1 })
 	x.server.kill()
 	a.Announce(runNews("meanwhile", job.StateQueued))
-	eventually(t, "somebody notices", func() bool { return x.log.count("redis is away") > 0 })
+	eventually(t, "somebody notices", func() bool { return x.log.count("cannot reach Redis") > 0 })
 	x.server.start()
 	a.Announce(runNews("after", job.StateQueued))
 	eventually(t, "all are told or counted", func() bool {

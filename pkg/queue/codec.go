@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/hibiken/asynq"
@@ -49,8 +50,8 @@ func encodeTask(task *job.Task) ([]byte, error) {
 	return payload, nil
 }
 
-// readTask reads the payload of an asynq task of that type. What a newer version
-// wrote goes back to the queue, uncounted, and is never given up; what nobody
+// readTask reads the payload of an asynq task of that type. What a newer version, or
+// another program, wrote goes back to the queue, uncounted, and is never given up; what nobody
 // can read is given up at once, and its run is found among the archived ones.
 func readTask(kind string, payload []byte) (*job.Task, error) {
 	unmarshal, format := readCBOR.Unmarshal, formatCBOR
@@ -59,7 +60,10 @@ func readTask(kind string, payload []byte) (*job.Task, error) {
 	case taskDeliverJSON:
 		unmarshal, format = json.Unmarshal, formatJSON
 	default:
-		return nil, newerTask()
+		if strings.HasPrefix(kind, taskDeliverJSON) {
+			return nil, newerTask()
+		}
+		return nil, foreignTask()
 	}
 	var read taskPayload
 	err := unmarshal(payload, &read)

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"runtime/debug"
 	"slices"
@@ -24,6 +25,8 @@ type deliveries struct {
 	// was cut off for it would have to be made a second time.
 	calls context.Context
 	alive *presence
+	// unread takes what there is to say of tasks that cannot be delivered here.
+	unread *libraryLog
 
 	mu      sync.Mutex
 	running map[string]context.CancelCauseFunc // by run id
@@ -36,7 +39,7 @@ func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	h.taker.began()
 	task, err := readTask(t.Type(), t.Payload())
 	if err != nil {
-		h.b.log.Warn("a task cannot be read by this version", "error", err)
+		h.unread.write(slog.LevelWarn, err.Error())
 		return err
 	}
 	call, began := h.begin(task.RunID)

@@ -123,4 +123,8 @@ func TestBehindASentinelAllIsDone(t *testing.T) {
 		return err == nil
 	})
 	everything(t, "redis-sentinel://"+address+"?master=the-master")
+	wrong := openBroker(t, "redis-sentinel://"+address+"?master=another", "host:3", &logBook{})
+	if err := wrong.Ping(t.Context()); err == nil || strings.Contains(err.Error(), "nil") || !strings.Contains(err.Error(), "master") {
+		t.Errorf("a master that the sentinel does not know: %v", err)
+	}
 }

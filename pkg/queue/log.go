@@ -24,7 +24,8 @@ func (o *outage) failed(err error) {
 	defer o.mu.Unlock()
 	if !o.down {
 		o.down = true
-		o.log.Error("redis is away", "error", err)
+		err = plain(err)
+		o.log.Error(trouble(err), "error", err)
 	}
 }
 
@@ -34,7 +35,7 @@ func (o *outage) answered() {
 	defer o.mu.Unlock()
 	if o.down {
 		o.down = false
-		o.log.Info("redis is back")
+		o.log.Info("Redis works again")
 	}
 }
 

@@ -71,14 +71,14 @@ func TestARestartOfRedisIsWaitedOut(t *testing.T) {
 	eventually(t, "recorded", func() bool { return r.times()["before"] == 1 })
 
 	x.server.kill()
-	eventually(t, "the outage is noticed", func() bool { return x.log.count("redis is away") > 0 })
+	eventually(t, "the outage is noticed", func() bool { return x.log.count("cannot reach Redis") > 0 })
 	x.server.start()
-	eventually(t, "the end is noticed", func() bool { return x.log.count("redis is back") > 0 })
+	eventually(t, "the end is noticed", func() bool { return x.log.count("Redis works again") > 0 })
 	signal(t, wakes, "the signal after the restart")
 	noError(t, x.b.Enqueue(x.ctx, []job.Task{taskOf("after")}))
 	eventually(t, "recorded after the restart", func() bool { return r.times()["after"] == 1 })
-	if away, back := x.log.count("redis is away"), x.log.count("redis is back"); away != 1 || back != 1 {
-		t.Errorf("%d lines say that redis is away and %d that it is back:\n%s", away, back, x.log)
+	if away, back := x.log.count("cannot reach Redis"), x.log.count("Redis works again"); away != 1 || back != 1 {
+		t.Errorf("%d lines say that Redis is away and %d that it is back:\n%s", away, back, x.log)
 	}
 	if n := strings.Count(x.log.String(), "\n"); n > 4 {
 		t.Errorf("%d lines for one outage:\n%s", n, x.log)
@@ -92,7 +92,7 @@ func TestWorkersAndResultsWaitForRedisAtTheStart(t *testing.T) {
 	c, r := &calls{answer: done}, &record{}
 	x.work(x.b, c)
 	x.record(x.b, "host:1", r)
-	eventually(t, "the outage is noticed", func() bool { return x.log.count("redis is away") == 1 })
+	eventually(t, "the outage is noticed", func() bool { return x.log.count("cannot reach Redis") == 1 })
 	x.server.start()
 	eventually(t, "delivered", func() bool { return c.count() == 1 })
 	x.report("r")
@@ -185,7 +185,7 @@ func TestLibrariesLogOnceAKindAndEndNothing(t *testing.T) {
 	away.answered()
 	away.answered()
 	for text, want := range map[string]int{"one": 1, "two": 0, "everyday": 0, "failed 1": 1, "New kind": 0, "Dequeue": 0,
-		"redis is away": 1, "redis is back": 1} {
+		"cannot reach Redis": 1, "Redis works again": 1} {
 		if got := book.count(text); got != want {
 			t.Errorf("%q is there %d times, want %d", text, got, want)
 		}

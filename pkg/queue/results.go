@@ -315,5 +315,6 @@ func (r *resultReader) finish(entries, unknown []redis.XMessage) error {
 
 // isNoGroup reports whether Redis answered, but has no such stream or group: it lost its data.
 func isNoGroup(err error) bool {
-	return err != nil && (strings.HasPrefix(err.Error(), "NOGROUP") || strings.HasPrefix(err.Error(), "UNBLOCKED"))
+	return err != nil && (strings.HasPrefix(err.Error(), "NOGROUP") || strings.HasPrefix(err.Error(), "UNBLOCKED") ||
+		strings.HasPrefix(err.Error(), "ERR no such key"))
 }

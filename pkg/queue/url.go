@@ -18,13 +18,13 @@ import (
 // The faults of a redis-url. They repeat nothing of it: any part may be a
 // password that was not escaped.
 var (
-	errScheme   = errors.New("it begins with redis://, rediss://, redis-sentinel:// or redis-cluster:// (rediss-sentinel:// and rediss-cluster:// with TLS)")
-	errForm     = errors.New("write it like redis://[user:password@]host:6379/0; what is special in a password is percent-encoded")
-	errHosts    = errors.New("the hosts are written host:port,host:port")
-	errDatabase = errors.New("the path is the number of a database")
-	errOptions  = errors.New("an option after the ? is not known or has no such value")
-	errMaster   = errors.New("a redis-sentinel:// URL names its master: ?master=name")
-	errNoDB     = errors.New("a cluster has no numbered databases: leave the path out")
+	errScheme   = errors.New("must begin with redis://, rediss://, redis-sentinel:// or redis-cluster:// (rediss-sentinel:// and rediss-cluster:// with TLS)")
+	errForm     = errors.New("write it like redis://[user:password@]host:6379/0; percent-encode special characters in a password")
+	errHosts    = errors.New("write the hosts like host:port,host:port")
+	errDatabase = errors.New("the path must be the number of a database")
+	errOptions  = errors.New("an option after the ? is unknown or has an invalid value")
+	errMaster   = errors.New("a redis-sentinel:// URL must name its master: ?master=name")
+	errNoDB     = errors.New("a cluster has no numbered databases: leave out the path")
 )
 
 const (
@@ -34,12 +34,11 @@ const (
 )
 
 // parseURL reads a redis-url into the client it describes; nothing is dialed.
-// The error is an *job.Error that names redis-url and shows nothing of it.
+// The error is an *job.OptionError that shows nothing of it.
 func parseURL(raw string) (redis.UniversalClient, error) {
 	client, err := clientOf(raw)
 	if err != nil {
-		return nil, &job.Error{Code: job.CodeInvalid, Detail: "redis-url cannot be read",
-			Fields: []job.FieldError{{Field: "redis-url", Code: "invalid", Message: err.Error()}}}
+		return nil, &job.OptionError{Name: "redis-url", Err: err}
 	}
 	return client, nil
 }

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -73,10 +74,10 @@ func TestURLsAreRead(t *testing.T) {
 func TestFaultyURLsAreNamedWithoutShowingThem(t *testing.T) {
 	const secret = "hunter2"
 	for raw, want := range map[string]string{
-		"":                                        "begins with",
-		"localhost:6379":                          "begins with",
-		"http://u:hunter2@localhost":              "begins with",
-		"hunter2":                                 "begins with",
+		"":                                        "must begin with",
+		"localhost:6379":                          "must begin with",
+		"http://u:hunter2@localhost":              "must begin with",
+		"hunter2":                                 "must begin with",
 		"redis://":                                "write it like",
 		"redis://:hunter2/x@host:1":               "write it like",
 		"redis://u:hunter2@host:99999x":           "write it like",
@@ -107,7 +108,8 @@ func TestFaultyURLsAreNamedWithoutShowingThem(t *testing.T) {
 			t.Errorf("%q was taken", raw)
 			continue
 		}
-		if job.CodeOf(err) != job.CodeInvalid || !strings.Contains(err.Error(), "redis-url") || !strings.Contains(err.Error(), want) {
+		var fault *job.OptionError
+		if !errors.As(err, &fault) || fault.Name != "redis-url" || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want redis-url and %q", raw, err, want)
 		}
 		if strings.Contains(err.Error(), secret) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -42,6 +43,16 @@ type Workers struct {
 	b *Broker
 	d Deliverer
 	o WorkerOptions
+	// now are the deliveries of a running worker.
+	now atomic.Pointer[deliveries]
+}
+
+// Busy is how many runs are being delivered.
+func (w *Workers) Busy() int {
+	if now := w.now.Load(); now != nil {
+		return now.count()
+	}
+	return 0
 }
 
 // NewWorkers makes a worker process's part of the queue.
@@ -65,6 +76,8 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	calls, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]context.CancelCauseFunc{}}
+	h.unread = newLibraryLog(w.b.log, w.b.outage, "a task cannot be delivered by this worker")
+	w.now.Store(h)
 	h.alive = &presence{b: w.b, running: h.delivers, all: h.inHand}
 	h.taker = w.b.newTaker(w.o.Concurrency, h.count)
 	var beside sync.WaitGroup

@@ -126,13 +126,13 @@ func TestAJobThatFailsAgainAndAgain(t *testing.T) {
 	want(t, "jobs remembered", len(b.jobs), 0)
 }
 
-// A million jobs that fail at once fill neither the log nor the memory, and their number is said.
-func TestAMillionJobsThatFail(t *testing.T) {
+// Hundreds of thousands of jobs that fail at once fill neither the log nor the memory, and their number is said.
+func TestManyJobsThatFail(t *testing.T) {
 	b := newBench()
-	const jobs = 1_000_000
+	const jobs = 200_000
 	for i := range jobs {
 		b.fail(fmt.Sprint(i))
-		if i%10_000 == 0 {
+		if i%2_000 == 0 {
 			b.pass(time.Second)
 		}
 	}
@@ -152,7 +152,7 @@ func TestAMillionJobsThatFail(t *testing.T) {
 }
 
 // Jobs that go on failing do not take memory for all of them in the course of time.
-func TestManyJobsThatGoOnFailing(t *testing.T) {
+func TestJobsThatGoOnFailing(t *testing.T) {
 	b := newBench()
 	total := 0
 	for range 30 {

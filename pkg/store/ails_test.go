@@ -25,7 +25,10 @@ func TestCallersAreToldWhatAilsTheDatabase(t *testing.T) {
 		{&pgconn.PgError{Code: "25006"}, "the database cannot write: it is read-only"},
 		{sqlite3.Error{Code: sqlite3.ErrBusy}, "the database is locked by another program"},
 		{sqlite3.Error{Code: sqlite3.ErrIoErr}, "the database does not answer"},
-		{&pgconn.PgError{Code: "57P03"}, "the database does not answer"},
+		{&pgconn.PgError{Code: "57P03"}, "the database is starting up or shutting down"},
+		{&pgconn.PgError{Code: "53300"}, "the database has no free connection: raise its max_connections, or run fewer processes"},
+		{&pgconn.PgError{Code: "28P01"}, "the database refuses the login"},
+		{&pgconn.PgError{Code: "3D000"}, "the database does not exist on its server"},
 		{&pgconn.PgError{Code: "40001"}, "the database does not answer"},
 	}
 	for _, test := range tests {

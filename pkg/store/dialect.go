@@ -257,6 +257,8 @@ func ails(err error) string {
 		return "cannot write: it is read-only"
 	case lite.fault == faultBusy:
 		return "is locked by another program"
+	case errors.As(err, &pg):
+		return postgresAils(pg.Code)
 	}
 	return "does not answer"
 }

@@ -18,6 +18,7 @@ func (e callerError) Error() string { return e.err.Error() }
 
 // fail turns an error of a driver into one for callers.
 func fail(doing string, err error) error {
+	err = plain(err)
 	var own callerError
 	var known *job.Error
 	switch {

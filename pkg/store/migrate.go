@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/pressly/goose/v3"
 )
 
@@ -19,28 +20,41 @@ var migrations embed.FS
 const migrateTimeout = 60 * time.Second
 
 // migrate brings the schema up to date, under a lock that only one process at a time can hold.
-func migrate(ctx context.Context, a *address, db *sql.DB) error {
+func migrate(ctx context.Context, a *address, db *sql.DB) (schema Schema, err error) {
 	name, folder, options, err := a.dialect.migration()
 	if err != nil {
-		return err
+		return schema, err
 	}
 	unlock, err := a.lock(ctx)
 	if err != nil {
-		return err
+		return schema, err
 	}
 	defer unlock()
 	files, err := fs.Sub(migrations, folder)
 	if err != nil {
-		return err
+		return schema, err
 	}
 	provider, err := goose.NewProvider(name, db, files, append(options, goose.WithDisableGlobalRegistry(true))...)
 	if err != nil {
+		return schema, err
+	}
+	err = outlastLock(ctx, func() (err error) {
+		schema, err = upgrade(ctx, provider)
 		return err
+	})
+	if err != nil && isAway(err) {
+		return schema, plain(err)
 	}
-	if err := outlastLock(ctx, func() error { _, err := provider.Up(ctx); return err }); err != nil {
-		return fmt.Errorf("bring the schema up to date: %w", err)
+	if err != nil {
+		return schema, fmt.Errorf("bring the schema up to date: %w", err)
 	}
-	return nil
+	return schema, nil
+}
+
+// isAway reports that there is no connection: nothing was done, or went wrong with the schema.
+func isAway(err error) bool {
+	var failed *pgconn.ConnectError
+	return errors.As(err, &failed)
 }
 
 // outlastLock does something again for as long as another program holds the

@@ -25,7 +25,7 @@ type probe struct {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.r.GetContext(ctx, &one, "SELECT count(*) FROM definitions WHERE job_id = ''"); err != nil {
-		return job.Unavailable("the database", err)
+		return &job.Error{Code: job.CodeUnavailable, Detail: "the database " + ails(err), Err: plain(err)}
 	}
 	select {
 	case s.probe.token <- struct{}{}:

@@ -29,7 +29,7 @@ func OpenReadOnly(ctx context.Context, databaseURL string, o Options) (*Store, e
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{d: a.dialect, logger: o.Logger, turnWait: turnWait, probe: probe{token: make(chan struct{}, 1)}}
+	s := &Store{d: a.dialect, logger: o.Logger, shown: a.shown(), turnWait: turnWait, probe: probe{token: make(chan struct{}, 1)}}
 	if err := s.connectReadOnly(a, o); err != nil {
 		if a.dialect == sqlite && errors.Is(err, fs.ErrNotExist) {
 			return nil, nil

@@ -34,6 +34,9 @@ type Store struct {
 	turns    chan struct{}
 	turnWait time.Duration
 	logger   *slog.Logger
+	// schema is where the schema stood at the start; shown is the database as people may see it.
+	schema Schema
+	shown  string
 	// parser reads the schedules of jobs that change with something due.
 	parser trigger.Parser
 	probe  probe
@@ -60,7 +63,7 @@ func open(ctx context.Context, databaseURL string, o Options, limits logLimits) 
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{d: a.dialect, logger: o.Logger, turnWait: turnWait, probe: probe{token: make(chan struct{}, 1)}}
+	s := &Store{d: a.dialect, logger: o.Logger, shown: a.shown(), turnWait: turnWait, probe: probe{token: make(chan struct{}, 1)}}
 	if s.w, s.r, err = a.connect(o, &limits); err != nil {
 		return nil, a.unavailable(err)
 	}
@@ -69,10 +72,11 @@ func open(ctx context.Context, databaseURL string, o Options, limits logLimits) 
 		s.log = logKeeper{limits: limits, file: file + "-wal", db: a.connectLog()}
 	}
 	s.turns = make(chan struct{}, s.w.Stats().MaxOpenConnections)
-	if err := migrate(ctx, a, s.w.DB); err != nil {
+	if s.schema, err = migrate(ctx, a, s.w.DB); err != nil {
 		_ = s.Close() // the first error is the one to tell
 		return nil, a.unavailable(err)
 	}
+	s.schema.log(s.logger)
 	if err := s.undoInMemory(ctx); err != nil {
 		_ = s.Close()
 		return nil, a.unavailable(err)

@@ -48,7 +48,7 @@ func parseAllow(entries []string) (allowed, error) {
 			continue
 		}
 		if err := a.add(text); err != nil {
-			return allowed{}, fmt.Errorf("allow-targets: %q: %w", entry, err)
+			return allowed{}, job.OptionErrorf("allow-targets", "%q %w", entry, err)
 		}
 	}
 	return a, nil
@@ -88,11 +88,11 @@ func (a *allowed) add(text string) error {
 func (a *allowed) addPrefix(text string) error {
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		return errors.New("not a range of addresses such as 10.1.0.0/16, and names have no slash")
+		return errors.New("is not a range of addresses such as 10.1.0.0/16")
 	}
 	if addr := prefix.Addr(); addr.Is4In6() {
 		if prefix.Bits() < 96 {
-			return errors.New("a range of IPv4-mapped addresses is written as an IPv4 range")
+			return errors.New("is a range of IPv4-mapped addresses; write the IPv4 range")
 		}
 		prefix = netip.PrefixFrom(addr.Unmap(), prefix.Bits()-96)
 	}
@@ -108,15 +108,18 @@ func (a *allowed) addName(text string) error {
 	name, below := strings.CutPrefix(name, "*.")
 	name = strings.TrimSuffix(name, ".")
 	if len(name) > job.MaxHostBytes {
-		return fmt.Errorf("a host has at most %d bytes", job.MaxHostBytes)
+		return fmt.Errorf("is too long: a host has at most %d bytes", job.MaxHostBytes)
 	}
 	ascii, err := idna.Lookup.ToASCII(name)
 	if err != nil || ascii == "" || strings.ContainsAny(ascii, "*:[]@ ") {
-		return errors.New("not all, loopback, private, a range such as 10.1.0.0/16, an address, " +
-			"or a host such as intranet.example, *.corp.example or ci.corp.example:8080")
+		return errors.New("is neither all, loopback or private, nor a range such as 10.1.0.0/16, an address, " +
+			"or a host such as intranet, *.corp.example or ci.corp.example:8080")
 	}
 	if _, numeric := numericHost(ascii); numeric {
-		return errors.New("neither an address nor a host name")
+		return errors.New("is neither an address nor a host name")
+	}
+	if word := misspelled(text); word != "" {
+		return fmt.Errorf("is not known: did you mean %q? A host of that name is written %q", word, text+".")
 	}
 	if below {
 		ascii = "." + ascii
@@ -132,7 +135,7 @@ func splitPort(text string) (name, port string, err error) {
 	}
 	name, port, err = net.SplitHostPort(text)
 	if err != nil {
-		return "", "", errors.New("not a host with a port")
+		return "", "", errors.New("is not a host with a port")
 	}
 	if _, err := parsePort(port); err != nil {
 		return "", "", err
@@ -144,7 +147,7 @@ func splitPort(text string) (name, port string, err error) {
 func parsePort(text string) (uint16, error) {
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || n == 0 {
-		return 0, fmt.Errorf("%q is not a port", text)
+		return 0, fmt.Errorf("has no valid port: %q", text)
 	}
 	return uint16(n), nil
 }
@@ -167,4 +170,38 @@ func (a *allowed) name(host, port string) bool {
 		}
 		return host == p.name
 	})
+}
+
+// misspelled is the word that the text seems to mean; empty: none. A host whose name has a dot or a port is one.
+func misspelled(text string) string {
+	if strings.ContainsAny(text, ".:*") {
+		return ""
+	}
+	for _, word := range []string{classPrivate, classLoopback} {
+		if distance(text, word) <= 2 || len(text) >= 4 && strings.HasPrefix(word, text) {
+			return word
+		}
+	}
+	return ""
+}
+
+// distance is how many letters must be added, dropped or changed to make one text of the other.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			changed := diagonal
+			if a[i] != b[j] {
+				changed++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(row[j]+1, row[j+1]+1, changed)
+		}
+	}
+	return row[len(b)]
 }

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,19 +24,26 @@ type links struct {
 	tokens *job.Completions
 }
 
-// newLinks needs both, a URL and tokens. The error is about the URL.
-func newLinks(publicURL string, tokens *job.Completions) (*links, error) {
+// newLinks needs both, a URL and tokens.
+func newLinks(publicURL string, tokens *job.Completions) *links {
 	if publicURL == "" || tokens == nil {
-		return nil, nil
+		return nil
 	}
-	u, err := url.Parse(publicURL)
+	return &links{api: strings.TrimRight(publicURL, "/"), tokens: tokens}
+}
+
+func checkPublicURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("public-url: %q is not a URL such as https://cron.example.com", publicURL)
+		return job.OptionErrorf("public-url", "write it like https://cron.example.com, without user, query and fragment")
 	}
 	if err := job.CheckAuthority(u); err != nil {
-		return nil, fmt.Errorf("public-url: %q: %w", publicURL, err)
+		return &job.OptionError{Name: "public-url", Err: err}
 	}
-	return &links{api: strings.TrimRight(publicURL, "/"), tokens: tokens}, nil
+	return nil
 }
 
 // add puts the address of the nth attempt into the headers of its call.

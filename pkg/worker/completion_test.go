@@ -88,8 +88,8 @@ func TestCompletionURL(t *testing.T) {
 		t.Errorf("sent %q without a key", sent)
 	}
 	for _, wrong := range []string{"cron.example.com", "ftp://a", "https://", "https://u:p@a", "https://a?b", "https://a#b", "%"} {
-		if _, err := newLinks(wrong, tokens); err == nil {
-			t.Errorf("%q is taken for a URL", wrong)
+		if err := (&Options{PublicURL: wrong}).Check(); err == nil || strings.Contains(err.Error(), "u:p") {
+			t.Errorf("%q is taken for a URL: %v", wrong, err)
 		}
 	}
 }

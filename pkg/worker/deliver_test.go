@@ -351,13 +351,14 @@ func TestNewFaults(t *testing.T) {
 	now := func() job.Instant { return 0 }
 	for want, o := range map[string]Options{
 		"Options.Now": {}, `"10.0.0.0/99"`: {Now: now, Allow: []string{"10.0.0.0/99"}},
-		"proxy: the scheme": {Now: now, Proxy: "ftp://u:hush@p.test"}, "proxy: the URL": {Now: now, Proxy: "http://u:hush@p.test:x"},
-		"has no host": {Now: now, Proxy: "http://"}, `no-proxy: "a b"`: {Now: now, Proxy: "http://p.test", NoProxy: []string{"a b"}},
-		`no-proxy: "private"`:              {Now: now, Proxy: "http://p.test", NoProxy: []string{"private"}},
-		"nat64-prefixes":                   {Now: now, NAT64: []string{"2001:db8::/65"}},
-		"proxy: the port":                  {Now: now, Proxy: "http://u:hush@p.test:99999"},
-		"proxy: the host ends in a number": {Now: now, Proxy: "socks5://2130706433:1080"},
-		"the host has a dot with no name":  {Now: now, PublicURL: "https://cron..test", Keys: testKeys(t)},
+		"--proxy: the scheme must": {Now: now, Proxy: "ftp://u:hush@p.test"}, "--proxy: the URL": {Now: now, Proxy: "http://u:hush@p.test:x"},
+		"--proxy: the URL has no host": {Now: now, Proxy: "http://"}, "--proxy: the scheme is missing: write it like http://127.0.0.1:3128": {Now: now, Proxy: "127.0.0.1:3128"},
+		"--webhook-secret: ": {Now: now, WebhookSecret: "hush"}, `--no-proxy: "a b"`: {Now: now, Proxy: "http://p.test", NoProxy: []string{"a b"}},
+		`--no-proxy: "private"`:              {Now: now, Proxy: "http://p.test", NoProxy: []string{"private"}},
+		"--nat64-prefixes: ":                 {Now: now, NAT64: []string{"2001:db8::/65"}},
+		"--proxy: the port":                  {Now: now, Proxy: "http://u:hush@p.test:99999"},
+		"--proxy: the host ends in a number": {Now: now, Proxy: "socks5://2130706433:1080"},
+		"the host has a dot with no name":    {Now: now, PublicURL: "https://cron..test"},
 	} {
 		_, err := New(&journal{}, o)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hush") {

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"schedule-server/pkg/job"
 )
 
 // guard decides which addresses may be called. It is asked with the resolved
@@ -171,7 +173,7 @@ func parseNAT64(entries []string) ([]netip.Prefix, error) {
 		}
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil || !prefix.Addr().Is6() || !slices.Contains([]int{32, 40, 48, 56, 64, 96}, prefix.Bits()) {
-			return nil, fmt.Errorf("nat64-prefixes: %q is not a prefix such as 2001:db8:64::/96; its length is 32, 40, 48, 56, 64 or 96", entry)
+			return nil, job.OptionErrorf("nat64-prefixes", "%q is not a prefix such as 2001:db8:64::/96; its length is 32, 40, 48, 56, 64 or 96", entry)
 		}
 		prefixes = append(prefixes, prefix.Masked())
 	}

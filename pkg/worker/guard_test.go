@@ -89,6 +89,16 @@ func TestAllowFaults(t *testing.T) {
 			t.Errorf("%q: %v", entry, err)
 		}
 	}
+	for entry, word := range map[string]string{"privat": "private", "PRIVAT": "private", "priv": "private", "pirvate": "private", "privates": "private",
+		"lopback": "loopback", "loopbacks": "loopback", "loop": "loopback"} {
+		_, err := newGuard([]string{entry}, nil)
+		if err == nil || !strings.Contains(err.Error(), `did you mean "`+word+`"`) {
+			t.Errorf("%q: %v", entry, err)
+		}
+	}
+	if _, err := newGuard([]string{"intranet", "localhost", "prod", "private.corp", "privat.", "privat:80", "*.privat", "pr", "lab"}, nil); err != nil {
+		t.Errorf("hosts: %v", err)
+	}
 	if _, err := newGuard([]string{"", "  "}, []string{" "}); err != nil {
 		t.Errorf("blank entries: %v", err)
 	}

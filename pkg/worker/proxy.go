@@ -21,22 +21,26 @@ func newProxy(text string, except []string) (*proxy, error) {
 	if text == "" {
 		return nil, nil
 	}
+	const form = "write it like http://127.0.0.1:3128 or socks5://user:password@proxy:1080"
+	if !strings.Contains(text, "://") {
+		return nil, job.OptionErrorf("proxy", "the scheme is missing: %s", form)
+	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return nil, fmt.Errorf("proxy: %w", job.URLFault(err))
+		return nil, job.OptionErrorf("proxy", "%w: %s", job.URLFault(err), form)
 	}
 	switch u.Scheme {
 	case "http", "https", "socks5", "socks5h":
 	default:
-		return nil, fmt.Errorf("proxy: the scheme %q is not http, https or socks5", u.Scheme)
+		return nil, job.OptionErrorf("proxy", "the scheme must be http, https or socks5, not %q: %s", u.Scheme, form)
 	}
 	if err := job.CheckAuthority(u); err != nil {
-		return nil, fmt.Errorf("proxy: %w", err)
+		return nil, job.OptionErrorf("proxy", "%w: %s", err, form)
 	}
 	p := &proxy{url: u}
 	for _, entry := range except {
 		if err := p.except(strings.ToLower(strings.TrimSpace(entry))); err != nil {
-			return nil, fmt.Errorf("no-proxy: %q: %w", entry, err)
+			return nil, job.OptionErrorf("no-proxy", "%q %w", entry, err)
 		}
 	}
 	return p, nil
@@ -51,7 +55,7 @@ func (p *proxy) except(entry string) error {
 	case entry == "*":
 		entry = "all"
 	case entry == classLoopback, entry == classPrivate:
-		return errors.New("this word is known to --allow-targets only; list ranges of addresses")
+		return errors.New("is known to --allow-targets only; list ranges of addresses")
 	case strings.HasPrefix(entry, "."):
 		entry = "*" + entry
 	}

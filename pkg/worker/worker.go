@@ -14,7 +14,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -120,43 +119,58 @@ type Worker struct {
 	unpackers sync.Pool
 }
 
-// New makes a Worker that opens no connection yet. The error names the faulty
-// option, and of Allow the faulty entry.
+// New makes a Worker that opens no connection yet. The error is that of Check.
 func New(r Reporter, o Options) (*Worker, error) {
 	if r == nil || o.Now == nil {
 		return nil, errors.New("worker: a Reporter and Options.Now are required")
 	}
-	guard, err := newGuard(o.Allow, o.NAT64)
+	read, err := o.read()
 	if err != nil {
 		return nil, err
-	}
-	proxy, err := newProxy(o.Proxy, o.NoProxy)
-	if err != nil {
-		return nil, err
-	}
-	var signing [][]byte
-	if o.WebhookSecret != "" {
-		if signing, err = job.ParseSigningSecrets(o.WebhookSecret); err != nil {
-			return nil, fmt.Errorf("webhook-secret: %w", err)
-		}
 	}
 	o.setDefaults()
+	guard, proxy := read.guard, read.proxy
 	w := &Worker{
 		reporter: r, now: o.Now, rand: o.Rand, log: o.Logger, name: o.Name,
 		agent: "schedule-server/" + o.Version, guard: guard, proxy: proxy,
-		keys: o.Keys, signing: signing, matching: newMatching(), metrics: newMetrics(o.Metrics),
-		health: health{log: o.Logger, now: o.Now},
+		keys: o.Keys, signing: read.signing, matching: newMatching(), metrics: newMetrics(o.Metrics),
+		health: health{log: o.Logger, now: o.Now}, links: newLinks(o.PublicURL, o.Keys.Completions()),
 	}
 	w.gate = newGate(&o)
-	if w.links, err = newLinks(o.PublicURL, o.Keys.Completions()); err != nil {
-		return nil, err
-	}
 	w.buffers.New = func() any { return new([maxBody + 1]byte) }
 	w.unpackers.New = func() any { return new(gzip.Reader) }
 	w.pools = &pools{make: func(s security) *transports { return newTransports(&o, guard, proxy, s) }}
 	w.pools.secure = w.pools.make(security{roots: o.RootCAs})
 	w.pools.insecure = w.pools.make(security{roots: o.RootCAs, insecure: true})
 	return w, nil
+}
+
+// readOptions are the options that are texts to be read.
+type readOptions struct {
+	guard   *guard
+	proxy   *proxy
+	signing [][]byte
+}
+
+// Check reports the first faulty option. The error is an *job.OptionError that names it, and of Allow the faulty entry.
+func (o *Options) Check() error {
+	_, err := o.read()
+	return err
+}
+
+func (o *Options) read() (read readOptions, err error) {
+	if read.guard, err = newGuard(o.Allow, o.NAT64); err != nil {
+		return read, err
+	}
+	if read.proxy, err = newProxy(o.Proxy, o.NoProxy); err != nil {
+		return read, err
+	}
+	if o.WebhookSecret != "" {
+		if read.signing, err = job.ParseSigningSecrets(o.WebhookSecret); err != nil {
+			return read, &job.OptionError{Name: "webhook-secret", Err: err}
+		}
+	}
+	return read, checkPublicURL(o.PublicURL)
 }
 
 func (o *Options) setDefaults() {

@@ -4,9 +4,6 @@ package control
 
 import (
 	"context"
-	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,33 +21,6 @@ import (
 	"schedule-server/pkg/trigger"
 	"schedule-server/web"
 )
-
-// Store opens the database, and brings its schema up to date.
-func Store(ctx context.Context, p *app.Process, address string) (*store.Store, error) {
-	return await(ctx, p, address, store.Open)
-}
-
-// await opens the database. A server that is away is waited for, with one line
-// in the log; a file that cannot be used is an error that names it.
-func await(
-	ctx context.Context, p *app.Process, address string, open func(context.Context, string, store.Options) (*store.Store, error),
-) (*store.Store, error) {
-	const pause = time.Second
-	for first := true; ; first = false {
-		s, err := open(ctx, address, store.Options{Logger: p.Logger})
-		if err == nil || job.CodeOf(err) != job.CodeUnavailable || !strings.HasPrefix(address, "postgres") {
-			return s, err
-		}
-		if first {
-			p.Logger.Error("waiting for the database", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-}
 
 // News tells the pages and the log what happens to jobs and runs.
 type News struct {
@@ -99,20 +69,37 @@ func AddBeat(
 	return nil
 }
 
+// options are the API's.
+func options(p *app.Process, h app.HTTP, timeout time.Duration) api.Options {
+	return api.Options{
+		Listen: h.Listen, BasePath: h.BasePath, AllowedHosts: h.AllowedHosts, CORSOrigins: h.CORSOrigins,
+		TrustedProxies: h.TrustedProxies, ShutdownTimeout: timeout, Version: p.Version,
+	}
+}
+
+// Check reports the first faulty flag of the API, before anything is opened or made.
+func Check(p *app.Process, h app.HTTP) error {
+	if err := h.Check(); err != nil {
+		return err
+	}
+	o := options(p, h, 0)
+	return o.Check()
+}
+
 // AddAPI adds the API to the group, listening already, so that an address in use is known at once. An address that
-// others can reach is refused as long as no key was made.
+// others can reach is refused as long as no key was made. What it gives are attributes of the line at the start.
 func AddAPI(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News,
 	h app.HTTP, keys *job.Keyring, timeout time.Duration, metrics *prometheus.Registry,
-) error {
+) (shown []any, err error) {
 	known, stop := context.WithTimeout(context.Background(), timeout)
 	defer stop()
-	any, err := s.HasKeys(known)
+	hasKeys, err := s.HasKeys(known)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := h.CheckKeys(any); err != nil {
-		return err
+	if err := h.CheckKeys(hasKeys); err != nil {
+		return nil, err
 	}
 	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Open: h.Local() || h.InsecureNoAuth, Retention: h.AuditRetention, Logger: p.Logger})
 	parser := &trigger.Parser{}
@@ -131,19 +118,28 @@ func AddAPI(
 		Monitor: broker.Monitor,
 		Page:    web.Dist(),
 		Metrics: metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
-	}, api.Options{
-		Listen: h.Listen, BasePath: h.BasePath, AllowedHosts: h.AllowedHosts, CORSOrigins: h.CORSOrigins,
-		TrustedProxies: h.TrustedProxies, ShutdownTimeout: timeout, Version: p.Version,
-	})
+	}, options(p, h, timeout))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := server.Listen(); err != nil {
-		return fmt.Errorf("--listen: %w", err)
+	address, err := server.Listen()
+	if err != nil {
+		return nil, &app.FlagError{Name: "listen", Err: err, Usable: true}
 	}
 	g.Add("keys", keeper.Run)
-	g.Add("api", server.Run)
-	return nil
+	g.AddBusy("api", "requests", server.Busy, server.Run)
+	return []any{"listening_on", "http://" + address.String() + h.BasePath, "auth", authOf(h, hasKeys)}, nil
+}
+
+// authOf says who may use the API.
+func authOf(h app.HTTP, keys bool) string {
+	switch {
+	case keys:
+		return "keys"
+	case h.InsecureNoAuth:
+		return "none: open to everybody"
+	}
+	return "none: open to this machine"
 }
 
 // health asks the neighbours of the API.
@@ -156,13 +152,4 @@ func (h health) PingDatabase(ctx context.Context) error { return h.store.Ping(ct
 func (h health) PingRedis(ctx context.Context) error    { return h.broker.Ping(ctx) }
 func (h health) Alive(ctx context.Context) (beats, workers int, err error) {
 	return h.broker.Alive(ctx)
-}
-
-// Redacted is a database URL as it may be shown.
-func Redacted(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "(unreadable)"
-	}
-	return u.Redacted()
 }

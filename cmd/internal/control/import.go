@@ -208,12 +208,12 @@ func (i *Import) open(ctx context.Context, p *app.Process, database string, c co
 		}
 		return s, func() { _ = s.Close() }, nil
 	}
-	s, err := await(ctx, p, database, store.OpenReadOnly)
+	s, err := openWith(ctx, p, database, store.OpenReadOnly)
 	if err != nil {
 		return nil, nil, err
 	}
 	if s == nil {
-		fmt.Fprintf(c.err, "There is no database yet: %s. The import itself would make it.\n", Redacted(database))
+		fmt.Fprintf(c.err, "There is no database yet: %s. The import itself would make it.\n", store.ShownURL(database))
 		return noStore{}, func() {}, nil
 	}
 	return s, func() { _ = s.Close() }, nil

@@ -15,18 +15,15 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// Serve is what a program with Commands does when nothing else is asked for.
-const Serve = "serve"
-
 // Commands are what the programs with the API can do.
 type Commands struct {
-	Serve  struct{} `cmd:"" default:"1" help:"Serve; what is done when no command is given."`
-	Keys   Keys     `cmd:"" help:"Make, list and delete API keys, in the database itself."`
-	Reseal Reseal   `cmd:"" help:"Seal all secrets in the database anew under the first of the keys in --secret-key, or in the key file." uses:"secret-key"`
-	Import Import   `cmd:"" help:"Bring jobs in from the original, a crontab, JSON or YAML, into the database itself." uses:"secret-key"`
+	Serve  struct{} `cmd:"" default:"1" help:"Run the server (default)."`
+	Keys   Keys     `cmd:"" help:"Create, list and delete API keys, in the database itself."`
+	Reseal Reseal   `cmd:"" help:"Seal all secrets in the database again, with the first key of --secret-key or of the key file." uses:"secret-key"`
+	Import Import   `cmd:"" help:"Import jobs from the original, a crontab, JSON or YAML, into the database itself." uses:"secret-key"`
 
 	Backup  Backup  `cmd:"" help:"Copy the SQLite database and its key file, whether the service runs or not." uses:"secret-key"`
-	Restore Restore `cmd:"" help:"Put a backup in the place of the SQLite database, or only check it." uses:"secret-key"`
+	Restore Restore `cmd:"" help:"Replace the SQLite database with a backup, or only check the backup." uses:"secret-key"`
 }
 
 // Do does what the command line asks for other than to serve.
@@ -60,14 +57,14 @@ func (c *Commands) do(ctx context.Context, p *app.Process, in *Installation) err
 type Keys struct {
 	Create struct {
 		Name      string        `help:"What the key is for." required:""`
-		Scope     access.Scope  `help:"What it may do: read, run, write or admin; each includes those before." required:""`
-		ExpiresIn time.Duration `help:"How long it is good for, such as 720h. Default: for ever."`
-		IfNone    bool          `help:"Make it only if there is no key yet; otherwise do nothing and succeed. For a container that starts before the others."`
-	} `cmd:"" help:"Make a key and print it. It is not kept and cannot be shown again."`
+		Scope     access.Scope  `help:"What it may do: read, run, write or admin; each includes those before it." required:"" enum:"read,run,write,admin"`
+		ExpiresIn time.Duration `help:"How long it is valid, such as 30d. Default: forever."`
+		IfNone    bool          `help:"Create it only if there is no key yet; otherwise do nothing and succeed. For a container that starts before the others."`
+	} `cmd:"" help:"Create an API key and print it. It cannot be shown again."`
 	List   struct{} `cmd:"" help:"List the keys."`
 	Delete struct {
 		ID string `arg:"" help:"The key's id, as list shows it."`
-	} `cmd:"" help:"Delete a key, and end every login with it."`
+	} `cmd:"" help:"Delete a key and end its logins."`
 }
 
 // Do does what the command line asks for with the keys in a database. A key
@@ -105,7 +102,7 @@ func (k *Keys) create(ctx context.Context, keeper *access.Keeper) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "The key %q with the scope %s; keep it, it cannot be shown again:\n", key.Name, key.Scope)
+	fmt.Fprintf(os.Stderr, "Created the key %q with the scope %s. Save it now, it cannot be shown again:\n", key.Name, key.Scope)
 	fmt.Println(token.Text())
 	return nil
 }

@@ -3,7 +3,6 @@ package deliver
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,8 +10,18 @@ import (
 	"schedule-server/pkg/app"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
+	"schedule-server/pkg/trigger"
 	"schedule-server/pkg/worker"
 )
+
+// Program completes what all programs have alike: durations of flags are written as in the API.
+func Program(program app.Program) app.Program {
+	program.ParseDuration = func(text string) (time.Duration, error) {
+		d, err := trigger.ParseDuration(text)
+		return time.Duration(d), err
+	}
+	return program
+}
 
 // Now reads the clock as the roles see it: milliseconds in UTC.
 func Now() job.Instant { return job.Instant(time.Now().UnixMilli()) }
@@ -26,32 +35,47 @@ func Broker(p *app.Process, url string) (*queue.Broker, error) {
 func Keys(s app.Secrets) (*job.Keyring, error) {
 	keys, err := job.ParseKeys(s.SecretKey)
 	if err != nil {
-		return nil, fmt.Errorf("--secret-key: %w", err)
+		return nil, &app.FlagError{Name: "secret-key", Err: err}
 	}
 	return keys, nil
+}
+
+// options are the worker's, as far as flags say.
+func options(d app.Delivery) (worker.Options, error) {
+	authorities, err := d.Authorities()
+	return worker.Options{
+		Now: Now, Allow: d.AllowTargets, NAT64: d.NAT64, Proxy: d.Proxy, NoProxy: d.NoProxy, MaxIdlePerHost: d.Concurrency,
+		PublicURL: d.PublicURL, RootCAs: authorities, WebhookSecret: d.WebhookSecret, Concurrency: d.Concurrency,
+		Limits: job.HostLimits{PerHostConcurrency: d.PerHostConcurrency, PerHostRate: d.PerHostRate},
+	}, err
+}
+
+// Check reports the first faulty flag, before anything is opened or made.
+func Check(d app.Delivery) error {
+	o, err := options(d)
+	if err != nil {
+		return err
+	}
+	return o.Check()
 }
 
 // Add adds a worker to the group, and gives what tells whether it can make calls. The error names the faulty flag.
 func Add(
 	g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, keys *job.Keyring, timeout time.Duration, metrics prometheus.Registerer,
 ) (app.Check, error) {
-	authorities, err := d.Authorities()
+	o, err := options(d)
 	if err != nil {
 		return nil, err
 	}
-	w, err := worker.New(broker, worker.Options{
-		Now: Now, Logger: p.Logger, Name: p.ID, Version: p.Version,
-		Allow: d.AllowTargets, NAT64: d.NAT64, Proxy: d.Proxy, NoProxy: d.NoProxy, MaxIdlePerHost: d.Concurrency,
-		PublicURL: d.PublicURL, RootCAs: authorities, Keys: keys, WebhookSecret: d.WebhookSecret,
-		Concurrency: d.Concurrency, Shared: broker, Metrics: metrics,
-		Limits: job.HostLimits{PerHostConcurrency: d.PerHostConcurrency, PerHostRate: d.PerHostRate},
-	})
+	o.Logger, o.Name, o.Version = p.Logger, p.ID, p.Version
+	o.Keys, o.Shared, o.Metrics = keys, broker, metrics
+	w, err := worker.New(broker, o)
 	if err != nil {
 		return nil, err
 	}
 	workers := broker.NewWorkers(w, queue.WorkerOptions{Concurrency: d.Concurrency, ShutdownTimeout: timeout})
 	g.Add("hosts", w.Run)
 	g.Add("trials", func(ctx context.Context) error { return broker.Trials(ctx, w) })
-	g.Add("worker", workers.Run)
+	g.AddBusy("worker", "calls", workers.Busy, workers.Run)
 	return w.Check, nil
 }

@@ -1,0 +1,39 @@
+package deliver
+
+import (
+	"net/url"
+	"strings"
+
+	"schedule-server/pkg/app"
+	"schedule-server/pkg/job"
+)
+
+// Started writes the line that says what a program is and does. It comes when everything is listening.
+func Started(p *app.Process, attributes ...any) {
+	p.Logger.Info("started", append([]any{"program", p.Name, "version", p.Version, "id", p.ID}, attributes...)...)
+}
+
+// Shown are the attributes of that line that say how calls are made.
+func Shown(d app.Delivery, keys *job.Keyring) []any {
+	targets := "public addresses"
+	if len(d.AllowTargets) > 0 {
+		targets += ", " + strings.Join(d.AllowTargets, ", ")
+	}
+	shown := []any{"targets", targets, "concurrency", d.Concurrency, "secret_key", keys != nil}
+	if d.Proxy != "" {
+		shown = append(shown, "proxy", hosts(d.Proxy))
+	}
+	if d.PublicURL != "" {
+		shown = append(shown, "public_url", d.PublicURL)
+	}
+	return shown
+}
+
+// hosts is a URL without user, password, path and query.
+func hosts(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
