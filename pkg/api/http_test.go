@@ -251,3 +251,45 @@ func (c *watchedConn) SetWriteDeadline(t time.Time) error {
 	c.set++
 	return c.Conn.SetWriteDeadline(t)
 }
+
+// A browser that opens the queue monitor without a login is sent to the page's; programs are told as ever.
+func TestTheMonitorLeadsToTheLogin(t *testing.T) {
+	for _, base := range []string{"", "/cron"} {
+		w := newWorld(t, worldOptions{monitor: true, basePath: base})
+		key := w.makeKey(access.Admin).Text
+		for _, path := range []string{"/monitoring", "/monitoring/", "/monitoring/queues/default"} {
+			a := w.call("GET", path, "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8").is(302)
+			if got := a.header.Get("Location"); got != base+"/?next=/monitoring" || a.header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%s%s: to %q, %v", base, path, got, a.header)
+			}
+		}
+		w.call("GET", "/monitoring", "", "Accept", "text/html", "Authorization", "Bearer "+key).is(200)
+		w.call("GET", "/monitoring", "", "Accept", "text/html", "Authorization", "Bearer sk_wrong").is(302)
+		w.call("GET", "/monitoring", "").problem(401, "unauthorized")
+		w.call("GET", "/monitoring/api/queues", "", "Accept", "text/html").problem(401, "unauthorized")
+		w.call("POST", "/monitoring/api/queues/default:pause", "", "Accept", "text/html").problem(401, "unauthorized")
+		w.call("GET", v1+"/jobs", "", "Accept", "text/html").problem(401, "unauthorized")
+	}
+}
+
+// At the usual level the log has what changes and what fails, and what is read with a key; not what the page and probes read.
+func TestPlainReadsAreNotInTheLog(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	said := func(method, path, body string, headers ...string) bool {
+		before := len(w.logs.String())
+		w.call(method, path, body, headers...)
+		return strings.Contains(w.logs.String()[before:], `"msg":"request"`)
+	}
+	for _, path := range []string{"/", "/healthz", "/metrics", "/docs", "/openapi.json", v1 + "/jobs", v1 + "/session"} {
+		if said("GET", path, "") {
+			t.Errorf("GET %s is in the log", path)
+		}
+	}
+	if !said("GET", v1+"/jobs/none", "") || !said("POST", v1+"/jobs", cronJob) || !said("DELETE", v1+"/jobs/none", "") {
+		t.Error("what changes or fails is not in the log")
+	}
+	key := "Bearer " + w.makeKey(access.Admin).Text
+	if !said("GET", v1+"/jobs", "", "Authorization", key) || !said("GET", v1+"/jobs", "") || said("GET", "/metrics", "", "Authorization", key) {
+		t.Error("what is read with a key, or refused, is not in the log; or what Prometheus reads is")
+	}
+}

@@ -63,3 +63,10 @@ func pressed(c *fiber.Ctx) any {
 	call.Method = c.Method()
 	return call
 }
+
+// wantsMonitor reports whether a browser opens the queue monitor, which has no login of its own.
+func (s *Server) wantsMonitor(c *fiber.Ctx) bool {
+	path, found := strings.CutPrefix(c.Path(), s.options.BasePath+"/monitoring")
+	return found && (path == "" || path[0] == '/') && !strings.HasPrefix(path, "/api/") &&
+		(c.Method() == http.MethodGet || c.Method() == http.MethodHead) && strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML)
+}

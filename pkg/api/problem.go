@@ -143,6 +143,10 @@ func (s *Server) wrapRouter() {
 // fail answers an error, and logs it when the fault is not the caller's.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	p := problemOf(err)
+	if p.Status == http.StatusUnauthorized && s.wantsMonitor(c) {
+		c.Set(fiber.HeaderCacheControl, "no-store")
+		return c.Redirect(s.options.BasePath+"/?next=/monitoring", http.StatusFound)
+	}
 	p.RequestID = requestID(c)
 	challenge(c, &p, err)
 	if p.Status >= http.StatusInternalServerError {

@@ -115,3 +115,12 @@ test('a secret is written and never shown', async ({ page, service, target }) =>
   await expect(page.getByRole('heading', { name: /^200 after/ })).toBeVisible();
   expect(await page.content()).not.toContain('s3cr3t');
 });
+
+test('the queue monitor asks for a login, and opens after it', async ({ page, fresh }) => {
+  const { key } = await fresh.call<{ key: string }>('POST', '/keys', { name: 'me', scope: 'admin' });
+  await page.goto(`${fresh.url}/monitoring`);
+  await page.getByLabel('API key').fill(key);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.waitForURL(`${fresh.url}/monitoring`);
+  await expect(page).toHaveTitle(/Asynq/);
+});

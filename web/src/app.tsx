@@ -2,7 +2,7 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { lazy, Suspense, useEffect } from 'react';
 import { Redirect, Route, Router, Switch, useLocation } from 'wouter';
 import { useBrowserLocation } from 'wouter/use-browser-location';
-import { basePath } from './api/client';
+import { api, basePath } from './api/client';
 import { queries } from './api/queries';
 import { useLoginNeeded } from './api/session';
 import { Boundary } from './components/Boundary';
@@ -10,6 +10,7 @@ import { Blank, Skeleton } from './components/Notice';
 import { Shell } from './components/Shell';
 import { loadLanguage, useI18n } from './i18n';
 import { guarded } from './lib/guard';
+import { nextPage } from './lib/next';
 import { JobsPage } from './pages/jobs/JobsPage';
 import { NowPage } from './pages/now/NowPage';
 
@@ -55,7 +56,15 @@ function Gate() {
     }, settled);
     return () => clearTimeout(timer);
   }, []);
-  if (useLoginNeeded()) {
+  const loginNeeded = useLoginNeeded();
+  useEffect(() => {
+    const next = nextPage(window.location.search);
+    if (next === null || loginNeeded) return;
+    void api.GET('/api/v1/session').then(({ data }) => {
+      if (data?.scope) window.location.replace(basePath + next);
+    });
+  }, [loginNeeded]);
+  if (loginNeeded) {
     return (
       <Suspense fallback={null}>
         <LoginPage />

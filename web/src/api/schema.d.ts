@@ -2732,6 +2732,12 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            302: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: {
