@@ -130,9 +130,10 @@ func (w *Worker) call(ctx context.Context, c *call, f *filler) (kept *job.Respon
 	default:
 		broken = w.judgeBody(ctx, c, rule, body)
 	}
-	truncated = truncated || err != nil
+	more := truncated || err != nil
+	truncated = truncated || err != nil && (len(body) > 0 || !notGzip(err)) // of what cannot be read nothing was cut off
 	kept = keep(resp, body, truncated, hider)
-	c.discard(resp, truncated)
+	c.discard(resp, more)
 	return kept, asked{resp.Header.Get("Retry-After"), resp.Header.Get(headerWait)}, broken
 }
 

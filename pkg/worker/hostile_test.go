@@ -360,3 +360,29 @@ func TestRedirects(t *testing.T) {
 		t.Errorf("not to be followed: %+v", log)
 	}
 }
+
+// What is wrong with an answer is said so that it is known whose fault it is, and what cannot be read is not called cut off.
+func TestBrokenAnswersAreExplained(t *testing.T) {
+	var zipped bytes.Buffer
+	z := gzip.NewWriter(&zipped)
+	_, _ = z.Write([]byte("twelve bytes"))
+	_ = z.Close()
+	spoiled := zipped.Bytes()
+	spoiled[len(spoiled)-6] ^= 0xff // the checksum
+	for name, tc := range map[string]struct {
+		answer, want string
+		truncated    bool
+	}{
+		"no gzip":             {"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\nno gzip here", "the answer says Content-Encoding: gzip, and its body is not", false},
+		"spoiled gzip":        {fmt.Sprintf("Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(spoiled), spoiled), "its body is not", true},
+		"a control character": {"X-V: a\x01b\r\nContent-Length: 0\r\n\r\n", "the answer has an invalid header, without a colon or with a control character", false},
+	} {
+		s := listenRaw(t, func(_ *rawServer, c net.Conn, _ *bufio.Reader) { write(c, head+tc.answer) })
+		b := newBench(t)
+		e := b.expect(t, taskFor(s.url), job.ReasonProtocol)
+		if !strings.Contains(errorOf(e.Attempt), tc.want) || e.Response != nil && e.Response.Truncated != tc.truncated {
+			t.Errorf("%s: %q, %+v", name, errorOf(e.Attempt), e.Response)
+		}
+		b.Close()
+	}
+}

@@ -72,6 +72,8 @@ func explain(reason job.Reason, err error) error {
 		return fmt.Errorf("look-up of %s: %s", lookup.Name, lookup.Err)
 	case reason == job.ReasonConnectTimeout && errors.As(err, &dialing) && dialing.inTLS:
 		return fmt.Errorf("%w: the TLS handshake did not end", err)
+	case reason == job.ReasonProtocol:
+		return explainAnswer(err)
 	}
 	return err
 }
