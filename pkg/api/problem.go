@@ -97,7 +97,7 @@ func problemOf(err error) problem {
 func routerProblem(status int) (job.Code, string) {
 	switch status {
 	case http.StatusNotFound:
-		return job.CodeNotFound, "there is nothing at this path"
+		return job.CodeNotFound, "not found: nothing is served at this path"
 	case http.StatusMethodNotAllowed:
 		return codeMethodNotAllowed, "the path does not take this method; the Allow header lists those it takes"
 	case http.StatusRequestEntityTooLarge:

@@ -45,7 +45,7 @@ type Client struct {
 func New(base string, o Options) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("client: the server's URL begins with http:// or https:// and names a host")
+		return nil, errors.New("client: the URL of the server must begin with http:// or https:// and name a host")
 	}
 	if err := job.CheckAuthority(u); err != nil {
 		return nil, fmt.Errorf("client: the server's URL: %w", err)

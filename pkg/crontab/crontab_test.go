@@ -163,7 +163,7 @@ func TestRefusedCommands(t *testing.T) {
 		"curl -@ https://a/":                  "-@ is not known",
 		"curl https://a/ -H":                  "lacks its value",
 		"curl -m soon https://a/":             "a number is expected",
-		"curl ftp://a/":                       "begins with http",
+		"curl ftp://a/":                       "must begin with http",
 		"curl 'https://a/":                    "cannot be read",
 		"python3 x.py":                        "calls python3",
 		"if true; then curl https://a/; fi":   "part of a script",

@@ -25,7 +25,7 @@ func ParseTarget(text string) (*url.URL, error) {
 // common. It puts the host into ASCII.
 func CheckTarget(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("a URL begins with http:// or https://")
+		return errors.New("a URL must begin with http:// or https://")
 	}
 	host := u.Hostname()
 	if host == "" {

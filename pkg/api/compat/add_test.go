@@ -126,7 +126,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"faults in the order of the members": {
 			"cron", `{"job_id":"x","url":"ftp://a","hour":"25","second":"61"}`,
-			`{"detail":[{"type":"value_error","loc":["body","url"],"msg":"a URL begins with http:// or https://","input":"ftp://a"},` +
+			`{"detail":[{"type":"value_error","loc":["body","url"],"msg":"a URL must begin with http:// or https://","input":"ftp://a"},` +
 				`{"type":"value_error","loc":["body","second"],"msg":"second: 61 is outside 0-59","input":"61"},` +
 				`{"type":"value_error","loc":["body","hour"],"msg":"hour: 25 is outside 0-23","input":"25"}]}`,
 		},

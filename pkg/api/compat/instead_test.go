@@ -32,7 +32,7 @@ func instead() map[string]map[int]correction {
 			9: refused("second", "second must be 0 to 59"), 10: refused("year", "year must be 1 to 9999"),
 			11: refused("year", "year must be 1 to 9999"),
 			35: refused("url", "a URL is required"),
-			36: refused("url", "a URL begins with http:// or https://"),
+			36: refused("url", "a URL must begin with http:// or https://"),
 			38: listWithout("nourl", "badurl"), 39: gone(),
 		},
 		"03_date_past":        {2: gone(), 3: gone()},
