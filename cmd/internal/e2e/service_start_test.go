@@ -97,6 +97,7 @@ func TestUnusableFlagsAreOneClearLine(t *testing.T) {
 	if err := os.WriteFile(notAFolder, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	unmade := filepath.Join(t.TempDir(), "unmade")
 	tests := []struct {
 		name, program string
 		args          []string
@@ -105,11 +106,16 @@ func TestUnusableFlagsAreOneClearLine(t *testing.T) {
 	}{
 		{"port in use", "standalone", []string{"--listen", taken, "--data-dir", t.TempDir()}, taken, 1},
 		{"listen for all", "standalone", []string{"--listen", "0.0.0.0:0", "--data-dir", t.TempDir()}, "--insecure-no-auth", 1},
-		{"listen", "api", []string{"--listen", "8000"}, "--listen", 1},
-		{"data folder", "standalone", []string{"--listen", "127.0.0.1:0", "--data-dir", notAFolder}, notAFolder, 1},
-		{"database", "beat", []string{"--database-url", "mysql://x"}, "the database URL must begin with", 1},
-		{"redis", "worker", []string{"--redis-url", "http://x"}, "redis", 1},
-		{"targets", "worker", []string{"--allow-targets", "10.0.0.0/99"}, "10.0.0.0/99", 1},
+		{"listen", "api", []string{"--listen", "8000"}, "schedule-api: --listen: ", 2},
+		{"data folder", "standalone", []string{"--listen", "127.0.0.1:0", "--data-dir", notAFolder}, "--data-dir: the file of the secret key cannot be used: ", 1},
+		{"database", "beat", []string{"--database-url", "mysql://x"}, "--database-url: the database URL must begin with", 2},
+		{"redis", "worker", []string{"--redis-url", "http://x"}, "--redis-url: must begin with redis://", 2},
+		{"targets", "worker", []string{"--allow-targets", "10.0.0.0/99"}, `--allow-targets: "10.0.0.0/99"`, 2},
+		{"a misspelled word", "standalone", []string{"--allow-targets", "privat", "--data-dir", unmade}, `did you mean "private"?`, 2},
+		{"proxy", "standalone", []string{"--proxy", "127.0.0.1:3128", "--data-dir", unmade}, "--proxy: the scheme is missing: write it like http://127.0.0.1:3128", 2},
+		{"base path", "standalone", []string{"--base-path", "schedule", "--data-dir", unmade}, `--base-path: "schedule" must begin with /`, 2},
+		{"ops", "beat", []string{"--ops-listen", taken, "--data-dir", t.TempDir()}, "--ops-listen: cannot listen on " + taken, 1},
+		{"scope", "standalone", []string{"keys", "create", "--name", "me", "--scope", "all", "--data-dir", unmade}, "--scope: must be one of", 2},
 		{"unknown flag", "beat", []string{"--colour"}, "--colour", 2},
 		{"concurrency", "worker", []string{"--concurrency", "none"}, "--concurrency", 2},
 	}
@@ -120,6 +126,9 @@ func TestUnusableFlagsAreOneClearLine(t *testing.T) {
 			lines := p.lines()
 			if code := p.Cmd.ProcessState.ExitCode(); code != test.code || len(lines) == 0 || !strings.Contains(lines[len(lines)-1], test.want) {
 				t.Errorf("ended with %d and said:\n%s", code, p.Log)
+			}
+			if _, err := os.Stat(unmade); err == nil {
+				t.Errorf("the data folder was made before the flags were checked")
 			}
 		})
 	}
