@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,15 +75,34 @@ func TestGroupStopsWhenAPartFails(t *testing.T) {
 }
 
 func TestGroupNamesWhatDoesNotStop(t *testing.T) {
-	release := make(chan struct{})
-	defer close(release)
-	g := NewGroup(discard, time.Millisecond)
-	g.Add("stuck", func(context.Context) error { <-release; return nil })
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := g.Run(ctx); err == nil || !strings.Contains(err.Error(), "stuck did not stop within 1ms") {
-		t.Errorf("got %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		g := NewGroup(discard, time.Second)
+		g.Add("stuck", func(context.Context) error { <-release; return nil })
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.Run(ctx); err == nil || !strings.Contains(err.Error(), "stuck did not stop within 6s") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A part that cuts off at the timeout what is under way has time to hand it back.
+func TestGroupWaitsForWhatIsHandedBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGroup(discard, 3*time.Second)
+		g.Add("worker", func(ctx context.Context) error {
+			<-ctx.Done()
+			time.Sleep(4 * time.Second)
+			return nil
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestHTTPCheck(t *testing.T) {

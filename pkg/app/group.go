@@ -14,7 +14,9 @@ import (
 type Group struct {
 	logger  *slog.Logger
 	timeout time.Duration
-	parts   []*part
+	// end is when calls under way must have ended.
+	end   time.Time
+	parts []*part
 }
 
 type part struct {
@@ -75,14 +77,15 @@ func (g *Group) Run(ctx context.Context) error {
 
 // stop ends the parts in reverse order within the timeout.
 func (g *Group) stop() error {
-	deadline, cancel := context.WithTimeout(context.Background(), g.timeout)
+	g.end = time.Now().Add(g.timeout)
+	deadline, cancel := context.WithTimeout(context.Background(), g.timeout+handOver)
 	defer cancel()
 	var failed error
 	for i := len(g.parts) - 1; i >= 0; i-- {
 		p := g.parts[i]
 		p.stop()
 		if !g.await(deadline, p) {
-			failed = errors.Join(failed, fmt.Errorf("%s did not stop within %s", p.name, g.timeout))
+			failed = errors.Join(failed, fmt.Errorf("%s did not stop within %s", p.name, g.timeout+handOver))
 			continue
 		}
 		if p.err != nil && !errors.Is(p.err, context.Canceled) {
@@ -93,6 +96,8 @@ func (g *Group) stop() error {
 }
 
 const (
+	// handOver is how much longer than the timeout a stop may take: what was cut off is handed back, and recorded.
+	handOver = 5 * time.Second
 	// A part that stops within sayAfter is not worth a line; then there is one every sayEvery.
 	sayAfter = 300 * time.Millisecond
 	sayEvery = 5 * time.Second
@@ -109,14 +114,14 @@ func (g *Group) await(deadline context.Context, p *part) bool {
 		case <-deadline.Done():
 			return false
 		case <-timer.C:
-			g.sayBusy(deadline, p)
+			g.sayBusy(p)
 			timer.Reset(sayEvery)
 		}
 	}
 }
 
 // sayBusy says what the part waits for.
-func (g *Group) sayBusy(deadline context.Context, p *part) {
+func (g *Group) sayBusy(p *part) {
 	if p.busy == nil {
 		return
 	}
@@ -124,7 +129,6 @@ func (g *Group) sayBusy(deadline context.Context, p *part) {
 	if n == 0 {
 		return
 	}
-	end, _ := deadline.Deadline()
 	g.logger.Info("waiting for "+p.what+" to end; signal again to end now", "part", p.name, p.what, n,
-		"time_left", max(0, time.Until(end)).Round(time.Second))
+		"time_left", max(0, time.Until(g.end)).Round(time.Second))
 }

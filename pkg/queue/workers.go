@@ -94,7 +94,12 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	beside.Go(func() { h.taker.watch(ctx) })
 	<-ctx.Done()
-	timer := time.AfterFunc(w.o.ShutdownTimeout, func() { cut(errShutdown) })
+	timer := time.AfterFunc(w.o.ShutdownTimeout, func() {
+		if n := h.count(); n > 0 {
+			w.b.log.Warn("calls were cut off and will be made again", "calls", n, "shutdown_timeout", w.o.ShutdownTimeout)
+		}
+		cut(errShutdown)
+	})
 	defer timer.Stop()
 	server.Shutdown()
 	h.drain(w.o.ShutdownTimeout + handBack)

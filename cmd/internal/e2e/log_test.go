@@ -147,10 +147,10 @@ func holding(t *testing.T) (url string, arrived <-chan struct{}, finish func()) 
 }
 
 // calling starts a standalone that is calling the target.
-func calling(t *testing.T, target string, arrived <-chan struct{}) (*process, *service) {
+func calling(t *testing.T, target string, arrived <-chan struct{}, args ...string) (*process, *service) {
 	t.Helper()
 	address := freeAddress(t)
-	p := start(t, "standalone", "--listen", address, "--data-dir", t.TempDir())
+	p := start(t, "standalone", append([]string{"--listen", address, "--data-dir", t.TempDir()}, args...)...)
 	s := &service{t: t, url: "http://" + address}
 	s.ready()
 	s.must("POST", "/api/v1/jobs", object{"id": "slow", "schedule": object{"type": "interval", "every": "1h"}, "request": object{"url": target}}, nil)
@@ -228,5 +228,18 @@ func TestALogThatNobodyReads(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("it did not stop")
+	}
+}
+
+// A call that lasts longer than the stop may is cut off and handed back, and the stop is a clean one.
+func TestAStopThatIsShorterThanACall(t *testing.T) {
+	t.Parallel()
+	target, arrived, _ := holding(t)
+	p, s := calling(t, target, arrived, "--shutdown-timeout", "1s")
+	_ = p.Cmd.Process.Signal(syscall.SIGTERM)
+	s.until("it says what it cuts off", p.said("calls were cut off and will be made again"))
+	<-p.Done
+	if code := p.Cmd.ProcessState.ExitCode(); code != 0 {
+		t.Errorf("ended with %d:\n%s", code, p.Log.Tail(shown))
 	}
 }
