@@ -63,14 +63,14 @@ func TestCallersAreToldOfTooManyConnections(t *testing.T) {
 	address := p.CreateDatabase(t, "few")
 	admin := sqlx.MustConnect("pgx", address)
 	defer admin.Close()
-	s, err := Open(t.Context(), strings.Replace(address, "postgres@", "guest@", 1), Options{})
-	if err == nil {
+	if _, err := Open(t.Context(), strings.Replace(address, "postgres@", "guest@", 1), Options{}); err == nil {
 		t.Fatal("a role that is not there was let in")
 	}
 	admin.MustExec("CREATE ROLE guest LOGIN")
 	admin.MustExec("GRANT ALL ON SCHEMA public TO guest")
 	admin.MustExec("GRANT CREATE ON DATABASE few TO guest")
-	if s, err = Open(t.Context(), strings.Replace(address, "postgres@", "guest@", 1), Options{}); err != nil {
+	s, err := Open(t.Context(), strings.Replace(address, "postgres@", "guest@", 1), Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()

@@ -107,7 +107,7 @@ func TestUnusableFlagsAreOneClearLine(t *testing.T) {
 		{"port in use", "standalone", []string{"--listen", taken, "--data-dir", t.TempDir()}, taken, 1},
 		{"listen for all", "standalone", []string{"--listen", "0.0.0.0:0", "--data-dir", t.TempDir()}, "--insecure-no-auth", 1},
 		{"listen", "api", []string{"--listen", "8000"}, "schedule-api: --listen: ", 2},
-		{"data folder", "standalone", []string{"--listen", "127.0.0.1:0", "--data-dir", notAFolder}, "--data-dir: the file of the secret key cannot be used: ", 1},
+		{"data folder", "standalone", []string{"--listen", "127.0.0.1:0", "--data-dir", notAFolder}, notAFolder, 1},
 		{"database", "beat", []string{"--database-url", "mysql://x"}, "--database-url: the database URL must begin with", 2},
 		{"redis", "worker", []string{"--redis-url", "http://x"}, "--redis-url: must begin with redis://", 2},
 		{"targets", "worker", []string{"--allow-targets", "10.0.0.0/99"}, `--allow-targets: "10.0.0.0/99"`, 2},
