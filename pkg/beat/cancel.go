@@ -23,7 +23,7 @@ func (r *Reconciler) cancelMarked(ctx context.Context, inRound bool) error {
 	}
 	var f findings
 	if inRound { // asked before the results are settled: a call that ended in between has reported so
-		if f, err = r.examine(ctx, beingCalled(runs)); err != nil {
+		if f, err = r.examine(ctx, beingCalled(runs), true); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package beat
 
 import (
 	"context"
+	"slices"
 
 	"schedule-server/pkg/job"
 )
@@ -46,9 +47,9 @@ type findings struct {
 
 // examine asks the queue for runs. One is lost if there is too little to deliver it by, and no worker has it in
 // its hands; past its deadline, if it does not stand in the queue, whoever has taken it.
-func (r *Reconciler) examine(ctx context.Context, runs []job.OpenRun) (findings, error) {
+func (r *Reconciler) examine(ctx context.Context, runs []job.OpenRun, thorough bool) (findings, error) {
 	f := findings{marks: map[string]string{}}
-	found, err := r.transport.Find(ctx, runs)
+	found, err := r.transport.Find(ctx, runs, thorough)
 	if err != nil {
 		return f, err
 	}
@@ -101,53 +102,50 @@ func missed(runs []job.OpenRun, found []job.Remains) (ids []string) {
 // deliverOverdue walks the open runs whose deadline has passed.
 func (r *Reconciler) deliverOverdue(ctx context.Context) error {
 	now := r.now()
-	return r.walk(ctx, func(after job.OpenRun) ([]job.OpenRun, error) {
+	return r.walk(func(after job.OpenRun) ([]job.OpenRun, error) {
 		return r.history.OverdueRuns(ctx, now, after, r.chunk)
-	}, func(*job.OpenRun) bool { return true })
+	}, func(page []job.OpenRun) error { return r.compare(ctx, page, true) })
 }
 
 // deliverStale walks the open runs without news that are not overdue.
 func (r *Reconciler) deliverStale(ctx context.Context, untouched job.Instant) error {
 	now := r.now()
-	return r.walk(ctx, func(after job.OpenRun) ([]job.OpenRun, error) {
+	return r.walk(func(after job.OpenRun) ([]job.OpenRun, error) {
 		return r.history.StaleRuns(ctx, untouched, after, r.chunk)
-	}, func(run *job.OpenRun) bool { return !run.Overdue(now) })
+	}, func(page []job.OpenRun) error {
+		page = slices.DeleteFunc(page, func(run job.OpenRun) bool { return run.Overdue(now) })
+		return r.compare(ctx, page, false)
+	})
 }
 
-// walk compares runs with the queue, page by page.
-func (r *Reconciler) walk(ctx context.Context, read func(after job.OpenRun) ([]job.OpenRun, error), concerns func(*job.OpenRun) bool) error {
+// walk reads runs page by page.
+func (r *Reconciler) walk(read func(after job.OpenRun) ([]job.OpenRun, error), compare func(page []job.OpenRun) error) error {
 	var after job.OpenRun
 	for {
 		page, err := read(after)
 		if err != nil {
 			return err
 		}
-		var runs []job.OpenRun
-		for i := range page {
-			if concerns(&page[i]) {
-				runs = append(runs, page[i])
-			}
+		n := len(page)
+		if n > 0 {
+			after = page[n-1]
 		}
-		if err := r.compare(ctx, runs); err != nil {
+		if err := compare(page); err != nil || n < r.chunk {
 			return err
 		}
-		if len(page) < r.chunk {
-			return nil
-		}
-		after = page[len(page)-1]
 	}
 }
 
 // compare delivers those of the runs anew that are lost, and ends those that the queue gave up. What
 // has ended meanwhile has been reported before the queue forgot it, gave it up or called it ended: once the
 // results that are under way now are recorded, the database knows.
-func (r *Reconciler) compare(ctx context.Context, runs []job.OpenRun) error {
+func (r *Reconciler) compare(ctx context.Context, runs []job.OpenRun, thorough bool) error {
 	if len(runs) == 0 {
 		return nil
 	}
 	ctx, stop := context.WithTimeout(ctx, enqueueWithin)
 	defer stop()
-	f, err := r.examine(ctx, runs)
+	f, err := r.examine(ctx, runs, thorough)
 	if err != nil {
 		return err
 	}

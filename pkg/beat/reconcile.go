@@ -46,8 +46,8 @@ type Cancellations interface {
 // Transport is what the queue says of runs.
 type Transport interface {
 	Queue
-	// Find tells what the queue holds of each of the runs.
-	Find(ctx context.Context, runs []job.OpenRun) ([]job.Remains, error)
+	// Find tells what the queue holds of each of the runs. Unless it is to be thorough, a glance suffices for those that wait.
+	Find(ctx context.Context, runs []job.OpenRun, thorough bool) ([]job.Remains, error)
 	// InHand tells which of the runs workers that live say they have in their hands.
 	InHand(ctx context.Context, ids []string) (map[string]bool, error)
 	// Redeliver makes tasks anew, Discard removes what is left of them; both leave alone what changed since

@@ -23,7 +23,7 @@ type transport struct {
 	looks       int
 }
 
-func (tr *transport) Find(_ context.Context, runs []job.OpenRun) ([]job.Remains, error) {
+func (tr *transport) Find(_ context.Context, runs []job.OpenRun, _ bool) ([]job.Remains, error) {
 	found := make([]job.Remains, len(runs))
 	for i := range runs {
 		found[i] = tr.remains[runs[i].ID]

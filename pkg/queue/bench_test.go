@@ -66,6 +66,25 @@ func BenchmarkEnqueue(b *testing.B) {
 	}
 }
 
+// BenchmarkFind looks at tasks that wait, a thousand at once, as the reconciler does with open runs without news.
+func BenchmarkFind(b *testing.B) {
+	x := newBench(b)
+	tasks := make([]job.Task, 20_000)
+	for i := range tasks {
+		tasks[i] = taskOf(fmt.Sprintf("run-%020d", i))
+	}
+	noError(b, x.b.Enqueue(x.ctx, tasks))
+	runs := openOf(tasks)
+	n, m := 0, x.meter()
+	for b.Loop() {
+		at := n % len(runs)
+		_, err := x.b.Find(x.ctx, runs[at:at+askAtOnce], false)
+		noError(b, err)
+		n += askAtOnce
+	}
+	m.report(b, n)
+}
+
 // memory is what Redis uses for its data, in bytes.
 func (x *bench) memory() float64 {
 	var used float64

@@ -62,7 +62,7 @@ func TestWithoutRedisEveryCallSaysSo(t *testing.T) {
 		"Ping":      func() error { return x.b.Ping(x.ctx) },
 		"Enqueue 1": func() error { return x.b.Enqueue(x.ctx, tasks[:1]) },
 		"Enqueue":   func() error { return x.b.Enqueue(x.ctx, tasks) },
-		"Find":      func() error { _, err := x.b.Find(x.ctx, openOf(tasks)); return err },
+		"Find":      func() error { _, err := x.b.Find(x.ctx, openOf(tasks), false); return err },
 		"Redeliver": func() error { _, err := x.b.Redeliver(x.ctx, tasks[:1], []string{""}); return err },
 		"Discard":   func() error { _, err := x.b.Discard(x.ctx, tasks[:1], []string{""}); return err },
 		"InHand":    func() error { _, err := x.b.InHand(x.ctx, []string{"r"}); return err },

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -24,12 +25,8 @@ const turnSlack = 5 * time.Second
 const (
 	// markFunction tells one state of a task from any later one.
 	markFunction = `
-local function mark(key)
-  local task = redis.call("HMGET", key, "state", "pending_since", "taker")
-  if not task[1] then
-    return "", task
-  end
-  return task[1] .. ":" .. (task[2] or "") .. ":" .. (task[3] or ""), task
+local function mark(task)
+  return task[1] and task[1] .. ":" .. (task[2] or "") .. ":" .. (task[3] or "") or ""
 end`
 
 	// KEYS: pending, active, lease, retry, scheduled; ARGV: the prefix of tasks, the slack in ns, then the ids.
@@ -59,7 +56,7 @@ local letters, answer = {}, {""}
 for i = 3, #ARGV do
   local id = ARGV[i]
   local key = ARGV[1] .. id
-  local mark, task = mark(key)
+  local task = redis.call("HMGET", key, "state", "pending_since", "taker")
   local state, letter = task[1], "l"
   if state and redis.call("HEXISTS", key, "msg") == 1 then
     if state == "pending" then
@@ -79,7 +76,7 @@ for i = 3, #ARGV do
   end
   letters[#letters + 1] = letter
   if letter ~= "w" then
-    answer[#answer + 1] = mark
+    answer[#answer + 1] = mark(task)
   end
 end
 answer[1] = table.concat(letters)
@@ -93,7 +90,7 @@ return answer`
 local done = {}
 for i = 8, #KEYS do
   local key, id, message = KEYS[i], ARGV[3 * (i - 8) + 2], ARGV[3 * (i - 8) + 4]
-  if mark(key) == ARGV[3 * (i - 8) + 3] then
+  if mark(redis.call("HMGET", key, "state", "pending_since", "taker")) == ARGV[3 * (i - 8) + 3] then
     redis.call("DEL", key)
     redis.call("LREM", KEYS[2], 0, id)
     for k = 3, 7 do
@@ -114,17 +111,63 @@ var whereabouts = map[byte]job.Whereabouts{
 	'l': job.TaskLost, 'b': job.TaskBroken, 'e': job.TaskEnded, 'w': job.TaskWaits, 't': job.TaskTaken, 'g': job.TaskGivenUp,
 }
 
-// Find tells what the queue holds of each of the runs, all of it at one moment.
-func (b *Broker) Find(ctx context.Context, runs []job.OpenRun) ([]job.Remains, error) {
+// Find tells what the queue holds of each of the runs. Those that a glance shows to wait are looked at no further,
+// unless it is to be thorough: all that is held of the others is looked at at one moment.
+func (b *Broker) Find(ctx context.Context, runs []job.OpenRun, thorough bool) ([]job.Remains, error) {
 	found := make([]job.Remains, len(runs))
 	for queue, places := range byQueue(len(runs), func(i int) job.Queue { return runs[i].Queue }) {
 		for some := range slices.Chunk(places, askAtOnce) {
-			if err := b.find(ctx, queue, runs, some, found); err != nil {
+			var err error
+			if !thorough {
+				some, err = b.glance(ctx, queue, runs, some, found)
+			}
+			if err == nil && len(some) > 0 {
+				err = b.find(ctx, queue, runs, some, found)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
 	}
 	return found, b.trustEnded(ctx, found)
+}
+
+// glance notes which of the runs at the places, which are of one queue, wait for their turn, and gives
+// back the others. If such a task has no message, or is not in the list, that shows when its turn has come.
+func (b *Broker) glance(ctx context.Context, queue job.Queue, runs []job.OpenRun, places []int, found []job.Remains) (left []int, err error) {
+	next, err := b.client.LIndex(ctx, asynqKey(queue, "pending"), -1).Result()
+	if errors.Is(err, redis.Nil) {
+		return places, nil
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	prefix := asynqKey(queue, "t:")
+	replies, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
+		p.HGet(ctx, prefix+next, "pending_since")
+		for _, i := range places {
+			_ = p.Process(ctx, redis.NewStringSliceCmd(ctx, "hmget", prefix+runs[i].ID, "state", "pending_since"))
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return nil, unavailable(err)
+	}
+	oldest, err := replies[0].(*redis.StringCmd).Int64()
+	if err != nil {
+		return places, nil // the next has just been taken, or has vanished
+	}
+	for k, i := range places {
+		task := replies[k+1].(*redis.StringSliceCmd).Val()
+		if len(task) == 2 && task[0] == "pending" {
+			if since, err := strconv.ParseInt(task[1], 10, 64); err == nil && since >= oldest-turnSlack.Nanoseconds() {
+				found[i].Whereabouts = job.TaskWaits
+				continue
+			}
+		}
+		left = append(left, i)
+	}
+	return left, nil
 }
 
 // find fills in what was found of the runs at the places, which are of one queue.

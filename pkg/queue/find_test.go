@@ -35,7 +35,19 @@ func (x *bench) find(ids ...string) []job.Remains {
 	for i, id := range ids {
 		runs[i] = job.OpenRun{ID: id, Queue: job.QueueDefault}
 	}
-	found, err := x.b.Find(x.ctx, runs)
+	found, err := x.b.Find(x.ctx, runs, true)
+	noError(x.t, err)
+	for i, brief := range x.glances(runs) {
+		if brief.Whereabouts != job.TaskWaits && brief != found[i] {
+			x.t.Errorf("at a glance run %s is %v, and %v when it is looked for", ids[i], brief, found[i])
+		}
+	}
+	return found
+}
+
+func (x *bench) glances(runs []job.OpenRun) []job.Remains {
+	x.t.Helper()
+	found, err := x.b.Find(x.ctx, runs, false)
 	noError(x.t, err)
 	return found
 }
@@ -48,22 +60,24 @@ func TestFindTellsWhereEachRunIs(t *testing.T) {
 	}
 	noError(t, x.b.Enqueue(x.ctx, tasks[:2000]))
 	noError(t, x.inspector.ArchiveTask(string(tasks[7].Queue), tasks[7].RunID))
-	found, err := x.b.Find(x.ctx, openOf(tasks))
-	noError(t, err)
-	for i, remains := range found {
-		want := job.TaskWaits
-		switch {
-		case i == 7:
-			want = job.TaskGivenUp
-		case i >= 2000:
-			want = job.TaskLost
-		}
-		if remains.Whereabouts != want {
-			t.Errorf("run %d is %v, want %v", i, remains.Whereabouts, want)
+	for _, thorough := range []bool{false, true} {
+		found, err := x.b.Find(x.ctx, openOf(tasks), thorough)
+		noError(t, err)
+		for i, remains := range found {
+			want := job.TaskWaits
+			switch {
+			case i == 7:
+				want = job.TaskGivenUp
+			case i >= 2000:
+				want = job.TaskLost
+			}
+			if remains.Whereabouts != want {
+				t.Errorf("run %d is %v, want %v", i, remains.Whereabouts, want)
+			}
 		}
 	}
 	noError(t, x.b.client.FlushAll(x.ctx).Err())
-	if found, err = x.b.Find(x.ctx, openOf(tasks)); err != nil || slices.ContainsFunc(found, func(r job.Remains) bool { return r != job.Remains{} }) {
+	if found, err := x.b.Find(x.ctx, openOf(tasks), false); err != nil || slices.ContainsFunc(found, func(r job.Remains) bool { return r != job.Remains{} }) {
 		t.Errorf("after a flush something is left, or %v", err)
 	}
 }
@@ -180,8 +194,10 @@ func TestALongQueueIsNoLoss(t *testing.T) {
 		t.Errorf("before its turn: %v", got) // whether it stands in the list will show
 	}
 	noError(t, x.b.client.LTrim(x.ctx, pending, 0, 25).Err()) // the next is run-00024
-	if got := x.find("run-00020")[0].Whereabouts; got != job.TaskLost {
-		t.Errorf("after its turn: %v", got)
+	for _, found := range [][]job.Remains{x.find("run-00020"), x.glances([]job.OpenRun{{ID: "run-00020", Queue: job.QueueDefault}})} {
+		if got := found[0].Whereabouts; got != job.TaskLost {
+			t.Errorf("after its turn: %v", got)
+		}
 	}
 	since("run-00030", 2*time.Hour) // by the clock of another beat
 	if got := x.find("run-00030")[0].Whereabouts; got != job.TaskWaits {

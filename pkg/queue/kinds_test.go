@@ -40,7 +40,7 @@ func everything(t *testing.T, url string) *bench {
 	noError(t, x.b.Enqueue(x.ctx, tasks))
 	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "run-00007", Queue: job.QueueDefault}}))
 	x.vanish(asynqTask("default", "run-00008"))
-	found, err := x.b.Find(x.ctx, openOf(tasks))
+	found, err := x.b.Find(x.ctx, openOf(tasks), false)
 	noError(t, err)
 	for i, remains := range found {
 		if lost := i == 7 || i == 8; (remains.Whereabouts == job.TaskLost) != lost {

@@ -115,7 +115,7 @@ func TestAFlushInMidRunLosesNothingThatIsPutBack(t *testing.T) {
 	noError(t, x.b.Enqueue(x.ctx, tasks))
 	noError(t, x.b.client.FlushAll(x.ctx).Err())
 	x.work(x.b, c)
-	found, err := x.b.Find(x.ctx, openOf(tasks))
+	found, err := x.b.Find(x.ctx, openOf(tasks), false)
 	noError(t, err)
 	made, err := x.b.Redeliver(x.ctx, tasks, marksOf(found))
 	noError(t, err)

@@ -77,9 +77,9 @@ type counted struct {
 	rounds *atomic.Int64
 }
 
-func (c counted) Find(ctx context.Context, runs []job.OpenRun) ([]job.Remains, error) {
+func (c counted) Find(ctx context.Context, runs []job.OpenRun, thorough bool) ([]job.Remains, error) {
 	defer c.rounds.Add(1)
-	return c.Broker.Find(ctx, runs)
+	return c.Broker.Find(ctx, runs, thorough)
 }
 
 func (p *plant) now() job.Instant { return now() + job.Instant(p.ahead.Load()) }
