@@ -51,25 +51,44 @@ func (s *Store) OverdueRuns(ctx context.Context, now job.Instant, after job.Open
 	return runs, fail("look for overdue runs", err)
 }
 
-func (s *Store) openRuns(ctx context.Context, condition string, moment job.Instant, after job.OpenRun, limit int) ([]job.OpenRun, error) {
+func (s *Store) openRuns(ctx context.Context, condition string, moment job.Instant, after job.OpenRun, limit int) (runs []job.OpenRun, err error) {
 	// In the order of the open runs' own index each is looked at once, however many pages there are. The
 	// expression keeps PostgreSQL from the index of all runs, which has that order too.
-	rows, err := readAll[struct {
-		ID         string      `db:"id"`
-		JobID      string      `db:"job_id"`
-		Queue      job.Queue   `db:"queue"`
-		State      job.State   `db:"state"`
-		TouchedAt  job.Instant `db:"touched_at"`
-		ExpectedBy job.Instant `db:"expected_by"`
-	}](ctx, s, "SELECT o.id, o.job_id, o.queue, o.state, o.touched_at, "+expectedBy("o")+" AS expected_by FROM runs o"+s.d.by("runs_open")+
-		" WHERE "+undisturbed("o")+" AND "+condition+` AND o.job_id >= :after_job AND (o.job_id > :after_job OR o.id > :after)
-		ORDER BY o.job_id, o.id || '' LIMIT :limit`,
-		args{"moment": int64(moment), "after_job": cleanText(after.JobID), "after": cleanText(after.ID), "limit": max(1, limit)})
-	runs := make([]job.OpenRun, len(rows))
-	for i, r := range rows {
-		runs[i] = job.OpenRun(r)
+	text := "SELECT o.id, o.job_id, o.queue, o.state, o.touched_at, " + expectedBy("o") + " FROM runs o" + s.d.by("runs_open") +
+		" WHERE " + undisturbed("o") + " AND " + condition + ` AND o.job_id >= :after_job AND (o.job_id > :after_job OR o.id > :after)
+		ORDER BY o.job_id, o.id || '' LIMIT :limit`
+	a := args{"moment": int64(moment), "after_job": cleanText(after.JobID), "after": cleanText(after.ID), "limit": max(1, limit)}
+	for range maxTries {
+		if runs, err = scanOpen(ctx, s.r, text, a); err == nil || !isCut(err) {
+			break
+		}
 	}
 	return runs, err
+}
+
+// scanOpen reads OpenRuns: by hand, as scanDue does, because there are many every few seconds.
+func scanOpen(ctx context.Context, q conn, text string, a args) ([]job.OpenRun, error) {
+	query, values, err := bind(q, text, a)
+	if err != nil {
+		return nil, err
+	}
+	found, err := q.QueryContext(ctx, query, values...)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var runs []job.OpenRun
+	var queue, state string
+	var touched, expected int64
+	for found.Next() {
+		var r job.OpenRun
+		if err := found.Scan(&r.ID, &r.JobID, &queue, &state, &touched, &expected); err != nil {
+			return nil, err
+		}
+		r.Queue, r.State, r.TouchedAt, r.ExpectedBy = job.Queue(queue), job.State(state), job.Instant(touched), job.Instant(expected)
+		runs = append(runs, r)
+	}
+	return runs, found.Err()
 }
 
 // LostRuns reads what a call needs of those of the runs that have not ended and of which there is no news
