@@ -180,6 +180,14 @@ func (d dialect) allJobs() string {
 	return "SELECT CAST(COALESCE(sum(jobs), 0) AS BIGINT) FROM job_counts"
 }
 
+// nowMS is the time by the database's own clock, in milliseconds: those of the processes may differ.
+func (d dialect) nowMS() string {
+	if d == sqlite {
+		return "CAST(unixepoch('subsec') * 1000 AS BIGINT)"
+	}
+	return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+}
+
 // probe fails where nothing can be written. SQLite writes a page, which nothing
 // else reads; PostgreSQL is asked whether it would.
 func (d dialect) probe(ctx context.Context, tx conn) error {
