@@ -55,6 +55,9 @@ type Stats struct {
 	Lags []int64
 }
 
+// Warning is something that people who look after the service should know.
+type Warning = trigger.Warning
+
 // QueueStat is the state of one queue, in tasks.
 type QueueStat struct {
 	Queue Queue `json:"queue"`

@@ -6,15 +6,14 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
 )
 
 // CheckURL reports what is wrong with a redis-url, as Open does, and opens nothing.
 func CheckURL(raw string) error {
-	client, err := parseURL(raw)
-	if err != nil {
-		return err
-	}
-	return client.Close()
+	_, err := parseURL(raw, nil)
+	return err
 }
 
 // ShownURL is a redis-url that Open takes as it may be shown: scheme, hosts, database and master only.
@@ -50,21 +49,11 @@ func ShownURL(raw string) string {
 	return shown
 }
 
-// errNoMaster is what a wrong master's name looks like: every sentinel answers nil.
-var errNoMaster = errors.New("the sentinels know no master of the name that redis-url gives")
-
-// plain replaces an error of the library that says nothing to people.
-func plain(err error) error {
-	if text := err.Error(); strings.Contains(text, "all sentinels") && strings.Contains(text, redis.Nil.Error()) {
-		return errNoMaster
-	}
-	return err
-}
-
 // trouble words what keeps Redis from being used, as a constant message: it does not answer, or it answers no.
 func trouble(err error) string {
 	var answer redis.Error
-	if errors.As(err, &answer) || errors.Is(err, errNoMaster) {
+	var known *job.Error
+	if errors.As(err, &answer) || errors.As(err, &known) {
 		return "Redis refuses commands"
 	}
 	return "cannot reach Redis"

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/hibiken/asynq"
+
+	"schedule-server/pkg/job"
 )
 
 func TestShownURLsHoldNoSecret(t *testing.T) {
@@ -43,8 +45,8 @@ func TestTheLogSaysWhatIsWrongWithRedis(t *testing.T) {
 	for want, err := range map[string]error{
 		`msg="Redis refuses commands" error="WRONGPASS invalid"`: answerOf("WRONGPASS invalid"),
 		`msg="cannot reach Redis" error="context deadline`:       context.DeadlineExceeded,
-		`msg="Redis refuses commands" error="the sentinels know no master`: fmt.Errorf(
-			"redis: all sentinels specified in configuration are unreachable: %w", answerOf("redis: nil")),
+		`msg="Redis refuses commands" error="dial: the sentinels know no master`: fmt.Errorf("dial: %w",
+			job.Errorf(job.CodeUnavailable, "the sentinels know no master")),
 	} {
 		var book logBook
 		b, fault := Open(Options{URL: "redis://:hunter2@127.0.0.1:1/2", Logger: slog.New(slog.NewTextHandler(&book, nil))})

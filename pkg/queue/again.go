@@ -18,7 +18,12 @@ type again struct {
 	// counted says that it goes against the number of times that asynq allows,
 	// and that the next delivery looks for what this one saved.
 	counted bool
+	// reason, if not nil, is why the task is somebody else's.
+	reason error
 }
+
+// Unwrap gives the reason.
+func (a *again) Unwrap() error { return a.reason }
 
 // Error is the constant text.
 func (a *again) Error() string { return a.text }
@@ -49,13 +54,11 @@ func panicked() error {
 }
 
 // newerTask leaves a task to a newer worker.
-func newerTask() error {
-	return &again{text: errNewer.Error(), delay: 10 * time.Second}
-}
+func newerTask() error { return leftAside(errNewer) }
 
-// foreignTask leaves a task to the program that enqueued it.
-func foreignTask() error {
-	return &again{text: "enqueued by another program; give each program a Redis database of its own", delay: 10 * time.Second}
+// leftAside leaves a task to somebody else, for a reason that is constant.
+func leftAside(reason error) error {
+	return &again{text: reason.Error(), delay: 10 * time.Second, reason: reason}
 }
 
 // recoverAfter is how long a task whose worker died is kept back. Every lane of

@@ -146,7 +146,7 @@ func (a *Announcer) send(ctx context.Context) error {
 	ctx, stop := context.WithTimeout(ctx, announceWait)
 	defer stop()
 	err = a.b.client.XAdd(ctx, &redis.XAddArgs{
-		Stream: keyChanges, MaxLen: changesMax, Approx: true, Values: []any{fieldFormat, formatJSON, fieldChanges, text},
+		Stream: a.b.key(keyChanges), MaxLen: changesMax, Approx: true, Values: []any{fieldFormat, formatJSON, fieldChanges, text},
 	}).Err()
 	if err != nil {
 		a.b.outage.failed(err)

@@ -229,13 +229,13 @@ func BenchmarkCodec(b *testing.B) {
 	task, a := taskOf("run"), attempt(1)
 	event := job.Event{RunID: "run", At: now(), State: job.StateSucceeded, Reason: job.ReasonOK, N: 1, Attempt: &a,
 		Response: &job.Response{StatusCode: 200, Headers: map[string]string{"Content-Type": "text/plain"}, Body: "ok"}}
-	payload, err := encodeTask(&task)
+	payload, err := encodeTask(&task, "")
 	noError(b, err)
 	data, err := encodeEvent(&event)
 	noError(b, err)
 	fields := map[string]any{fieldFormat: fmt.Sprint(formatCBOR), fieldEvent: string(data)}
 	for name, do := range map[string]func() error{
-		"task/write":  func() error { _, err := encodeTask(&task); return err },
+		"task/write":  func() error { _, err := encodeTask(&task, ""); return err },
 		"task/read":   func() error { _, err := readTask(taskDeliver, payload); return err },
 		"event/write": func() error { _, err := encodeEvent(&event); return err },
 		"event/read":  func() error { _, err := decodeEvent(fields); return err },

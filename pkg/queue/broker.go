@@ -2,9 +2,11 @@ package queue
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -17,6 +19,10 @@ import (
 type Options struct {
 	// URL says where Redis is: redis://, rediss://, redis-sentinel:// or redis-cluster://.
 	URL string
+	// Prefix comes before every name in Redis, for several installations in one. Empty: none.
+	Prefix string
+	// TLS holds the authorities and the client certificate of TLS connections. Nil: the system's and none.
+	TLS *tls.Config
 	// Logger takes what operators must know. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Now is the clock. Nil: the system's.
@@ -30,21 +36,34 @@ type Options struct {
 // said otherwise.
 type Broker struct {
 	client redis.UniversalClient
-	log    *slog.Logger
-	now    func() job.Instant
-	name   string
+	// dial makes further clients of the same Redis.
+	dial dialer
+	// prefix is empty or ends with a colon.
+	prefix string
+	// admission says whether commands may reach Redis; installation, for whom this process works, nil if that is not known.
+	admission    *admission
+	installation atomic.Pointer[string]
+	log          *slog.Logger
+	now          func() job.Instant
+	name         string
 	// life is name with what tells this process from those before it.
 	life   string
 	outage *outage
+	// eviction is the policy by which Redis throws keys away, empty for none; nil before it was asked.
+	eviction atomic.Pointer[string]
+	// channels is what is known of the rights to publish and to listen.
+	channels channels
 	// tasks and inspector are asynq's ways to its queues.
 	tasks     *asynq.Client
 	inspector *asynq.Inspector
-	reports   gatherer[*reported]
-	scripts   *scripts
-	beat      *redis.Script
-	beats     *redis.Script
-	place     *redis.Script
-	holdOn    *redis.Script
+	// aside takes what is said of tasks that are left to others, each kind of it once a minute.
+	aside   *libraryLog
+	reports gatherer[*reported]
+	scripts *scripts
+	beat    *redis.Script
+	beats   *redis.Script
+	place   *redis.Script
+	holdOn  *redis.Script
 	// For results of which Redis lost the trace.
 	underwayScript, showScript *redis.Script
 	// For the dead among the workers.
@@ -54,7 +73,11 @@ type Broker struct {
 // Open makes a Broker. Redis need not be up: the first call finds out. The
 // error is an *job.OptionError that names redis-url and shows no part of it. The log of go-redis, one for the whole process, goes to o.Logger.
 func Open(o Options) (*Broker, error) {
-	client, err := parseURL(o.URL)
+	dial, err := parseURL(o.URL, o.TLS)
+	if err != nil {
+		return nil, err
+	}
+	prefix, err := parsePrefix(o.Prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +87,12 @@ func Open(o Options) (*Broker, error) {
 	if o.Now == nil {
 		o.Now = func() job.Instant { return job.Instant(time.Now().UnixMilli()) }
 	}
+	admission := newAdmission()
+	client := dial(0)
+	client.AddHook(admission)
 	b := &Broker{
-		client: client, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
-		outage:         &outage{log: o.Logger.With("address", ShownURL(o.URL))},
+		client: client, dial: dial, prefix: prefix, admission: admission, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
+		outage:         &outage{log: o.Logger.With("address", ShownURL(o.URL)), admission: admission},
 		tasks:          asynq.NewClientFromRedisClient(&holder{client}),
 		inspector:      asynq.NewInspectorFromRedisClient(client),
 		scripts:        newScripts(),
@@ -78,6 +104,7 @@ func Open(o Options) (*Broker, error) {
 		release: redis.NewScript(releaseScript), workers: redis.NewScript(workersScript), bringBackScript: redis.NewScript(bringBackScript),
 	}
 	b.reports.do = b.report
+	b.aside = newLibraryLog(o.Logger, b.outage, "a task is not delivered by this process")
 	redis.SetLogger(redisLog{newLibraryLog(o.Logger, b.outage, "redis client")})
 	return b, nil
 }
@@ -93,7 +120,7 @@ func (b *Broker) Close() error {
 // Ping asks Redis to keep something: one that is full, a read-only replica, or a
 // cluster that does not serve our slot answers a mere PING, and is of no use.
 func (b *Broker) Ping(ctx context.Context) error {
-	return unavailable(b.client.Set(ctx, keyProbe, b.name, probeTTL).Err())
+	return unavailable(b.client.Set(ctx, b.key(keyProbe), b.name, probeTTL).Err())
 }
 
 // unavailable says that Redis did not do what it was asked; nil stays nil. Where
@@ -102,8 +129,9 @@ func unavailable(err error) error {
 	if err == nil {
 		return nil
 	}
-	if err = plain(err); errors.Is(err, errNoMaster) {
-		return &job.Error{Code: job.CodeUnavailable, Detail: err.Error()}
+	var known *job.Error
+	if errors.As(err, &known) {
+		return known
 	}
 	if word := refusal(err); word != "" {
 		return &job.Error{Code: job.CodeUnavailable, Detail: "redis refuses to work (" + word + ")", Err: err}

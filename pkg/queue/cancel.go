@@ -20,7 +20,7 @@ func (b *Broker) Cancel(ctx context.Context, runs []job.Run) error {
 		chunk := runs[start:min(start+askAtOnce, len(runs))]
 		_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := range chunk {
-				p.Set(ctx, keyCanceled+chunk[i].ID, 1, canceledTTL)
+				p.Set(ctx, b.key(keyCanceled)+chunk[i].ID, 1, canceledTTL)
 			}
 			return nil
 		})
@@ -42,7 +42,7 @@ func (b *Broker) notHeld(ctx context.Context, runs []job.Run) ([]job.Run, error)
 	}
 	keys := make([]string, len(runs))
 	for i := range runs {
-		keys[i] = keyHeld + runs[i].ID
+		keys[i] = b.key(keyHeld) + runs[i].ID
 	}
 	held, err := b.client.MGet(ctx, keys...).Result()
 	if err != nil {
@@ -76,7 +76,7 @@ func (b *Broker) deleteWaiting(ctx context.Context, runs []job.Run) error {
 		switch states[i] {
 		case asynq.TaskStatePending.String(), asynq.TaskStateScheduled.String(), asynq.TaskStateRetry.String():
 			// An error means that it has just been taken, which the mark sees to.
-			_ = b.inspector.DeleteTask(string(refs[i].queue), refs[i].runID)
+			_ = b.inspector.DeleteTask(b.queueName(refs[i].queue), refs[i].runID)
 		}
 		return nil
 	})

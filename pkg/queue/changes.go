@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -22,12 +23,14 @@ const changesKept = 200
 // Lost is called when news may have been lost, which is so whenever Redis lost
 // its data. An outage of Redis is waited out.
 func (b *Broker) Changes(ctx context.Context, handle func(id string, changes []job.News), lost func()) error {
+	waiting, end := b.waiter(ctx)
+	defer end()
 	last := ""
 	for failures := 0; ctx.Err() == nil; failures++ {
 		if last == "" {
 			last = b.lateChanges(ctx, handle)
 		}
-		next, err := b.nextChanges(ctx, last, handle)
+		next, err := b.nextChanges(ctx, waiting, last, handle)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -46,7 +49,7 @@ func (b *Broker) Changes(ctx context.Context, handle func(id string, changes []j
 // lateChanges hands over what lately was announced and says where that ends;
 // empty when Redis does not answer.
 func (b *Broker) lateChanges(ctx context.Context, handle func(string, []job.News)) string {
-	entries, err := b.client.XRevRangeN(ctx, keyChanges, "+", "-", changesKept).Result()
+	entries, err := b.client.XRevRangeN(ctx, b.key(keyChanges), "+", "-", changesKept).Result()
 	if err != nil {
 		return ""
 	}
@@ -60,12 +63,15 @@ func (b *Broker) lateChanges(ctx context.Context, handle func(string, []job.News
 
 // nextChanges waits for one batch of news after an id, and answers where it ends;
 // empty when the stream ends before that id: it was lost, and begun anew.
-func (b *Broker) nextChanges(ctx context.Context, after string, handle func(string, []job.News)) (string, error) {
+func (b *Broker) nextChanges(
+	ctx context.Context, waiting redis.UniversalClient, after string, handle func(string, []job.News),
+) (string, error) {
 	if after == "" {
 		return "", errors.New("redis does not answer")
 	}
-	streams, err := b.client.XRead(ctx, &redis.XReadArgs{Streams: []string{keyChanges, after}, Count: changesKept, Block: blockTimeout}).Result()
-	if errors.Is(err, redis.Nil) {
+	begun := time.Now()
+	streams, err := waiting.XRead(ctx, &redis.XReadArgs{Streams: []string{b.key(keyChanges), after}, Count: changesKept, Block: waitForNews}).Result()
+	if errors.Is(err, redis.Nil) || wasIdle(begun, err) {
 		return b.checkChanges(ctx, after)
 	}
 	if err != nil {
@@ -83,7 +89,7 @@ func (b *Broker) nextChanges(ctx context.Context, after string, handle func(stri
 
 // checkChanges looks whether the stream still reaches up to an id.
 func (b *Broker) checkChanges(ctx context.Context, after string) (string, error) {
-	newest, err := b.client.XRevRangeN(ctx, keyChanges, "+", "-", 1).Result()
+	newest, err := b.client.XRevRangeN(ctx, b.key(keyChanges), "+", "-", 1).Result()
 	if err != nil {
 		return "", err
 	}

@@ -104,7 +104,7 @@ func TestNewsIsBounded(t *testing.T) {
 			t.Errorf("%s is told to be %s", n.Run.ID, n.Run.State)
 		}
 	}
-	length, err := x.b.client.XLen(x.ctx, keyChanges).Result()
+	length, err := x.b.client.XLen(x.ctx, x.b.key(keyChanges)).Result()
 	noError(t, err)
 	if length != 1 {
 		t.Errorf("the stream has %d entries", length)
@@ -138,10 +138,10 @@ func TestNewsWhileRedisIsAway(t *testing.T) {
 func TestNewsOfOtherVersions(t *testing.T) {
 	x := newBench(t)
 	h, _ := listen(t, x.b)
-	x.server.command("XADD", keyChanges, "*", fieldFormat, "2", fieldChanges, "[{}]")
-	x.server.command("XADD", keyChanges, "*", fieldFormat, "1", fieldChanges, "nonsense")
-	x.server.command("XADD", keyChanges, "*", "other", "1")
-	x.server.command("XADD", keyChanges, "*", fieldFormat, "1", fieldChanges, `[{"weather":{}},{"job":{"id":"j"}}]`)
+	x.server.command("XADD", x.b.key(keyChanges), "*", fieldFormat, "2", fieldChanges, "[{}]")
+	x.server.command("XADD", x.b.key(keyChanges), "*", fieldFormat, "1", fieldChanges, "nonsense")
+	x.server.command("XADD", x.b.key(keyChanges), "*", "other", "1")
+	x.server.command("XADD", x.b.key(keyChanges), "*", fieldFormat, "1", fieldChanges, `[{"weather":{}},{"job":{"id":"j"}}]`)
 	eventually(t, "what can be read is there", func() bool { return len(h.seen()) == 2 })
 	if news := h.seen(); news[0] != (job.News{}) || news[1].Job.ID != "j" {
 		t.Errorf("got %+v", news)

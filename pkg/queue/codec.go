@@ -37,13 +37,30 @@ var readCBOR = func() cbor.DecMode {
 	return mode
 }()
 
+// errStrange marks what another program has put into a queue of ours, errForeign what
+// another installation has. Both are left there for whoever it belongs to.
+var (
+	errStrange = errors.New("of another program that uses asynq: give it, or this service, a Redis database or queues of its own (--redis-prefix)")
+	errForeign = errors.New("of another installation that uses the same Redis: give one of them a --redis-prefix")
+)
+
 type taskPayload struct {
 	Format int `json:"v"`
+	// Installation is whose task it is. Empty: of a version that did not say so.
+	Installation string `json:"installation,omitempty"`
 	job.Task
 }
 
-func encodeTask(task *job.Task) ([]byte, error) {
-	payload, err := cbor.Marshal(taskPayload{Format: formatCBOR, Task: *task})
+// encode makes the payload of a task of this installation.
+func (b *Broker) encode(task *job.Task) ([]byte, error) {
+	if own := b.installation.Load(); own != nil {
+		return encodeTask(task, *own)
+	}
+	return encodeTask(task, "")
+}
+
+func encodeTask(task *job.Task, installation string) ([]byte, error) {
+	payload, err := cbor.Marshal(taskPayload{Format: formatCBOR, Installation: installation, Task: *task})
 	if err != nil {
 		return nil, fmt.Errorf("encode the task of run %s: %w", task.RunID, err)
 	}
@@ -54,6 +71,26 @@ func encodeTask(task *job.Task) ([]byte, error) {
 // another program, wrote goes back to the queue, uncounted, and is never given up; what nobody
 // can read is given up at once, and its run is found among the archived ones.
 func readTask(kind string, payload []byte) (*job.Task, error) {
+	read, err := readPayload(kind, payload)
+	if err != nil {
+		return nil, err
+	}
+	return &read.Task, nil
+}
+
+// read is readTask, which leaves also a task of another installation in the queue.
+func (b *Broker) read(kind string, payload []byte) (*job.Task, error) {
+	read, err := readPayload(kind, payload)
+	if err != nil {
+		return nil, err
+	}
+	if own := b.installation.Load(); own != nil && read.Installation != "" && read.Installation != *own {
+		return nil, leftAside(errForeign)
+	}
+	return &read.Task, nil
+}
+
+func readPayload(kind string, payload []byte) (*taskPayload, error) {
 	unmarshal, format := readCBOR.Unmarshal, formatCBOR
 	switch kind {
 	case taskDeliver:
@@ -63,13 +100,13 @@ func readTask(kind string, payload []byte) (*job.Task, error) {
 		if strings.HasPrefix(kind, taskDeliverJSON) {
 			return nil, newerTask()
 		}
-		return nil, foreignTask()
+		return nil, leftAside(errStrange)
 	}
 	var read taskPayload
 	err := unmarshal(payload, &read)
 	switch {
 	case err == nil && read.Format == format && read.RunID != "":
-		return &read.Task, nil
+		return &read, nil
 	case formatOf(payload, unmarshal) > format:
 		return nil, newerTask()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/redis/go-redis/v9"
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // completion is one call of asynq's script that completes a task.
@@ -29,7 +30,7 @@ func (t *taker) complete(batch []*completion) []error {
 		args := []any{first.args[1], first.args[4]}
 		for _, i := range places {
 			keys = append(keys, batch[i].keys[3])
-			args = append(args, batch[i].args[0], batch[i].args[2], batch[i].args[3])
+			args = append(args, batch[i].args[0], batch[i].args[2], withoutPayload(batch[i].args[3]))
 		}
 		wrong, err := t.b.scripts.complete.Run(ctx, t.UniversalClient, keys, args...).StringSlice()
 		for k, i := range places {
@@ -44,6 +45,32 @@ func (t *taker) complete(batch []*completion) []error {
 		}
 	}
 	return errs
+}
+
+// withoutPayload is asynq's message without what only a delivery needs. A completed
+// task is kept so that its run is not enqueued again, for which its id is enough; a payload
+// may have a megabyte. What cannot be read stays as it is.
+func withoutPayload(message any) any {
+	data, ok := message.([]byte)
+	if !ok {
+		return message
+	}
+	rest, kept := data, make([]byte, 0, min(len(data), 256))
+	for len(rest) > 0 {
+		number, kind, n := protowire.ConsumeTag(rest)
+		if n < 0 {
+			return message
+		}
+		size := protowire.ConsumeFieldValue(number, kind, rest[n:])
+		if size < 0 {
+			return message
+		}
+		if number != messagePayload && number != messageHeaders {
+			kept = append(kept, rest[:n+size]...)
+		}
+		rest = rest[n+size:]
+	}
+	return kept
 }
 
 // redisError is an answer of Redis that says no.

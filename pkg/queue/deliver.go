@@ -25,8 +25,6 @@ type deliveries struct {
 	// was cut off for it would have to be made a second time.
 	calls context.Context
 	alive *presence
-	// unread takes what there is to say of tasks that cannot be delivered here.
-	unread *libraryLog
 
 	mu      sync.Mutex
 	running map[string]context.CancelCauseFunc // by run id
@@ -37,9 +35,9 @@ type deliveries struct {
 // ProcessTask delivers one task. Its error tells asynq when to bring the task back.
 func (h *deliveries) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	h.taker.began()
-	task, err := readTask(t.Type(), t.Payload())
+	task, err := h.b.read(t.Type(), t.Payload())
 	if err != nil {
-		h.unread.write(slog.LevelWarn, err.Error())
+		h.b.aside.write(slog.LevelWarn, err.Error())
 		return err
 	}
 	call, began := h.begin(task.RunID)

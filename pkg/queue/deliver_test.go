@@ -106,7 +106,7 @@ func TestNextAttemptComesInTimeWithTheOnesBefore(t *testing.T) {
 
 // saved reports whether a delivery left something for the next.
 func (x *bench) saved(runID string) bool {
-	return x.b.client.HExists(x.ctx, asynqTask(job.QueueDefault, runID), fieldOutcome).Val()
+	return x.b.client.HExists(x.ctx, x.b.asynqTask(job.QueueDefault, runID), fieldOutcome).Val()
 }
 
 // failsOnce fails the first call, and asks for the next one after a wait.
@@ -351,9 +351,9 @@ func TestTasksOfANewerVersionAreKeptAndUnreadableOnesGivenUp(t *testing.T) {
 func (x *bench) abandon(id string) {
 	x.t.Helper()
 	c := x.b.client
-	noError(x.t, c.LMove(x.ctx, asynqKey("default", "pending"), asynqKey("default", "active"), "RIGHT", "LEFT").Err())
-	noError(x.t, c.HSet(x.ctx, asynqTask("default", id), "state", "active").Err())
-	noError(x.t, c.ZAdd(x.ctx, asynqKey("default", "lease"), redis.Z{Score: float64(time.Now().Unix() - 60), Member: id}).Err())
+	noError(x.t, c.LMove(x.ctx, x.b.asynqKey("default", "pending"), x.b.asynqKey("default", "active"), "RIGHT", "LEFT").Err())
+	noError(x.t, c.HSet(x.ctx, x.b.asynqTask("default", id), "state", "active").Err())
+	noError(x.t, c.ZAdd(x.ctx, x.b.asynqKey("default", "lease"), redis.Z{Score: float64(time.Now().Unix() - 60), Member: id}).Err())
 }
 
 func TestTheTaskOfADeadWorkerComesAgainAtOnceAndCostsNoAttempt(t *testing.T) {
@@ -412,14 +412,14 @@ func TestALostLeaseRepeatsNoCall(t *testing.T) {
 				noError(t, x.inspector.CancelProcessing("run")) // again and again: asynq may not listen yet
 				return x.state("run") == "retry"
 			})
-			eventually(t, "the run is held", func() bool { return x.b.client.Exists(x.ctx, keyHeld+"run").Val() == 1 })
+			eventually(t, "the run is held", func() bool { return x.b.client.Exists(x.ctx, x.b.key(keyHeld)+"run").Val() == 1 })
 			for range 3 { // it comes up while the call still runs
 				_ = x.inspector.RunTask("default", "run")
 				eventually(t, "the task waits again", func() bool { return x.state("run") == "retry" })
 			}
 			close(answer)
 			eventually(t, "the outcome is saved", func() bool { return x.saved("run") })
-			eventually(t, "the run is let go", func() bool { return x.b.client.Exists(x.ctx, keyHeld+"run").Val() == 0 })
+			eventually(t, "the run is let go", func() bool { return x.b.client.Exists(x.ctx, x.b.key(keyHeld)+"run").Val() == 0 })
 			_ = x.inspector.RunTask("default", "run")
 			eventually(t, "completed", func() bool { return x.state("run") == "completed" })
 			if c.count() != 1 {

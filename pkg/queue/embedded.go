@@ -45,9 +45,9 @@ func NewEmbedded() (*Embedded, error) {
 	return &Embedded{redis: m, url: u.String()}, nil
 }
 
-// answerEmpty answers the two scripts that an idle worker runs again and again,
-// where there is nothing for them to do: the one that takes tasks from a queue, and
-// asynq's that looks for tasks whose time has come. A Lua interpreter in Go, started
+// answerEmpty answers the scripts that an idle worker runs again and again, where
+// there is nothing for them to do: the one that takes tasks from a queue, and
+// those that look for tasks whose time has come. A Lua interpreter in Go, started
 // anew for each, would keep a hundredth of a core busy. Nil: the script must run.
 func answerEmpty(m *miniredis.Miniredis, cmd string, args []string) func(*server.Peer) {
 	if cmd != "EVALSHA" || len(args) < 4 || m.Exists(args[2]) {
@@ -57,9 +57,14 @@ func answerEmpty(m *miniredis.Miniredis, cmd string, args []string) func(*server
 	switch {
 	case args[1] == "4" && strings.HasSuffix(key, ":pending") && strings.HasSuffix(args[3], ":paused"):
 		return func(c *server.Peer) { c.WriteLen(0) }
-	case args[1] == "2" && strings.HasSuffix(args[3], ":pending") &&
-		(strings.HasSuffix(key, ":scheduled") || strings.HasSuffix(key, ":retry")):
+	case args[1] == "2" && strings.HasSuffix(args[3], ":pending") && strings.HasSuffix(key, ":scheduled"):
 		return func(c *server.Peer) { c.WriteInt(0) }
+	case args[1] == "2" && strings.HasSuffix(args[3], ":pending") && strings.HasSuffix(key, ":retry"):
+		return func(c *server.Peer) {
+			c.WriteLen(2)
+			c.WriteInt(0)
+			c.WriteInt(-1)
+		}
 	}
 	return nil
 }

@@ -74,18 +74,19 @@ func (b *Broker) enqueueChunk(ctx context.Context, tasks []job.Task) error {
 			return unavailable(err)
 		}
 	}
-	return unavailable(b.client.Publish(ctx, channelBell, "").Err())
+	_, err := b.publish(ctx, channelBell, "")
+	return err
 }
 
 // hand enqueues one task by asynq's client.
 func (b *Broker) hand(ctx context.Context, task *job.Task) error {
-	payload, err := encodeTask(task)
+	payload, err := b.encode(task)
 	if err != nil {
 		return &job.Error{Code: job.CodeInternal, Detail: "a task cannot be encoded", Err: err}
 	}
 	_, err = b.tasks.EnqueueContext(ctx, asynq.NewTask(taskDeliver, payload),
 		asynq.TaskID(task.RunID),
-		asynq.Queue(string(served(task.Queue))),
+		asynq.Queue(b.queueName(served(task.Queue))),
 		asynq.MaxRetry(max(task.Policy.Retry.MaxAttempts, 1)+lostWorkers),
 		asynq.Timeout(time.Duration(task.Policy.AttemptTimeout)+timeoutHeadroom),
 		asynq.Retention(retention))
@@ -152,7 +153,7 @@ func (b *Broker) states(ctx context.Context, refs []taskRef) ([]string, error) {
 		n := min(len(refs), askAtOnce)
 		replies, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, ref := range refs[:n] {
-				p.HGet(ctx, asynqTask(ref.queue, ref.runID), "state")
+				p.HGet(ctx, b.asynqTask(ref.queue, ref.runID), "state")
 			}
 			return nil
 		})

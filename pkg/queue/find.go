@@ -134,14 +134,14 @@ func (b *Broker) Find(ctx context.Context, runs []job.OpenRun, thorough bool) ([
 // glance notes which of the runs at the places, which are of one queue, wait for their turn, and gives
 // back the others. If such a task has no message, or is not in the list, that shows when its turn has come.
 func (b *Broker) glance(ctx context.Context, queue job.Queue, runs []job.OpenRun, places []int, found []job.Remains) (left []int, err error) {
-	next, err := b.client.LIndex(ctx, asynqKey(queue, "pending"), -1).Result()
+	next, err := b.client.LIndex(ctx, b.asynqKey(queue, "pending"), -1).Result()
 	if errors.Is(err, redis.Nil) {
 		return places, nil
 	}
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	prefix := asynqKey(queue, "t:")
+	prefix := b.asynqKey(queue, "t:")
 	replies, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.HGet(ctx, prefix+next, "pending_since")
 		for _, i := range places {
@@ -172,11 +172,11 @@ func (b *Broker) glance(ctx context.Context, queue job.Queue, runs []job.OpenRun
 // find fills in what was found of the runs at the places, which are of one queue.
 func (b *Broker) find(ctx context.Context, queue job.Queue, runs []job.OpenRun, places []int, found []job.Remains) error {
 	args := make([]any, 2, len(places)+2)
-	args[0], args[1] = asynqKey(queue, "t:"), turnSlack.Nanoseconds()
+	args[0], args[1] = b.asynqKey(queue, "t:"), turnSlack.Nanoseconds()
 	for _, i := range places {
 		args = append(args, runs[i].ID)
 	}
-	answer, err := b.scripts.find.Run(ctx, b.client, queueKeys(queue)[:5], args...).StringSlice()
+	answer, err := b.scripts.find.Run(ctx, b.client, b.queueKeys(queue)[:5], args...).StringSlice()
 	if err != nil {
 		return unavailable(err)
 	}
@@ -194,10 +194,10 @@ func (b *Broker) find(ctx context.Context, queue job.Queue, runs []job.OpenRun, 
 }
 
 // queueKeys are the keys of a queue in which the id of a task may stand.
-func queueKeys(queue job.Queue) []string {
+func (b *Broker) queueKeys(queue job.Queue) []string {
 	names := []string{"pending", "active", "lease", "retry", "scheduled", "completed", "archived"}
 	for i, name := range names {
-		names[i] = asynqKey(queue, name)
+		names[i] = b.asynqKey(queue, name)
 	}
 	return names
 }
@@ -214,7 +214,7 @@ func (b *Broker) trustEnded(ctx context.Context, found []job.Remains) error {
 	if len(ended) == 0 {
 		return nil
 	}
-	last, err := b.client.XRevRangeN(ctx, keyUnknown, "+", "-", 1).Result()
+	last, err := b.client.XRevRangeN(ctx, b.key(keyUnknown), "+", "-", 1).Result()
 	if err != nil {
 		return unavailable(err)
 	}
@@ -263,7 +263,7 @@ func (b *Broker) Redeliver(ctx context.Context, tasks []job.Task, marks []string
 		}
 	}
 	if len(made) > 0 {
-		_ = b.client.Publish(ctx, channelBell, "").Err() // workers look by themselves, too
+		_, _ = b.publish(ctx, channelBell, "") // workers look by themselves, too
 	}
 	return made, nil
 }
@@ -299,26 +299,29 @@ func byQueue(n int, queue func(i int) job.Queue) map[job.Queue][]int {
 // replacement is what redeliverScript is to do in one queue.
 type replacement struct {
 	queue job.Queue
-	keys  []string
 	args  []any
 	runs  []string
 }
 
 func (r *replacement) add(runID, mark string, message any) {
-	r.keys, r.runs = append(r.keys, asynqTask(r.queue, runID)), append(r.runs, runID)
+	r.runs = append(r.runs, runID)
 	r.args = append(r.args, runID, mark, message)
 }
 
 // replace does that, and then drops what else is kept for the runs: the holds of calls, and what an earlier version saved.
 func (b *Broker) replace(ctx context.Context, r *replacement) (done []string, err error) {
 	args := append([]any{time.Now().UnixNano()}, r.args...)
-	done, err = b.scripts.redeliver.Run(ctx, b.client, append(queueKeys(r.queue), r.keys...), args...).StringSlice()
+	keys := b.queueKeys(r.queue)
+	for _, id := range r.runs {
+		keys = append(keys, b.asynqTask(r.queue, id))
+	}
+	done, err = b.scripts.redeliver.Run(ctx, b.client, keys, args...).StringSlice()
 	if err != nil || len(done) == 0 {
 		return nil, unavailable(err)
 	}
 	ours := make([]string, 0, 2*len(done))
 	for _, id := range done {
-		ours = append(ours, keyHeld+id, keyOutcome+id)
+		ours = append(ours, b.key(keyHeld)+id, b.key(keyOutcome)+id)
 	}
 	return done, unavailable(b.client.Del(ctx, ours...).Err())
 }

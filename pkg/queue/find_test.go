@@ -87,8 +87,8 @@ func TestFindTellsWhereEachRunIs(t *testing.T) {
 func TestARunIsLostWhicheverKeyVanishes(t *testing.T) {
 	t.Parallel()
 	x := newBench(t)
-	key := func(name string) string { return asynqKey("default", name) }
-	hash := asynqTask("default", "run")
+	key := func(name string) string { return x.b.asynqKey("default", name) }
+	hash := x.b.asynqTask("default", "run")
 	for stands, put := range map[string]func(){
 		"pending": func() {},
 		"active":  func() { x.abandon("run") },
@@ -155,7 +155,7 @@ func TestNothingThatChangedIsMadeAnew(t *testing.T) {
 			t.Errorf("%s: %v, %v, of what came since", what, done, err)
 		}
 	}
-	x.vanish(asynqKey("default", "pending"))
+	x.vanish(x.b.asynqKey("default", "pending"))
 	waited := marksOf(x.find("run"))
 	if made, err := x.b.Redeliver(x.ctx, task, waited); err != nil || len(made) != 1 {
 		t.Errorf("made anew: %v, %v", made, err)
@@ -166,7 +166,7 @@ func TestNothingThatChangedIsMadeAnew(t *testing.T) {
 	if gone, err := x.b.Discard(x.ctx, task, marksOf(x.find("run"))); err != nil || len(gone) != 0 {
 		t.Errorf("a task that waits was removed without a mark: %v, %v", gone, err) // of what waits there is none
 	}
-	x.vanish(asynqKey("default", "pending"))
+	x.vanish(x.b.asynqKey("default", "pending"))
 	if gone, err := x.b.Discard(x.ctx, task, marksOf(x.find("run"))); err != nil || len(gone) != 1 || x.state("run") != "" {
 		t.Errorf("removed: %v, %v", gone, err)
 	}
@@ -178,9 +178,9 @@ func TestALongQueueIsNoLoss(t *testing.T) {
 	x := newBench(t)
 	noError(t, x.b.Enqueue(x.ctx, tasksOf(50)))
 	since := func(id string, ago time.Duration) {
-		noError(t, x.b.client.HSet(x.ctx, asynqTask("default", id), "pending_since", time.Now().Add(-ago).UnixNano()).Err())
+		noError(t, x.b.client.HSet(x.ctx, x.b.asynqTask("default", id), "pending_since", time.Now().Add(-ago).UnixNano()).Err())
 	}
-	pending := asynqKey("default", "pending")
+	pending := x.b.asynqKey("default", "pending")
 	for i := range 50 {
 		since(fmt.Sprintf("run-%05d", i), time.Hour-time.Duration(i)*time.Minute)
 	}
@@ -204,7 +204,7 @@ func TestALongQueueIsNoLoss(t *testing.T) {
 		t.Errorf("one that stands in the list, and is older than the next: %v", got)
 	}
 	next := x.b.client.LIndex(x.ctx, pending, -1).Val()
-	x.vanish(asynqTask("default", next)) // then nothing is known of whose turn it is
+	x.vanish(x.b.asynqTask("default", next)) // then nothing is known of whose turn it is
 	if got := x.find("run-00040", "run-00020", next); got[0].Whereabouts != job.TaskWaits || got[1].Whereabouts != job.TaskLost || got[2].Whereabouts != job.TaskLost {
 		t.Errorf("without the next: %v", got)
 	}
@@ -219,7 +219,7 @@ func TestAnEndedTaskIsTrustedWhileResultsLieAside(t *testing.T) {
 	aside := func(ago time.Duration) {
 		clock, err := x.b.client.Time(x.ctx).Result() // entries are numbered by the clock of Redis
 		noError(t, err)
-		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyUnknown, ID: strconv.FormatInt(clock.Add(-ago).UnixMilli(), 10) + "-1",
+		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: x.b.key(keyUnknown), ID: strconv.FormatInt(clock.Add(-ago).UnixMilli(), 10) + "-1",
 			Values: []any{fieldFormat, "3", fieldEvent, "newer"}}).Err())
 	}
 	for _, step := range []struct {
@@ -261,15 +261,15 @@ func TestWorkersSayWhatTheyHaveInTheirHands(t *testing.T) {
 		t.Error("after a flush it is in somebody's hands at once")
 	}
 	eventually(t, "it is again", has)
-	noError(t, x.b.client.HSet(x.ctx, keyCalls, "run", "somebody else").Err())
+	noError(t, x.b.client.HSet(x.ctx, x.b.key(keyCalls), "run", "somebody else").Err())
 	if has() {
 		t.Error("it is in the hands of somebody who is not there")
 	}
-	noError(t, x.b.client.Set(x.ctx, keyHeld+"run", "host:3", time.Minute).Err())
+	noError(t, x.b.client.Set(x.ctx, x.b.key(keyHeld)+"run", "host:3", time.Minute).Err())
 	if !has() {
 		t.Error("it is held, and in nobody's hands")
 	}
-	x.vanish(keyHeld+"run", keyCalls)
+	x.vanish(x.b.key(keyHeld)+"run", x.b.key(keyCalls))
 	eventually(t, "it is again", has)
 	close(release)
 	eventually(t, "it is in nobody's hands any more", func() bool { return !has() })

@@ -17,11 +17,11 @@ func (b *Broker) InHand(ctx context.Context, ids []string) (map[string]bool, err
 	}
 	keys := make([]string, len(ids))
 	for i, id := range ids {
-		keys[i] = keyHeld + id
+		keys[i] = b.key(keyHeld) + id
 	}
 	var callers, held *redis.SliceCmd
 	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		callers, held = p.HMGet(ctx, keyCalls, ids...), p.MGet(ctx, keys...)
+		callers, held = p.HMGet(ctx, b.key(keyCalls), ids...), p.MGet(ctx, keys...)
 		return nil
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -32,35 +33,38 @@ func (b *Broker) HoldHost(ctx context.Context, held *job.HeldHost) error {
 	if err != nil {
 		return &job.Error{Code: job.CodeInternal, Detail: "a held host cannot be encoded", Err: err}
 	}
-	if err := b.holdOn.Run(ctx, b.client, []string{keyHosts, keyKnock + held.Host}, held.Host, data, hostsMax).Err(); err != nil {
+	err = b.holdOn.Run(ctx, b.client, []string{b.key(keyHosts), b.key(keyKnock) + held.Host}, held.Host, data, hostsMax).Err()
+	if err != nil {
 		return unavailable(err)
 	}
-	return unavailable(b.client.Publish(ctx, channelHost, "").Err())
+	_, err = b.publish(ctx, channelHost, "")
+	return err
 }
 
 // ReleaseHost tells all workers that the calls to a host are held back no more.
 func (b *Broker) ReleaseHost(ctx context.Context, host string) error {
 	_, err := b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.HDel(ctx, keyHosts, host)
-		p.Del(ctx, keyKnock+host)
+		p.HDel(ctx, b.key(keyHosts), host)
+		p.Del(ctx, b.key(keyKnock)+host)
 		return nil
 	})
 	if err != nil {
 		return unavailable(err)
 	}
-	return unavailable(b.client.Publish(ctx, channelHost, "").Err())
+	_, err = b.publish(ctx, channelHost, "")
+	return err
 }
 
 // ProbeHost reports whether the caller is the one who may try a host that is held back; nobody else may within the time.
 func (b *Broker) ProbeHost(ctx context.Context, host string, within time.Duration) (mine bool, err error) {
-	mine, err = b.client.SetNX(ctx, keyKnock+host, b.name, within).Result()
+	mine, err = b.client.SetNX(ctx, b.key(keyKnock)+host, b.name, within).Result()
 	return mine, unavailable(err)
 }
 
 // HeldHosts are the hosts that are held back, those that are held the longest
 // first; at most 1,000. What cannot be read, or was forgotten, is left out.
 func (b *Broker) HeldHosts(ctx context.Context) ([]job.HeldHost, error) {
-	all, err := b.client.HGetAll(ctx, keyHosts).Result()
+	all, err := b.client.HGetAll(ctx, b.key(keyHosts)).Result()
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -75,7 +79,7 @@ func (b *Broker) HeldHosts(ctx context.Context) ([]job.HeldHost, error) {
 		held = append(held, h)
 	}
 	if len(gone) > 0 {
-		if err := b.client.HDel(ctx, keyHosts, gone...).Err(); err != nil {
+		if err := b.client.HDel(ctx, b.key(keyHosts), gone...).Err(); err != nil {
 			return nil, unavailable(err)
 		}
 	}
@@ -88,13 +92,17 @@ func (b *Broker) HeldHosts(ctx context.Context) ([]job.HeldHost, error) {
 // WatchHosts tells which hosts are held back: at first, after each change,
 // several of them as one, and every few seconds, until the context ends.
 func (b *Broker) WatchHosts(ctx context.Context, learn func(all []job.HeldHost)) {
-	subscription := b.client.Subscribe(ctx, channelHost)
-	news := subscription.ChannelWithSubscriptions(redis.WithChannelSize(1))
-	defer func() {
-		_ = subscription.Close()
-		for range news { // its goroutine may be about to send
-		}
-	}()
+	news := make(chan struct{}, 1)
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	listening.Go(func() {
+		b.listen(ctx, func(*redis.Message) {
+			select {
+			case news <- struct{}{}:
+			default:
+			}
+		}, b.key(channelHost))
+	})
 	timer := time.NewTicker(hostsEvery)
 	defer timer.Stop()
 	for {
@@ -108,10 +116,7 @@ func (b *Broker) WatchHosts(ctx context.Context, learn func(all []job.HeldHost))
 		select {
 		case <-ctx.Done():
 			return
-		case _, open := <-news:
-			if !open {
-				return
-			}
+		case <-news:
 		case <-timer.C:
 		}
 	}

@@ -130,7 +130,7 @@ func TestHeldHosts(t *testing.T) {
 // What nobody can read, and what nobody has called for long, is dropped; too many are not kept.
 func TestHeldHostsAreBounded(t *testing.T) {
 	x := newBench(t)
-	noError(t, x.b.client.HSet(x.ctx, keyHosts, "broken", "{", "other", `{"host":"b"}`).Err())
+	noError(t, x.b.client.HSet(x.ctx, x.b.key(keyHosts), "broken", "{", "other", `{"host":"b"}`).Err())
 	noError(t, x.b.HoldHost(x.ctx, &job.HeldHost{Host: "old", Cause: job.HoldRefusing, Until: now().Add(-2 * hostForgotten)}))
 	held, err := x.b.HeldHosts(x.ctx)
 	if noError(t, err); len(held) != 0 {

@@ -7,18 +7,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"schedule-server/pkg/job"
 )
 
 // everything goes the way of a run once through every function, on any kind of Redis.
-func everything(t *testing.T, url string) *bench {
+func everything(t *testing.T, url string) *bench { return everythingUnder(t, url, "") }
+
+func everythingUnder(t *testing.T, url, prefix string) *bench {
 	t.Helper()
 	x := &bench{t: t, ctx: context.Background(), log: &logBook{}}
-	x.b = openBroker(t, url, "host:1", x.log)
+	x.b = openPrefixed(t, url, prefix, "host:1", x.log)
 	var retryAt job.Instant
 	c := &calls{answer: func(_ context.Context, task *job.Task, _ int) (job.Outcome, error) {
 		canceled, err := x.b.Report(x.ctx, &job.Event{RunID: task.RunID, At: now(), State: job.StateRunning, N: len(task.Made) + 1})
@@ -39,7 +44,7 @@ func everything(t *testing.T, url string) *bench {
 	noError(t, x.b.Enqueue(x.ctx, tasks))
 	noError(t, x.b.Enqueue(x.ctx, tasks))
 	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "run-00007", Queue: job.QueueDefault}}))
-	x.vanish(asynqTask("default", "run-00008"))
+	x.vanish(x.b.asynqTask("default", "run-00008"))
 	found, err := x.b.Find(x.ctx, openOf(tasks), false)
 	noError(t, err)
 	for i, remains := range found {
@@ -72,7 +77,8 @@ func everything(t *testing.T, url string) *bench {
 		t.Errorf("%d beats, %d workers, %+v", beats, workers, stats[1])
 	}
 	h := x.b.Monitor("/monitoring", false)
-	for _, path := range []string{"/queues", "/queues/default", "/queues/default/completed_tasks", "/servers", "/queue_stats", "/redis_info"} {
+	own := "/queues/" + x.b.queueName(job.QueueDefault)
+	for _, path := range []string{"/queues", own, own + "/completed_tasks", "/servers", "/queue_stats", "/redis_info"} {
 		if r := get(t, h, "GET", "/monitoring/api"+path); r.StatusCode != 200 {
 			t.Errorf("the monitor's %s: %d %s", path, r.StatusCode, body(t, r))
 		}
@@ -82,12 +88,68 @@ func everything(t *testing.T, url string) *bench {
 
 func TestASingleRedisDoesAll(t *testing.T) { everything(t, startRedis(t).url()) }
 
+// Two installations, each under a prefix, and one without, do not meet in one Redis.
+func TestPrefixesKeepInstallationsApart(t *testing.T) {
+	s := startRedis(t)
+	channels := published(t, s)
+	everythingUnder(t, s.url(), "staging")
+	shared := regexp.MustCompile(`^asynq:queues$|^asynq:(servers|workers)(:\{.*\})?$`)
+	for _, key := range s.keys() {
+		if !strings.HasPrefix(key, "{staging:schedule}:") && !strings.HasPrefix(key, "asynq:{staging:") && !shared.MatchString(key) {
+			t.Errorf("the key %s is not under the prefix", key)
+		}
+	}
+	for channel := range channels() {
+		if !strings.HasPrefix(channel, "staging:schedule:") {
+			t.Errorf("something was published on %s", channel)
+		}
+	}
+	everythingUnder(t, s.url(), "")
+	everythingUnder(t, s.url(), "staging:eu-1")
+}
+
+// keys are all keys of the server.
+func (s *redisServer) keys() []string {
+	s.t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port)})
+	defer client.Close()
+	keys, err := client.Keys(context.Background(), "*").Result()
+	noError(s.t, err)
+	return keys
+}
+
+// published collects the channels on which something is published, until it is asked for them.
+func published(t *testing.T, s *redisServer) (channels func() map[string]bool) {
+	t.Helper()
+	client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port)})
+	all := client.PSubscribe(t.Context(), "*")
+	_, err := all.Receive(t.Context())
+	noError(t, err)
+	found, ended := map[string]bool{}, make(chan struct{})
+	go func() {
+		defer close(ended)
+		for message := range all.Channel() {
+			found[message.Channel] = true
+		}
+	}()
+	return func() map[string]bool {
+		noError(t, all.Close())
+		<-ended
+		noError(t, client.Close())
+		if len(found) == 0 {
+			t.Error("nothing was published")
+		}
+		return found
+	}
+}
+
 func TestTheEmbeddedRedisDoesAll(t *testing.T) {
 	t.Parallel()
 	e, err := NewEmbedded()
 	noError(t, err)
 	t.Cleanup(e.Close)
 	run(t, e.Run)
+	everythingUnder(t, e.URL(), "staging")
 	x := everything(t, e.URL())
 	if err := openBroker(t, "redis://"+e.redis.Addr(), "host:2", x.log).Ping(x.ctx); err == nil {
 		t.Error("it answers without its password")
@@ -102,7 +164,9 @@ func TestAClusterDoesAll(t *testing.T) {
 	s := startRedis(t, "--cluster-enabled", "yes")
 	s.command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
 	eventually(t, "the cluster is up", func() bool { return strings.Contains(s.command("CLUSTER", "INFO"), "cluster_state:ok") })
-	everything(t, fmt.Sprintf("redis-cluster://127.0.0.1:%d", s.port))
+	url := fmt.Sprintf("redis-cluster://127.0.0.1:%d", s.port)
+	everything(t, url)
+	everythingUnder(t, url, "staging")
 }
 
 func TestBehindASentinelAllIsDone(t *testing.T) {

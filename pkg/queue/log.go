@@ -13,18 +13,19 @@ import (
 // outage tells operators once that Redis is away and once that it is back,
 // however many parts of the process notice.
 type outage struct {
-	log  *slog.Logger
-	mu   sync.Mutex
-	down bool
+	log *slog.Logger
+	// admission says whether Redis is used at all. What is refused is no outage.
+	admission *admission
+	mu        sync.Mutex
+	down      bool
 }
 
 // failed notes that Redis did not answer.
 func (o *outage) failed(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.down {
+	if !o.down && !o.admission.refuses() {
 		o.down = true
-		err = plain(err)
 		o.log.Error(trouble(err), "error", err)
 	}
 }
@@ -42,7 +43,7 @@ func (o *outage) answered() {
 func (o *outage) isDown() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.down
+	return o.down || o.admission.refuses()
 }
 
 const (
@@ -110,8 +111,11 @@ func (l asynqLog) Fatal(args ...any) { l.trouble(slog.LevelError, fmt.Sprint(arg
 // trouble takes all that asynq's goroutines say of a lost connection for the one
 // news that it is. The health check of the workers tells when it is over.
 func (l asynqLog) trouble(level slog.Level, text string) {
-	if cause := lostConnection(text); cause != "" {
+	switch cause := lostConnection(text); {
+	case cause != "":
 		l.outage.failed(errors.New(cause))
+		level = slog.LevelDebug
+	case strings.Contains(text, "NOPERM") && strings.Contains(text, "channel"): // said once for all channels
 		level = slog.LevelDebug
 	}
 	l.write(level, text)

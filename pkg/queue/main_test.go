@@ -54,9 +54,9 @@ func (s *redisServer) command(args ...any) string {
 	s.t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: fmt.Sprintf("127.0.0.1:%d", s.port)})
 	defer client.Close()
-	answer, err := client.Do(context.Background(), args...).Text()
+	answer, err := client.Do(context.Background(), args...).Result()
 	noError(s.t, err)
-	return answer
+	return fmt.Sprint(answer)
 }
 
 // startRedis starts a redis-server on a free port. Where there is none the test
@@ -167,7 +167,12 @@ func (x *bench) open(name string) *Broker {
 
 func openBroker(t testing.TB, url, name string, log *logBook) *Broker {
 	t.Helper()
-	b, err := Open(Options{URL: url, Name: name, Logger: slog.New(slog.NewTextHandler(log, nil))})
+	return openPrefixed(t, url, "", name, log)
+}
+
+func openPrefixed(t testing.TB, url, prefix, name string, log *logBook) *Broker {
+	t.Helper()
+	b, err := Open(Options{URL: url, Prefix: prefix, Name: name, Logger: slog.New(slog.NewTextHandler(log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,8 @@ import (
 
 // Monitor serves asynqmon below rootPath, such as "/monitoring"; the requests
 // keep that prefix. Read-only, its buttons do nothing. It has no login: put it
-// behind one. Its pages may reach no other host: what they would load from one,
+// behind one. It shows and changes our own queues only, whoever else uses asynq in
+// the same Redis. Its pages may reach no other host: what they would load from one,
 // a font, the browser is told to leave out, and falls back to its own.
 func (b *Broker) Monitor(rootPath string, readOnly bool) http.Handler {
 	pages := asynqmon.New(asynqmon.Options{
@@ -32,7 +33,7 @@ func (b *Broker) Monitor(rootPath string, readOnly bool) http.Handler {
 		header.Set("Content-Security-Policy", policy)
 		header.Set("X-Content-Type-Options", "nosniff")
 		header.Set("Referrer-Policy", "no-referrer")
-		pages.ServeHTTP(w, r)
+		b.serveOwn(pages, w, r, strings.TrimSuffix(rootPath, "/")+"/api")
 	})
 }
 
@@ -59,19 +60,23 @@ func contentPolicy(pages http.Handler, rootPath string) string {
 		"base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 }
 
-// pageRecorder keeps a page that is asked for at construction.
+// pageRecorder keeps what is asked for by this process itself.
 type pageRecorder struct {
 	header http.Header
+	status int
 	body   bytes.Buffer
 }
 
 func (p *pageRecorder) Header() http.Header         { return p.header }
 func (p *pageRecorder) Write(b []byte) (int, error) { return p.body.Write(b) }
-func (p *pageRecorder) WriteHeader(int)             {}
+func (p *pageRecorder) WriteHeader(status int)      { p.status = status }
 
 // showPayload is what the monitor shows of a task: as JSON, without the values
 // of headers that carry credentials, and without sealed texts.
 func showPayload(kind string, payload []byte) string {
+	if len(payload) == 0 {
+		return "not kept: the task has ended"
+	}
 	task, err := readTask(kind, payload)
 	if err != nil {
 		return "a payload that this version cannot read"

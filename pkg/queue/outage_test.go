@@ -144,10 +144,10 @@ func TestAliveCountsProcesses(t *testing.T) {
 	stop()
 	check(2, 0)
 	// One of them gave its last sign 16 s ago.
-	noError(t, x.b.client.ZIncrBy(x.ctx, keyBeats, -16, "host:2").Err())
+	noError(t, x.b.client.ZIncrBy(x.ctx, x.b.key(keyBeats), -16, "host:2").Err())
 	check(1, 0)
 	noError(t, x.b.BeatAlive(x.ctx))
-	if n := x.b.client.ZCard(x.ctx, keyBeats).Val(); n != 1 {
+	if n := x.b.client.ZCard(x.ctx, x.b.key(keyBeats)).Val(); n != 1 {
 		t.Errorf("%d beats are remembered, want 1", n)
 	}
 }
@@ -156,7 +156,7 @@ func TestStatsTellHowLongTheOldestWaits(t *testing.T) {
 	x := newBench(t)
 	x.enqueue("old", "young")
 	since := time.Now().Add(-90 * time.Second).UnixNano()
-	noError(t, x.b.client.HSet(x.ctx, asynqTask("default", "old"), "pending_since", since).Err())
+	noError(t, x.b.client.HSet(x.ctx, x.b.asynqTask("default", "old"), "pending_since", since).Err())
 	stats, err := x.b.Stats(x.ctx)
 	noError(t, err)
 	if got := stats[1].LatencyMS; got < 90_000 || got > 100_000 {

@@ -25,7 +25,7 @@ func (b *Broker) save(ctx context.Context, task taskRef, o *savedOutcome) error 
 		return handedBack(time.Second)
 	}
 	set := func(ctx context.Context) error {
-		return b.scripts.save.Run(ctx, b.client, []string{asynqTask(task.queue, task.runID)}, data).Err()
+		return b.scripts.save.Run(ctx, b.client, []string{b.asynqTask(task.queue, task.runID)}, data).Err()
 	}
 	for failures := 0; ; failures++ {
 		if set(ctx) == nil {
@@ -50,10 +50,10 @@ func (b *Broker) recall(ctx context.Context, task taskRef) (*savedOutcome, error
 	var saved, older *redis.StringCmd
 	var there *redis.BoolCmd
 	var held *redis.IntCmd
-	key := asynqTask(task.queue, task.runID)
+	key := b.asynqTask(task.queue, task.runID)
 	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		saved, there = p.HGet(ctx, key, fieldOutcome), p.HExists(ctx, key, "msg")
-		older, held = p.Get(ctx, keyOutcome+task.runID), p.Exists(ctx, keyHeld+task.runID)
+		older, held = p.Get(ctx, b.key(keyOutcome)+task.runID), p.Exists(ctx, b.key(keyHeld)+task.runID)
 		return nil
 	})
 	text := []byte(cmp.Or(saved.Val(), older.Val()))
@@ -82,8 +82,8 @@ func (b *Broker) recall(ctx context.Context, task taskRef) (*savedOutcome, error
 // forget drops what was saved, as far as that goes: it is kept no longer than its task.
 func (b *Broker) forget(ctx context.Context, task taskRef) {
 	_, _ = b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		p.HDel(ctx, asynqTask(task.queue, task.runID), fieldOutcome)
-		p.Del(ctx, keyOutcome+task.runID)
+		p.HDel(ctx, b.asynqTask(task.queue, task.runID), fieldOutcome)
+		p.Del(ctx, b.key(keyOutcome)+task.runID)
 		return nil
 	})
 }
@@ -94,7 +94,7 @@ func (b *Broker) hold(ctx context.Context, runID string) {
 	b.log.Warn("the lease of a delivery was lost; it goes on", "run_id", runID)
 	for wait := time.Duration(0); pause(ctx, wait); {
 		wait = heldEvery
-		if err := b.client.Set(ctx, keyHeld+runID, b.name, heldTTL).Err(); err != nil {
+		if err := b.client.Set(ctx, b.key(keyHeld)+runID, b.name, heldTTL).Err(); err != nil {
 			wait = time.Second
 		}
 	}
@@ -104,5 +104,5 @@ func (b *Broker) hold(ctx context.Context, runID string) {
 func (b *Broker) letGo(runID string) {
 	ctx, cancel := context.WithTimeout(context.Background(), saveLast)
 	defer cancel()
-	_ = b.client.Del(ctx, keyHeld+runID).Err()
+	_ = b.client.Del(ctx, b.key(keyHeld)+runID).Err()
 }

@@ -71,7 +71,7 @@ func (b *Broker) TakePlace(ctx context.Context, p *job.Place) (wait time.Duratio
 	if p.Book {
 		book = 1
 	}
-	answer, err := b.place.Run(ctx, b.client, []string{keyPlaces + p.Host, keyPace + p.Host},
+	answer, err := b.place.Run(ctx, b.client, []string{b.key(keyPlaces) + p.Host, b.key(keyPace) + p.Host},
 		p.Limits.PerHostConcurrency, p.Lease.Microseconds(), p.RunID, interval, burst,
 		p.Spacing.Microseconds(), book, rand.Float64(), paceTTL.Milliseconds()).Int64Slice()
 	if err != nil || len(answer) != 2 {
@@ -84,5 +84,5 @@ func (b *Broker) TakePlace(ctx context.Context, p *job.Place) (wait time.Duratio
 func (b *Broker) GivePlace(ctx context.Context, host, runID string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
 	defer cancel()
-	_ = b.client.ZRem(ctx, keyPlaces+host, runID).Err()
+	_ = b.client.ZRem(ctx, b.key(keyPlaces)+host, runID).Err()
 }

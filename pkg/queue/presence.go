@@ -96,7 +96,7 @@ func (p *presence) run(ctx context.Context) {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
 	defer cancel()
 	p.release(last)
-	_ = p.b.client.ZRem(last, keyWorkers, p.b.life).Err() // otherwise it counts as dead, with nothing left to call
+	_ = p.b.client.ZRem(last, p.b.key(keyWorkers), p.b.life).Err() // otherwise it counts as dead, with nothing left to call
 }
 
 // sign gives a sign of life, once it is seen to listen: a Redis, or a proxy, that does
@@ -106,7 +106,7 @@ func (p *presence) sign(ctx context.Context) bool {
 	if err != nil || listening[p.b.life] == 0 {
 		return false
 	}
-	return p.b.beat.Run(ctx, p.b.client, []string{keyWorkers}, p.b.life, int(signsKept.Seconds())).Err() == nil
+	return p.b.beat.Run(ctx, p.b.client, []string{p.b.key(keyWorkers)}, p.b.life, int(signsKept.Seconds())).Err() == nil
 }
 
 // note tells again which runs this process has in its hands, where Redis may have lost
@@ -121,7 +121,7 @@ func (p *presence) note(ctx context.Context) {
 			args = append(args, id)
 		}
 	}
-	if len(args) == 1 || p.b.scripts.note.Run(ctx, p.b.client, []string{keyCalls}, args...).Err() != nil {
+	if len(args) == 1 || p.b.scripts.note.Run(ctx, p.b.client, []string{p.b.key(keyCalls)}, args...).Err() != nil {
 		return
 	}
 	for _, id := range args[1:] {
@@ -145,7 +145,7 @@ func (p *presence) release(ctx context.Context) {
 				args = append(args, id)
 			}
 		}
-		if err := p.b.release.Run(ctx, p.b.client, []string{keyCalls}, args...).Err(); err != nil {
+		if err := p.b.release.Run(ctx, p.b.client, []string{p.b.key(keyCalls)}, args...).Err(); err != nil {
 			break
 		}
 		ended = ended[n:]
@@ -161,7 +161,7 @@ func (p *presence) release(ctx context.Context) {
 func (b *Broker) listening(ctx context.Context, lives ...string) (map[string]int64, error) {
 	channels := make([]string, len(lives))
 	for i, life := range lives {
-		channels[i] = channelWorker + life
+		channels[i] = b.key(channelWorker) + life
 	}
 	var mu sync.Mutex
 	count := make(map[string]int64, len(lives))

@@ -46,7 +46,7 @@ func (b *Broker) report(events []*reported) []error {
 	var makers []any
 	for _, e := range events {
 		if e.starts {
-			marks = append(marks, keyCanceled+e.runID)
+			marks = append(marks, b.key(keyCanceled)+e.runID)
 			makers = append(makers, e.runID, b.life)
 		}
 	}
@@ -54,10 +54,10 @@ func (b *Broker) report(events []*reported) []error {
 	var marked *redis.SliceCmd
 	_, _ = b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, e := range events {
-			added[i] = p.XAdd(ctx, &redis.XAddArgs{Stream: keyResults, Values: []any{fieldFormat, formatCBOR, fieldEvent, e.data}})
+			added[i] = p.XAdd(ctx, &redis.XAddArgs{Stream: b.key(keyResults), Values: []any{fieldFormat, formatCBOR, fieldEvent, e.data}})
 		}
 		if len(marks) > 0 {
-			noted = p.HSet(ctx, keyCalls, makers...)
+			noted = p.HSet(ctx, b.key(keyCalls), makers...)
 			marked = p.MGet(ctx, marks...)
 		}
 		return nil

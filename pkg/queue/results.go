@@ -22,7 +22,9 @@ const (
 	yieldMost = time.Second
 	// claimIdle is how long entries lie with another consumer before it counts as dead.
 	claimIdle  = 4 * time.Second
-	claimEvery = time.Second
+	claimEvery = 2 * time.Second
+	// takeBackEvery is how often what was put aside is looked at.
+	takeBackEvery = 5 * time.Second
 	// forgetIdle is how long a consumer without entries is remembered.
 	forgetIdle = time.Hour
 	// unknownAtOnce is how many entries that were put aside are looked at together.
@@ -45,7 +47,9 @@ func (b *Broker) Results(ctx context.Context, consumer string, handle func(conte
 		timer := time.AfterFunc(lastBatch, cancel)
 		context.AfterFunc(grace, func() { timer.Stop() })
 	})()
-	r := &resultReader{b: b, consumer: consumer, handle: handle, grace: grace}
+	waiting, end := b.waiter(ctx)
+	defer end()
+	r := &resultReader{b: b, waiting: waiting, consumer: consumer, handle: handle, grace: grace}
 	for failures := 0; ctx.Err() == nil; failures++ {
 		before := r.batches
 		err := r.read(ctx)
@@ -66,11 +70,13 @@ func (b *Broker) Results(ctx context.Context, consumer string, handle func(conte
 // resultReader is one consumer of the results.
 type resultReader struct {
 	b        *Broker
+	waiting  redis.UniversalClient // for reads that wait
 	consumer string
 	handle   func(context.Context, []job.Event) error
 	grace    context.Context // of the work on a batch
 	batches  int             // answers that Redis has given
 	claimed  time.Time       // when the entries of the dead were last looked for
+	tookBack time.Time       // when those that were put aside were
 	aside    string          // the last entry put aside that was looked at
 }
 
@@ -87,12 +93,15 @@ func (r *resultReader) read(ctx context.Context) error {
 			if err := r.claim(ctx); err != nil {
 				return err
 			}
+			r.claimed = time.Now()
+		}
+		if time.Since(r.tookBack) >= takeBackEvery {
 			if err := r.takeBack(ctx); err != nil {
 				return err
 			}
-			r.claimed = time.Now()
+			r.tookBack = time.Now()
 		}
-		n, err := r.next(ctx, ">", blockTimeout)
+		n, err := r.next(ctx, ">", waitForResults)
 		if err != nil {
 			return err
 		}
@@ -124,9 +133,9 @@ func (b *Broker) callsFirst(ctx context.Context) (bool, error) {
 	var settling *redis.IntCmd
 	var pending []*redis.IntCmd
 	_, err := b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
-		settling = p.Exists(ctx, keySettling)
+		settling = p.Exists(ctx, b.key(keySettling))
 		for _, queue := range queues() {
-			pending = append(pending, p.LLen(ctx, asynqKey(queue, "pending")))
+			pending = append(pending, p.LLen(ctx, b.asynqKey(queue, "pending")))
 		}
 		return nil
 	})
@@ -139,20 +148,20 @@ func (b *Broker) callsFirst(ctx context.Context) (bool, error) {
 // join makes the group where it is not there, and forgets the consumers that
 // have long gone: each process had a name of its own.
 func (r *resultReader) join(ctx context.Context) error {
-	err := r.b.client.XGroupCreateMkStream(ctx, keyResults, groupRecord, "0").Err()
+	err := r.b.client.XGroupCreateMkStream(ctx, r.b.key(keyResults), groupRecord, "0").Err()
 	if err != nil && !strings.HasPrefix(err.Error(), "BUSYGROUP") {
 		return err
 	}
 	if _, err := r.b.underway(ctx); err != nil { // so that nobody has to wait for it later
 		return err
 	}
-	consumers, err := r.b.client.XInfoConsumers(ctx, keyResults, groupRecord).Result()
+	consumers, err := r.b.client.XInfoConsumers(ctx, r.b.key(keyResults), groupRecord).Result()
 	if err != nil {
 		return err
 	}
 	for _, c := range consumers {
 		if c.Name != r.consumer && c.Pending == 0 && c.Idle > forgetIdle {
-			if err := r.b.client.XGroupDelConsumer(ctx, keyResults, groupRecord, c.Name).Err(); err != nil {
+			if err := r.b.client.XGroupDelConsumer(ctx, r.b.key(keyResults), groupRecord, c.Name).Err(); err != nil {
 				return err
 			}
 		}
@@ -176,7 +185,7 @@ func (r *resultReader) claim(ctx context.Context) error {
 	cursor := "0-0"
 	for ctx.Err() == nil {
 		entries, next, err := r.b.client.XAutoClaim(ctx, &redis.XAutoClaimArgs{
-			Stream: keyResults, Group: groupRecord, Consumer: r.consumer,
+			Stream: r.b.key(keyResults), Group: groupRecord, Consumer: r.consumer,
 			MinIdle: claimIdle, Start: cursor, Count: resultBatch,
 		}).Result()
 		if err != nil {
@@ -201,7 +210,7 @@ func (r *resultReader) takeBack(ctx context.Context) error {
 		if r.aside != "" {
 			from = "(" + r.aside
 		}
-		entries, err := r.b.client.XRangeN(ctx, keyUnknown, from, "+", unknownAtOnce).Result()
+		entries, err := r.b.client.XRangeN(ctx, r.b.key(keyUnknown), from, "+", unknownAtOnce).Result()
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -209,8 +218,8 @@ func (r *resultReader) takeBack(ctx context.Context) error {
 			delete(entry.Values, fieldOrigin)
 			if _, err := decodeEvent(entry.Values); err == nil {
 				_, err := r.b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-					p.XAdd(ctx, &redis.XAddArgs{Stream: keyResults, Values: entry.Values})
-					p.XDel(ctx, keyUnknown, entry.ID)
+					p.XAdd(ctx, &redis.XAddArgs{Stream: r.b.key(keyResults), Values: entry.Values})
+					p.XDel(ctx, r.b.key(keyUnknown), entry.ID)
 					return nil
 				})
 				if err != nil {
@@ -225,11 +234,19 @@ func (r *resultReader) takeBack(ctx context.Context) error {
 
 // next reads one batch and works on it; block < 0 does not wait for one.
 func (r *resultReader) next(ctx context.Context, from string, block time.Duration) (int, error) {
-	streams, err := r.b.client.XReadGroup(ctx, &redis.XReadGroupArgs{
-		Group: groupRecord, Consumer: r.consumer, Streams: []string{keyResults, from},
+	client := r.b.client
+	if block >= 0 {
+		client = r.waiting
+	}
+	begun := time.Now()
+	streams, err := client.XReadGroup(ctx, &redis.XReadGroupArgs{
+		Group: groupRecord, Consumer: r.consumer, Streams: []string{r.b.key(keyResults), from},
 		Count: resultBatch, Block: block,
 	}).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
+	switch {
+	case block >= 0 && wasIdle(begun, err):
+		return 0, nil // what Redis may have sent is claimed back
+	case err != nil && !errors.Is(err, redis.Nil):
 		return 0, err
 	}
 	r.batches++
@@ -301,14 +318,14 @@ func (r *resultReader) finish(entries, unknown []redis.XMessage) error {
 			for name, value := range entry.Values {
 				values = append(values, name, value)
 			}
-			p.XAdd(ctx, &redis.XAddArgs{Stream: keyUnknown, MaxLen: unknownMax, Approx: true, Values: values})
+			p.XAdd(ctx, &redis.XAddArgs{Stream: r.b.key(keyUnknown), MaxLen: unknownMax, Approx: true, Values: values})
 		}
-		p.XAck(ctx, keyResults, groupRecord, ids...)
-		p.XDel(ctx, keyResults, ids...)
+		p.XAck(ctx, r.b.key(keyResults), groupRecord, ids...)
+		p.XDel(ctx, r.b.key(keyResults), ids...)
 		return nil
 	})
 	if err == nil && len(unknown) > 0 {
-		r.b.log.Warn("results that this version cannot read were put aside", "count", len(unknown), "stream", keyUnknown)
+		r.b.log.Warn("results that this version cannot read were put aside", "count", len(unknown), "stream", r.b.key(keyUnknown))
 	}
 	return err
 }

@@ -62,7 +62,7 @@ func (x *bench) report(id string) {
 	noError(x.t, err)
 }
 
-func (x *bench) streamLen() int64 { return x.b.client.XLen(x.ctx, keyResults).Val() }
+func (x *bench) streamLen() int64 { return x.b.client.XLen(x.ctx, x.b.key(keyResults)).Val() }
 
 func TestResultsArriveWholeAndLeaveRedisWhenRecorded(t *testing.T) {
 	x := newBench(t)
@@ -125,12 +125,12 @@ func TestAnotherConsumerTakesOverFromADeadOne(t *testing.T) {
 	for i := range 1200 {
 		x.report(fmt.Sprint("r", i))
 	}
-	noError(t, x.b.client.XGroupCreateMkStream(x.ctx, keyResults, groupRecord, "0").Err())
+	noError(t, x.b.client.XGroupCreateMkStream(x.ctx, x.b.key(keyResults), groupRecord, "0").Err())
 	taken, err := x.b.client.XReadGroup(x.ctx, &redis.XReadGroupArgs{Group: groupRecord, Consumer: "dead:1",
-		Streams: []string{keyResults, ">"}, Count: 1100}).Result()
+		Streams: []string{x.b.key(keyResults), ">"}, Count: 1100}).Result()
 	noError(t, err)
 	for _, m := range taken[0].Messages { // make it look as if that was 11 s ago
-		noError(t, x.b.client.Do(x.ctx, "XCLAIM", keyResults, groupRecord, "dead:1", 0, m.ID, "IDLE", 11_000, "JUSTID").Err())
+		noError(t, x.b.client.Do(x.ctx, "XCLAIM", x.b.key(keyResults), groupRecord, "dead:1", 0, m.ID, "IDLE", 11_000, "JUSTID").Err())
 	}
 	r := &record{}
 	x.record(x.b, "host:1", r)
@@ -179,7 +179,7 @@ func TestWhatCannotBeReadIsPutAsideAndBlocksNothing(t *testing.T) {
 		{"v", "1"},
 		{"something", "else"},
 	} {
-		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyResults, Values: values}).Err())
+		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: x.b.key(keyResults), Values: values}).Err())
 	}
 	x.report("good")
 	r := &record{}
@@ -188,7 +188,7 @@ func TestWhatCannotBeReadIsPutAsideAndBlocksNothing(t *testing.T) {
 	if times := r.times(); len(times) != 1 || times["good"] != 1 {
 		t.Errorf("recorded %v", times)
 	}
-	aside, err := x.b.client.XRange(x.ctx, keyUnknown, "-", "+").Result()
+	aside, err := x.b.client.XRange(x.ctx, x.b.key(keyUnknown), "-", "+").Result()
 	noError(t, err)
 	if len(aside) != 7 || aside[0].Values["e"] != "newer" || aside[0].Values[fieldOrigin] == "" {
 		t.Errorf("put aside: %v", aside)
@@ -198,12 +198,12 @@ func TestWhatCannotBeReadIsPutAsideAndBlocksNothing(t *testing.T) {
 func TestOldConsumersAreForgottenUnlessTheyOweSomething(t *testing.T) {
 	x := newBench(t)
 	x.report("r")
-	noError(t, x.b.client.XGroupCreateMkStream(x.ctx, keyResults, groupRecord, "0").Err())
-	noError(t, x.b.client.XGroupCreateConsumer(x.ctx, keyResults, groupRecord, "young:1").Err())
+	noError(t, x.b.client.XGroupCreateMkStream(x.ctx, x.b.key(keyResults), groupRecord, "0").Err())
+	noError(t, x.b.client.XGroupCreateConsumer(x.ctx, x.b.key(keyResults), groupRecord, "young:1").Err())
 	r := &record{}
 	x.record(x.b, "host:1", r)
 	eventually(t, "recorded", func() bool { return x.streamLen() == 0 })
-	if n := len(x.b.client.XInfoConsumers(x.ctx, keyResults, groupRecord).Val()); n != 2 {
+	if n := len(x.b.client.XInfoConsumers(x.ctx, x.b.key(keyResults), groupRecord).Val()); n != 2 {
 		t.Errorf("%d consumers, want both", n)
 	}
 }
@@ -252,7 +252,7 @@ func TestSettleKnowsWhatIsRecordedWhenRedisForgets(t *testing.T) {
 			entered, release := make(chan bool, 1), make(chan bool)
 			r := &record{fail: func(int) error { entered <- true; <-release; return nil }}
 			x.record(x.b, "host:1", r)
-			noError(t, x.b.client.Set(x.ctx, keySince, 1, 0).Err())
+			noError(t, x.b.client.Set(x.ctx, x.b.key(keySince), 1, 0).Err())
 			x.report("run")
 			<-entered
 			forget := func() { noError(t, x.b.client.FlushAll(x.ctx).Err()) }
@@ -262,10 +262,10 @@ func TestSettleKnowsWhatIsRecordedWhenRedisForgets(t *testing.T) {
 			settled := make(chan error, 1)
 			go func() { settled <- x.b.Settle(x.ctx) }()
 			if when == "in the middle" {
-				eventually(t, "somebody waits", func() bool { return x.b.client.Exists(x.ctx, keySettling).Val() == 1 })
+				eventually(t, "somebody waits", func() bool { return x.b.client.Exists(x.ctx, x.b.key(keySettling)).Val() == 1 })
 				forget()
 			}
-			eventually(t, "the batch is noted", func() bool { return x.b.client.ZCard(x.ctx, keyRecording).Val() == 1 })
+			eventually(t, "the batch is noted", func() bool { return x.b.client.ZCard(x.ctx, x.b.key(keyRecording)).Val() == 1 })
 			select {
 			case err := <-settled:
 				t.Fatalf("settled before the batch was recorded: %v", err)
@@ -276,7 +276,7 @@ func TestSettleKnowsWhatIsRecordedWhenRedisForgets(t *testing.T) {
 			if r.times()["run"] != 1 {
 				t.Error("settled before the batch was recorded")
 			}
-			eventually(t, "no batch is noted", func() bool { return x.b.client.ZCard(x.ctx, keyRecording).Val() == 0 })
+			eventually(t, "no batch is noted", func() bool { return x.b.client.ZCard(x.ctx, x.b.key(keyRecording)).Val() == 0 })
 		})
 	}
 }
@@ -285,8 +285,8 @@ func TestSettleKnowsWhatIsRecordedWhenRedisForgets(t *testing.T) {
 func TestSettleIsHeldUpByNoOldNote(t *testing.T) {
 	x := newBench(t)
 	now := x.b.client.Time(x.ctx).Val().UnixMilli()
-	noError(t, x.b.client.Set(x.ctx, keySince, now+3_600_000, 0).Err())
-	noError(t, x.b.client.ZAdd(x.ctx, keyRecording, redis.Z{Score: float64(now - 1), Member: "dead"},
+	noError(t, x.b.client.Set(x.ctx, x.b.key(keySince), now+3_600_000, 0).Err())
+	noError(t, x.b.client.ZAdd(x.ctx, x.b.key(keyRecording), redis.Z{Score: float64(now - 1), Member: "dead"},
 		redis.Z{Score: float64(now + 3_600_000), Member: "before the step back"}).Err())
 	noError(t, x.b.Settle(x.ctx))
 }
@@ -312,7 +312,7 @@ func TestCancelMarksFirstAndStartedCallsAreSeen(t *testing.T) {
 	if !start("waiting") {
 		t.Error("a call began in spite of the mark")
 	}
-	if ttl := x.b.client.TTL(x.ctx, keyCanceled+"waiting").Val(); ttl < 47*time.Hour {
+	if ttl := x.b.client.TTL(x.ctx, x.b.key(keyCanceled)+"waiting").Val(); ttl < 47*time.Hour {
 		t.Errorf("the mark lives for %s", ttl)
 	}
 }
@@ -348,7 +348,7 @@ func TestCancelRace(t *testing.T) {
 func TestCancelLeavesTheTaskOfACallWithoutLease(t *testing.T) {
 	x := newBench(t)
 	x.enqueue("held", "free")
-	noError(t, x.b.client.Set(x.ctx, keyHeld+"held", "host:2", heldTTL).Err())
+	noError(t, x.b.client.Set(x.ctx, x.b.key(keyHeld)+"held", "host:2", heldTTL).Err())
 	noError(t, x.b.Cancel(x.ctx, []job.Run{{ID: "held"}, {ID: "free"}}))
 	if x.state("held") != "pending" || x.state("free") != "" {
 		t.Errorf("the tasks are %q and %q", x.state("held"), x.state("free"))
@@ -362,8 +362,8 @@ func TestCancelTakesWaitingTasksOutOfTheQueue(t *testing.T) {
 	eventually(t, "completed", func() bool { return x.state("done") == "completed" })
 	stop()
 	x.enqueue("active")
-	noError(t, x.b.client.LMove(x.ctx, asynqKey("default", "pending"), asynqKey("default", "active"), "RIGHT", "LEFT").Err())
-	noError(t, x.b.client.HSet(x.ctx, asynqTask("default", "active"), "state", "active").Err())
+	noError(t, x.b.client.LMove(x.ctx, x.b.asynqKey("default", "pending"), x.b.asynqKey("default", "active"), "RIGHT", "LEFT").Err())
+	noError(t, x.b.client.HSet(x.ctx, x.b.asynqTask("default", "active"), "state", "active").Err())
 	x.enqueue("pending")
 
 	runs := []job.Run{{ID: "pending", Queue: job.QueueDefault}, {ID: "active", Queue: job.QueueDefault},
@@ -374,7 +374,7 @@ func TestCancelTakesWaitingTasksOutOfTheQueue(t *testing.T) {
 			t.Errorf("%s is %q, want %q", id, got, want)
 		}
 	}
-	if n := x.b.client.Exists(x.ctx, keyCanceled+"pending", keyCanceled+"active", keyCanceled+"done", keyCanceled+"unknown").Val(); n != 4 {
+	if n := x.b.client.Exists(x.ctx, x.b.key(keyCanceled)+"pending", x.b.key(keyCanceled)+"active", x.b.key(keyCanceled)+"done", x.b.key(keyCanceled)+"unknown").Val(); n != 4 {
 		t.Errorf("%d marks, want 4", n)
 	}
 }
@@ -397,11 +397,11 @@ func TestTheAccountYieldsToTasksThatWait(t *testing.T) {
 	if !yields() {
 		t.Error("it does not yield to a task that waits")
 	}
-	noError(t, x.b.client.Set(x.ctx, keySettling, "somebody", 0).Err())
+	noError(t, x.b.client.Set(x.ctx, x.b.key(keySettling), "somebody", 0).Err())
 	if yields() {
 		t.Error("it yields although somebody waits")
 	}
-	noError(t, x.b.client.Del(x.ctx, keySettling).Err())
+	noError(t, x.b.client.Del(x.ctx, x.b.key(keySettling)).Err())
 	r := &record{}
 	x.record(x.b, "one", r)
 	eventually(t, "recorded while a task waits", func() bool { return len(r.all()) == 1 })

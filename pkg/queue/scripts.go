@@ -13,7 +13,7 @@ const (
 	asynqEnqueue  = "98d28b42650870a743450ffda9791e9e19c6991b"
 	asynqTake     = "a8153319360adc71cdc370107f8ab9786f204765"
 	asynqComplete = "117dca952700588e559c7ace20b925096d587974"
-	// asynqForward makes tasks pending whose time has come, and tells how many; it runs as it is.
+	// asynqForward makes tasks pending whose time has come, and tells how many.
 	asynqForward = "522b1a6ae66fe79ea2f24a9af58798ab71879035"
 	// asynqRetry lets a task wait for its next delivery.
 	asynqRetry = "65fa409c88198a681c53e0892d8276eca0145694"
@@ -118,15 +118,24 @@ end
 redis.call("HSET", KEYS[1], "outcome", ARGV[1])
 return 1`
 
-	// KEYS: retry, pending; ARGV: the time in s, the prefix of tasks, how many, the time in ns.
+	// KEYS: retry, pending; ARGV: the time in s, the prefix of tasks, how many, the time in ns. The
+	// answer is how many were made pending, and when the first of the others is due: -1, there is none.
 	forwardScript = `
+local first = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
+if not first[2] then
+  return {0, -1}
+end
+if tonumber(first[2]) > tonumber(ARGV[1]) then
+  return {0, tonumber(first[2])}
+end
 local ids = redis.call("ZRANGE", KEYS[1], "-inf", ARGV[1], "BYSCORE", "LIMIT", 0, ARGV[3])
 for _, id in ipairs(ids) do
   redis.call("LPUSH", KEYS[2], id)
   redis.call("ZREM", KEYS[1], id)
   redis.call("HSET", ARGV[2] .. id, "state", "pending", "pending_since", ARGV[4])
 end
-return #ids`
+first = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
+return {#ids, tonumber(first[2] or -1)}`
 
 	// KEYS: active, lease, completed, processed on this day, processed, then the task of each;
 	// ARGV: the end of the day's count, the greatest count, then id, end of retention and message of each.

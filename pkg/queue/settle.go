@@ -56,7 +56,7 @@ type underway struct {
 }
 
 func (b *Broker) underway(ctx context.Context) (underway, error) {
-	found, err := b.underwayScript.Run(ctx, b.client, []string{keySince, keyRecording}, shownFor.Milliseconds()).StringSlice()
+	found, err := b.underwayScript.Run(ctx, b.client, []string{b.key(keySince), b.key(keyRecording)}, shownFor.Milliseconds()).StringSlice()
 	if err != nil {
 		return underway{}, unavailable(err)
 	}
@@ -91,18 +91,18 @@ func (b *Broker) Settle(ctx context.Context) error {
 
 // settleResults waits until the results that are there now have gone.
 func (b *Broker) settleResults(ctx context.Context) error {
-	last, err := b.client.XRevRangeN(ctx, keyResults, "+", "-", 1).Result()
+	last, err := b.client.XRevRangeN(ctx, b.key(keyResults), "+", "-", 1).Result()
 	if err != nil {
 		return unavailable(err)
 	}
 	if len(last) == 0 {
 		return nil // what has been recorded is deleted
 	}
-	if err := b.client.Set(ctx, keySettling, b.name, yieldMost).Err(); err != nil {
+	if err := b.client.Set(ctx, b.key(keySettling), b.name, yieldMost).Err(); err != nil {
 		return unavailable(err)
 	}
 	return poll(ctx, func() (bool, error) {
-		left, err := b.client.XRangeN(ctx, keyResults, "-", last[0].ID, 1).Result()
+		left, err := b.client.XRangeN(ctx, b.key(keyResults), "-", last[0].ID, 1).Result()
 		return len(left) == 0, unavailable(err)
 	})
 }
@@ -138,12 +138,12 @@ func (b *Broker) show(ctx context.Context) (end func()) {
 		batch, shown := rand.Text(), false
 		for pause(ctx, showEvery) {
 			shown = true
-			_ = b.showScript.Run(ctx, b.client, []string{keyRecording}, shownFor.Milliseconds(), batch).Err() // the next one is soon
+			_ = b.showScript.Run(ctx, b.client, []string{b.key(keyRecording)}, shownFor.Milliseconds(), batch).Err() // the next one is soon
 		}
 		if shown {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLast)
 			defer cancel()
-			_ = b.client.ZRem(last, keyRecording, batch).Err() // it expires
+			_ = b.client.ZRem(last, b.key(keyRecording), batch).Err() // it expires
 		}
 	}()
 	return func() { stop(); <-ended }

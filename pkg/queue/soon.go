@@ -39,12 +39,6 @@ func (t *taker) bring(queue job.Queue) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
 	defer cancel()
-	now := time.Now()
-	n, err := t.b.scripts.forward.Run(ctx, t.UniversalClient, []string{asynqKey(queue, "retry"), asynqKey(queue, "pending")},
-		now.Unix(), asynqKey(queue, "t:"), max(t.slots/4, 1), now.UnixNano()).Int()
-	if err != nil || n == 0 {
-		return false
-	}
-	t.ring()
-	return true
+	n, err := t.bringDue(ctx, []string{t.b.asynqKey(queue, "retry"), t.b.asynqKey(queue, "pending")}, t.b.asynqKey(queue, "t:"), max(t.slots/4, 1))
+	return err == nil && n > 0
 }

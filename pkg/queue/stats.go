@@ -16,14 +16,14 @@ func (b *Broker) Stats(ctx context.Context) ([]job.QueueStat, error) {
 		for _, queue := range queues() {
 			asked = append(asked, askedStat{
 				queue:     queue,
-				pending:   p.LLen(ctx, asynqKey(queue, "pending")),
-				active:    p.LLen(ctx, asynqKey(queue, "active")),
-				scheduled: p.ZCard(ctx, asynqKey(queue, "scheduled")),
-				retry:     p.ZCard(ctx, asynqKey(queue, "retry")),
-				archived:  p.ZCard(ctx, asynqKey(queue, "archived")),
-				completed: p.ZCard(ctx, asynqKey(queue, "completed")),
-				paused:    p.Exists(ctx, asynqKey(queue, "paused")),
-				oldest:    p.LIndex(ctx, asynqKey(queue, "pending"), -1),
+				pending:   p.LLen(ctx, b.asynqKey(queue, "pending")),
+				active:    p.LLen(ctx, b.asynqKey(queue, "active")),
+				scheduled: p.ZCard(ctx, b.asynqKey(queue, "scheduled")),
+				retry:     p.ZCard(ctx, b.asynqKey(queue, "retry")),
+				archived:  p.ZCard(ctx, b.asynqKey(queue, "archived")),
+				completed: p.ZCard(ctx, b.asynqKey(queue, "completed")),
+				paused:    p.Exists(ctx, b.asynqKey(queue, "paused")),
+				oldest:    p.LIndex(ctx, b.asynqKey(queue, "pending"), -1),
 			})
 		}
 		return nil
@@ -45,7 +45,7 @@ func (b *Broker) Stats(ctx context.Context) ([]job.QueueStat, error) {
 
 // waited is how long a pending task has been waiting, in milliseconds.
 func (b *Broker) waited(ctx context.Context, a askedStat, id string) (int64, error) {
-	since, err := b.client.HGet(ctx, asynqTask(a.queue, id), "pending_since").Int64()
+	since, err := b.client.HGet(ctx, b.asynqTask(a.queue, id), "pending_since").Int64()
 	if errors.Is(err, redis.Nil) {
 		return 0, nil // taken in this moment
 	}

@@ -16,13 +16,16 @@ const (
 	// takeMost is how many tasks a worker takes at once, if it can begin them at once.
 	takeMost = 32
 	// lookEvery is how often an idle worker looks for tasks by itself: for those whose
-	// bell was lost, and for those that another worker made pending because their time has come.
-	lookEvery = time.Second
+	// bell was lost, and for those that somebody made pending by hand. lookSilent, where no bell can be heard.
+	lookEvery  = 3 * time.Second
+	lookSilent = 250 * time.Millisecond
 	// keptTooLong is how long a task that was taken waits for a slot before it is given back.
 	keptTooLong = time.Second
 	// handOutWithin is how old a task may be, since it was taken, to be handed to asynq. It
 	// is older if the process was stopped or its machine asleep: others may have taken it over.
 	handOutWithin = 5 * time.Second
+	// lookAfterError is how long a queue is left alone that Redis refused to give from. Asynq asks again at once.
+	lookAfterError = 250 * time.Millisecond
 	// batchTimeout bounds one batch that goes to Redis for many.
 	batchTimeout = 10 * time.Second
 )
@@ -48,6 +51,9 @@ type taker struct {
 	handed, begun int
 	// soon are the queues whose tasks that were held back are about to be brought.
 	soon map[job.Queue]bool
+
+	delayedMu sync.Mutex
+	delayed   map[string]*delayed // by the key of the set
 }
 
 // stock are the tasks taken from one queue.
@@ -65,6 +71,7 @@ func (b *Broker) newTaker(slots int, busy func() int) *taker {
 	t := &taker{
 		UniversalClient: b.client, b: b, slots: slots, busy: busy,
 		bell: make(chan struct{}, 1), closed: make(chan struct{}), taken: map[string]*stock{}, soon: map[job.Queue]bool{},
+		delayed: map[string]*delayed{},
 	}
 	t.completions.do = t.complete
 	return t
@@ -85,13 +92,11 @@ func (t *taker) EvalSha(ctx context.Context, sha string, keys []string, args ...
 		cmd.SetErr(t.completions.one(ctx, &completion{keys, args}))
 		return cmd
 	case sha == asynqRetry && len(keys) == 8 && len(args) == 6:
-		return t.b.scripts.retry.Run(ctx, t.UniversalClient, keys, args...)
+		return t.retry(ctx, keys, args)
+	case sha == asynqForward && len(keys) == 2:
+		return t.forward(ctx, sha, keys, args)
 	}
-	cmd := t.UniversalClient.EvalSha(ctx, sha, keys, args...)
-	if n, err := cmd.Int(); sha == asynqForward && err == nil && n > 0 {
-		t.ring()
-	}
-	return cmd
+	return t.UniversalClient.EvalSha(ctx, sha, keys, args...)
 }
 
 // take hands out one task of a queue; redis.Nil when there is none. Asynq asks
@@ -143,6 +148,7 @@ func (t *taker) fetch(ctx context.Context, s *stock, leaseEnd any) error {
 	n := max(1, min(takeMost, free-waiting))
 	answer, err := t.b.scripts.take.Run(ctx, t.UniversalClient, s.keys, leaseEnd, s.prefix, n, t.b.life).StringSlice()
 	if err != nil {
+		s.emptyUntil = time.Now().Add(lookAfterError)
 		return err
 	}
 	s.since = time.Now()
@@ -151,12 +157,20 @@ func (t *taker) fetch(ctx context.Context, s *stock, leaseEnd any) error {
 		there, _ = strconv.Atoi(answer[0]) // as our script wrote it
 	}
 	if there < n {
-		s.emptyUntil = s.since.Add(lookEvery)
+		s.emptyUntil = s.since.Add(t.every())
 	}
 	for i := 1; i+1 < len(answer); i += 2 {
 		s.ids, s.messages = append(s.ids, answer[i]), append(s.messages, answer[i+1])
 	}
 	return nil
+}
+
+// every is how often an idle worker looks for tasks by itself.
+func (t *taker) every() time.Duration {
+	if t.b.hears() {
+		return lookEvery
+	}
+	return lookSilent
 }
 
 // idle says how long every queue is known to be empty; zero: at least one may hold something.
@@ -166,7 +180,7 @@ func (t *taker) idle() time.Duration {
 	if len(t.taken) < len(queues()) {
 		return 0
 	}
-	now, wait := time.Now(), lookEvery
+	now, wait := time.Now(), t.every()
 	for _, s := range t.taken {
 		if len(s.ids) > 0 {
 			return 0
@@ -249,5 +263,6 @@ func (t *taker) giveBackAll(ctx context.Context, s *stock) {
 	if err := t.b.scripts.giveBack.Run(ctx, t.UniversalClient, keys, args...).Err(); err != nil {
 		t.b.log.Warn("tasks that were taken could not be given back", "tasks", len(s.ids), "error", err)
 	}
+	_, _ = t.b.publish(ctx, channelBell, "") // others look by themselves too
 	s.ids, s.messages = nil, nil
 }

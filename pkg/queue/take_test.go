@@ -31,17 +31,17 @@ func (x *bench) dump(runID string) map[string]any {
 	all := map[string]any{}
 	c := x.b.client
 	for _, name := range []string{"pending", "active"} {
-		all[name] = c.LRange(x.ctx, asynqKey("default", name), 0, -1).Val()
+		all[name] = c.LRange(x.ctx, x.b.asynqKey("default", name), 0, -1).Val()
 	}
 	for _, name := range []string{"lease", "retry", "completed"} {
-		all[name] = c.ZRange(x.ctx, asynqKey("default", name), 0, -1).Val()
+		all[name] = c.ZRange(x.ctx, x.b.asynqKey("default", name), 0, -1).Val()
 	}
-	task := c.HGetAll(x.ctx, asynqTask("default", runID)).Val()
+	task := c.HGetAll(x.ctx, x.b.asynqTask("default", runID)).Val()
 	all["fields"] = slices.Sorted(maps.Keys(task))
 	all["state"] = task["state"]
 	for _, name := range []string{"processed", "failed"} {
-		day := asynqKey("default", name+":"+time.Now().UTC().Format(time.DateOnly))
-		all[name] = c.Get(x.ctx, asynqKey("default", name)).Val()
+		day := x.b.asynqKey("default", name+":"+time.Now().UTC().Format(time.DateOnly))
+		all[name] = c.Get(x.ctx, x.b.asynqKey("default", name)).Val()
 		all[name+" today"], all[name+", kept for a while"] = c.Get(x.ctx, day).Val(), c.TTL(x.ctx, day).Val() > 24*time.Hour
 	}
 	return all
@@ -53,7 +53,7 @@ func (x *bench) dump(runID string) map[string]any {
 func TestBatchesLeaveWhatAsynqLeaves(t *testing.T) {
 	ours, plain := newBench(t), newBench(t)
 	options := []asynq.Option{asynq.TaskID("run"), asynq.Retention(retention), asynq.Timeout(time.Minute)}
-	payload, err := encodeTask(new(taskOf("run")))
+	payload, err := encodeTask(new(taskOf("run")), "")
 	noError(t, err)
 	_, err = asynq.NewClientFromRedisClient(plain.b.client).Enqueue(asynq.NewTask(taskDeliver, payload), options...)
 	noError(t, err)
@@ -115,7 +115,7 @@ func TestTasksThatWaitForASlotAreGivenBack(t *testing.T) {
 	x := newBench(t)
 	taker := x.b.newTaker(8, func() int { return 0 })
 	noError(t, x.b.Enqueue(x.ctx, tasksOf(20)))
-	keys := takeKeys()
+	keys := takeKeys(x.b)
 	message, err := takeOne(taker)
 	noError(t, err)
 	if !strings.Contains(message, "run-00000") {
@@ -155,9 +155,9 @@ func TestWhatWasTakenLongAgoIsNotBegun(t *testing.T) {
 	noError(t, x.b.Enqueue(x.ctx, tasksOf(4)))
 	_, err := takeOne(taker)
 	noError(t, err)
-	noError(t, x.b.client.HSet(x.ctx, asynqTask("default", "run-00002"), fieldTaker, deadLife).Err())
-	taker.taken[takeKeys()[0]].since = time.Now().Add(-2 * handOutWithin)
-	noError(t, x.b.client.Set(x.ctx, asynqKey("default", "paused"), 1, 0).Err()) // so that nothing is taken again
+	noError(t, x.b.client.HSet(x.ctx, x.b.asynqTask("default", "run-00002"), fieldTaker, deadLife).Err())
+	taker.taken[takeKeys(x.b)[0]].since = time.Now().Add(-2 * handOutWithin)
+	noError(t, x.b.client.Set(x.ctx, x.b.asynqKey("default", "paused"), 1, 0).Err()) // so that nothing is taken again
 	if message, err := takeOne(taker); !errors.Is(err, redis.Nil) {
 		t.Errorf("it hands out %q, %v", message, err)
 	}
@@ -169,13 +169,13 @@ func TestWhatWasTakenLongAgoIsNotBegun(t *testing.T) {
 }
 
 // takeKeys are the keys that asynq takes a task of the default queue by.
-func takeKeys() []string {
-	return []string{asynqKey("default", "pending"), asynqKey("default", "paused"), asynqKey("default", "active"), asynqKey("default", "lease")}
+func takeKeys(b *Broker) []string {
+	return []string{b.asynqKey("default", "pending"), b.asynqKey("default", "paused"), b.asynqKey("default", "active"), b.asynqKey("default", "lease")}
 }
 
 // takeOne takes a task as asynq does.
 func takeOne(t *taker) (message string, err error) {
-	return t.EvalSha(context.Background(), asynqTake, takeKeys(), time.Now().Add(time.Minute).Unix(), asynqKey("default", "t:")).Text()
+	return t.EvalSha(context.Background(), asynqTake, takeKeys(t.b), time.Now().Add(time.Minute).Unix(), t.b.asynqKey("default", "t:")).Text()
 }
 
 // A task that is already being delivered fills a slot: no other is taken for it.
@@ -186,7 +186,7 @@ func TestNoMoreIsTakenThanCanBegin(t *testing.T) {
 	noError(t, x.b.Enqueue(x.ctx, tasksOf(60)))
 	x.work(x.b, c)
 	eventually(t, "all slots are busy", func() bool { return c.count() == 20 })
-	if n := x.b.client.LLen(x.ctx, asynqKey("default", "pending")).Val(); n != 40 {
+	if n := x.b.client.LLen(x.ctx, x.b.asynqKey("default", "pending")).Val(); n != 40 {
 		t.Errorf("%d of 60 tasks wait in Redis while 20 are delivered", n)
 	}
 	close(release)
@@ -202,8 +202,8 @@ func TestOneOfABatchMayFail(t *testing.T) {
 	noError(t, err)
 	complete := func(id string) *completion {
 		return &completion{
-			keys: []string{asynqKey("default", "active"), asynqKey("default", "lease"), asynqKey("default", "completed"),
-				asynqTask("default", id), asynqKey("default", "processed:2000-01-01"), asynqKey("default", "processed")},
+			keys: []string{x.b.asynqKey("default", "active"), x.b.asynqKey("default", "lease"), x.b.asynqKey("default", "completed"),
+				x.b.asynqTask("default", id), x.b.asynqKey("default", "processed:2000-01-01"), x.b.asynqKey("default", "processed")},
 			args: []any{id, time.Now().Add(time.Hour).Unix(), time.Now().Add(time.Hour).Unix(), "message of " + id, "9223372036854775807"},
 		}
 	}
@@ -211,36 +211,8 @@ func TestOneOfABatchMayFail(t *testing.T) {
 	if errs[0] != nil || errs[1] == nil || errs[1].Error() != "NOT FOUND" || errs[2] != nil {
 		t.Errorf("completed with %v", errs)
 	}
-	if n := x.b.client.Get(x.ctx, asynqKey("default", "processed")).Val(); n != "2" {
+	if n := x.b.client.Get(x.ctx, x.b.asynqKey("default", "processed")).Val(); n != "2" {
 		t.Errorf("%s were counted", n)
-	}
-}
-
-// What asynq makes pending because its time has come rings the bell of the worker whose asynq did so.
-func TestWhatIsForwardedRings(t *testing.T) {
-	x := newBench(t)
-	stop := x.work(x.b, &calls{answer: done})
-	eventually(t, "asynq has forwarded by the script that is watched for", func() bool {
-		known, err := x.b.client.ScriptExists(x.ctx, asynqForward).Result()
-		return err == nil && known[0]
-	})
-	stop()
-	x.enqueue("run")
-	retry, pending := asynqKey("default", "retry"), asynqKey("default", "pending")
-	noError(t, x.b.client.Del(x.ctx, pending).Err())
-	taker := x.b.newTaker(8, func() int { return 0 })
-	forward := func() int {
-		t.Helper()
-		n, err := taker.EvalSha(x.ctx, asynqForward, []string{retry, pending}, time.Now().Unix(), asynqKey("default", "t:"), 1, "").Int()
-		noError(t, err)
-		return n
-	}
-	if n := forward(); n != 0 || len(taker.bell) != 0 {
-		t.Errorf("%d were forwarded, the bell rang %d times", n, len(taker.bell))
-	}
-	noError(t, x.b.client.ZAdd(x.ctx, retry, redis.Z{Score: 1, Member: "run"}).Err())
-	if n := forward(); n != 1 || len(taker.bell) != 1 {
-		t.Errorf("%d were forwarded, the bell rang %d times", n, len(taker.bell))
 	}
 }
 
@@ -248,7 +220,7 @@ func TestWhatIsForwardedRings(t *testing.T) {
 func TestWhatIsHeldBackForAMomentIsBroughtSoon(t *testing.T) {
 	x := newBench(t)
 	noError(t, x.b.Enqueue(x.ctx, tasksOf(20)))
-	retry, pending := asynqKey("default", "retry"), asynqKey("default", "pending")
+	retry, pending := x.b.asynqKey("default", "retry"), x.b.asynqKey("default", "pending")
 	noError(t, x.b.client.Del(x.ctx, pending).Err())
 	later := float64(time.Now().Add(time.Hour).Unix())
 	for i, task := range tasksOf(20) {

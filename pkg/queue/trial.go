@@ -17,6 +17,8 @@ const (
 	takeWait = 5 * time.Second
 	// answerHeadroom is how much longer than its call a trial may take.
 	answerHeadroom = 2 * time.Second
+	// waitForTried is how soon who waits for an answer notices that nobody waits any more.
+	waitForTried = 500 * time.Millisecond
 	// trialsAtOnce is how many a worker process makes at once, beside its runs.
 	trialsAtOnce = 4
 )
@@ -31,14 +33,14 @@ type Tester interface {
 // is sent is what a run's task holds, and gone when it was taken or after some
 // seconds. The error is CodeUnavailable also where no worker answers.
 func (b *Broker) Try(ctx context.Context, task *job.Task) (*job.Trial, error) {
-	data, err := encodeTask(task)
+	data, err := b.encode(task)
 	if err != nil {
 		return nil, &job.Error{Code: job.CodeInternal, Detail: "a task cannot be encoded", Err: err}
 	}
 	_, err = b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.Set(ctx, keyTrial+task.RunID, data, takeWait+time.Second)
-		p.RPush(ctx, keyTrials, task.RunID)
-		p.Expire(ctx, keyTrials, time.Minute)
+		p.Set(ctx, b.key(keyTrial)+task.RunID, data, takeWait+time.Second)
+		p.RPush(ctx, b.key(keyTrials), task.RunID)
+		p.Expire(ctx, b.key(keyTrials), time.Minute)
 		return nil
 	})
 	if err != nil {
@@ -46,7 +48,7 @@ func (b *Broker) Try(ctx context.Context, task *job.Task) (*job.Trial, error) {
 	}
 	text, err := b.answer(ctx, task.RunID, takeWait)
 	if errors.Is(err, redis.Nil) {
-		taken := errors.Is(b.client.GetDel(ctx, keyTrial+task.RunID).Err(), redis.Nil)
+		taken := errors.Is(b.client.GetDel(ctx, b.key(keyTrial)+task.RunID).Err(), redis.Nil)
 		if taken {
 			text, err = b.answer(ctx, task.RunID, time.Duration(task.Policy.AttemptTimeout)+answerHeadroom)
 		}
@@ -67,7 +69,7 @@ func (b *Broker) Try(ctx context.Context, task *job.Task) (*job.Trial, error) {
 // answer waits for a worker's answer, in short reads, so that it heeds the context. redis.Nil: none came.
 func (b *Broker) answer(ctx context.Context, id string, within time.Duration) (string, error) {
 	for last := time.Now().Add(within); ; {
-		reply, err := b.pop(ctx, keyTried+id)
+		reply, err := b.pop(ctx, b.key(keyTried)+id)
 		switch {
 		case err == nil:
 			return reply, nil
@@ -80,7 +82,7 @@ func (b *Broker) answer(ctx context.Context, id string, within time.Duration) (s
 // pop takes the first of a list, waiting for it for a while. redis.Nil: there was none.
 // The library's own method cuts the wait to whole seconds.
 func (b *Broker) pop(ctx context.Context, key string) (string, error) {
-	reply, err := b.client.Do(ctx, "BLPOP", key, blockTimeout.Seconds()).StringSlice()
+	reply, err := b.client.Do(ctx, "BLPOP", key, waitForTried.Seconds()).StringSlice()
 	switch {
 	case err != nil:
 		return "", err
@@ -95,10 +97,13 @@ func (b *Broker) Trials(ctx context.Context, t Tester) error {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	slots := make(chan struct{}, trialsAtOnce)
+	waiting, end := b.waiter(ctx)
+	defer end()
 	for failures := 0; ctx.Err() == nil; {
-		reply, err := b.pop(ctx, keyTrials)
+		begun := time.Now()
+		reply, err := waiting.BLPop(ctx, waitForTrials, b.key(keyTrials)).Result()
 		if err != nil {
-			if !errors.Is(err, redis.Nil) {
+			if !errors.Is(err, redis.Nil) && !wasIdle(begun, err) {
 				pause(ctx, backoff(failures))
 				failures++
 			}
@@ -108,7 +113,7 @@ func (b *Broker) Trials(ctx context.Context, t Tester) error {
 		slots <- struct{}{}
 		calls.Go(func() {
 			defer func() { <-slots }()
-			b.try(ctx, t, reply)
+			b.try(ctx, t, reply[1]) // after the name of the list
 		})
 	}
 	return nil
@@ -116,13 +121,13 @@ func (b *Broker) Trials(ctx context.Context, t Tester) error {
 
 // try makes one call. What went wrong is not told: who asked for it waits no longer than it may take.
 func (b *Broker) try(ctx context.Context, t Tester, id string) {
-	data, err := b.client.GetDel(ctx, keyTrial+id).Bytes()
+	data, err := b.client.GetDel(ctx, b.key(keyTrial)+id).Bytes()
 	if err != nil {
 		return // too late: nobody waits for it any more
 	}
-	task, err := readTask(taskDeliver, data)
+	task, err := b.read(taskDeliver, data)
 	if err != nil {
-		b.log.Warn("a request to be tried cannot be read by this version")
+		b.log.Warn("a request to be tried is not for this process", "error", err)
 		return
 	}
 	trial, err := t.Try(ctx, task)
@@ -135,8 +140,8 @@ func (b *Broker) try(ctx context.Context, t Tester, id string) {
 		return
 	}
 	_, _ = b.client.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.RPush(ctx, keyTried+id, text)
-		p.Expire(ctx, keyTried+id, time.Minute)
+		p.RPush(ctx, b.key(keyTried)+id, text)
+		p.Expire(ctx, b.key(keyTried)+id, time.Minute)
 		return nil
 	})
 }

@@ -25,46 +25,75 @@ var (
 	errOptions  = errors.New("an option after the ? is unknown or has an invalid value")
 	errMaster   = errors.New("a redis-sentinel:// URL must name its master: ?master=name")
 	errNoDB     = errors.New("a cluster has no numbered databases: leave out the path")
+	errNoTLS    = errors.New("redis-ca-file, redis-cert-file and redis-key-file are for TLS: begin the URL with rediss://, rediss-sentinel:// or rediss-cluster://")
 )
 
 const (
-	dialTimeout  = 3 * time.Second
-	minPool      = 64
-	blockTimeout = 500 * time.Millisecond // of a blocking read: how soon it notices that it shall end
+	dialTimeout = 3 * time.Second
+	minPool     = 64
 )
 
-// parseURL reads a redis-url into the client it describes; nothing is dialed.
-// The error is an *job.OptionError that shows nothing of it.
-func parseURL(raw string) (redis.UniversalClient, error) {
-	client, err := clientOf(raw)
+// dialer makes clients of one Redis, with so many connections at most; 0: as the URL says, or 64.
+type dialer func(connections int) redis.UniversalClient
+
+// parseURL reads a redis-url into what makes the clients it describes; nothing is dialed.
+// A TLS connection goes by secured beside the URL. The error is an *job.OptionError that names redis-url and shows nothing of it.
+func parseURL(raw string, secured *tls.Config) (dialer, error) {
+	dial, err := dialerOf(raw, secured)
 	if err != nil {
 		return nil, &job.OptionError{Name: "redis-url", Err: err}
 	}
-	return client, nil
+	return dial, nil
 }
 
-func clientOf(raw string) (redis.UniversalClient, error) {
+func dialerOf(raw string, secured *tls.Config) (dialer, error) {
 	switch scheme, _, _ := strings.Cut(raw, "://"); scheme {
 	case "redis", "rediss":
 		o, err := singleOptions(raw)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = secure(o.TLSConfig, secured)
 		}
-		return redis.NewClient(o), nil
+		return func(n int) redis.UniversalClient {
+			own := *o
+			own.PoolSize = orDefault(n, o.PoolSize)
+			return redis.NewClient(&own)
+		}, err
 	case "redis-sentinel", "rediss-sentinel":
 		o, err := sentinelOptions(raw)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = secure(o.TLSConfig, secured)
 		}
-		return redis.NewFailoverClient(o), nil
+		return func(n int) redis.UniversalClient {
+			own := *o
+			own.PoolSize = orDefault(n, o.PoolSize)
+			client := redis.NewFailoverClient(&own)
+			client.AddHook(sentinelHook{o.MasterName})
+			return client
+		}, err
 	case "redis-cluster", "rediss-cluster":
 		o, err := clusterOptions(raw)
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = secure(o.TLSConfig, secured)
 		}
-		return redis.NewClusterClient(o), nil
+		return func(n int) redis.UniversalClient {
+			own := *o
+			own.PoolSize = orDefault(n, o.PoolSize)
+			return redis.NewClusterClient(&own)
+		}, err
 	}
 	return nil, errScheme
+}
+
+// secure adds authorities and our own certificate to the TLS of a URL.
+func secure(config, more *tls.Config) error {
+	if more == nil {
+		return nil
+	}
+	if config == nil {
+		return errNoTLS
+	}
+	config.RootCAs, config.GetClientCertificate = more.RootCAs, more.GetClientCertificate
+	return nil
 }
 
 // singleOptions reads redis:// and rediss://, with the options that go-redis knows after the ?.

@@ -25,8 +25,9 @@ type target struct {
 
 func targetOf(t *testing.T, raw string) target {
 	t.Helper()
-	client, err := clientOf(raw)
+	dial, err := dialerOf(raw, nil)
 	noError(t, err)
+	client := dial(0)
 	defer client.Close()
 	switch c := client.(type) {
 	case *redis.ClusterClient:

@@ -53,11 +53,11 @@ func TestAttemptsAreCountedWithoutAKeyOfTheirOwn(t *testing.T) {
 func TestATaskWhoseHashVanishedIsDropped(t *testing.T) {
 	t.Parallel()
 	x, c := waiting(t)
-	x.vanish(asynqTask("default", "run"))
+	x.vanish(x.b.asynqTask("default", "run"))
 	// As asynq's forwarder does when the time has come: it makes the hash anew.
-	noError(t, x.b.client.ZRem(x.ctx, asynqKey("default", "retry"), "run").Err())
-	noError(t, x.b.client.HSet(x.ctx, asynqTask("default", "run"), "state", "pending", "pending_since", 1).Err())
-	noError(t, x.b.client.LPush(x.ctx, asynqKey("default", "pending"), "run").Err())
+	noError(t, x.b.client.ZRem(x.ctx, x.b.asynqKey("default", "retry"), "run").Err())
+	noError(t, x.b.client.HSet(x.ctx, x.b.asynqTask("default", "run"), "state", "pending", "pending_since", 1).Err())
+	noError(t, x.b.client.LPush(x.ctx, x.b.asynqKey("default", "pending"), "run").Err())
 	eventually(t, "it is dropped", func() bool { return x.state("run") == "" })
 	x.nothingLeft("run")
 	if c.count() != 1 {
@@ -78,9 +78,9 @@ func TestATaskWhoseHashVanishesInItsCallIsNotWrittenAnew(t *testing.T) {
 		return job.Outcome{RetryAt: &later, Made: []job.Attempt{attempt(1)}}, nil
 	}))
 	<-called
-	x.vanish(asynqTask("default", "run"))
+	x.vanish(x.b.asynqTask("default", "run"))
 	release <- true
-	eventually(t, "the delivery has ended", func() bool { return x.b.client.LLen(x.ctx, asynqKey("default", "active")).Val() == 0 })
+	eventually(t, "the delivery has ended", func() bool { return x.b.client.LLen(x.ctx, x.b.asynqKey("default", "active")).Val() == 0 })
 	x.nothingLeft("run")
 }
 
@@ -106,7 +106,7 @@ func TestAttemptsThatAnEarlierVersionSavedAreKnown(t *testing.T) {
 	x := newBench(t)
 	ref := taskRef{job.QueueDefault, "run"}
 	x.enqueue("run")
-	noError(t, x.b.client.Set(x.ctx, keyOutcome+"run", `{"v":1,"retry_at":"2027-01-15T08:00:00.000Z","made":[{"n":1},{"n":2}]}`, time.Hour).Err())
+	noError(t, x.b.client.Set(x.ctx, x.b.key(keyOutcome)+"run", `{"v":1,"retry_at":"2027-01-15T08:00:00.000Z","made":[{"n":1},{"n":2}]}`, time.Hour).Err())
 	if saved, err := x.b.recall(x.ctx, ref); err != nil || saved == nil || len(saved.Made) != 2 {
 		t.Errorf("known is %+v, %v", saved, err)
 	}
@@ -125,12 +125,12 @@ func TestATaskThatStandsTwiceInTheListIsDeliveredOnce(t *testing.T) {
 	t.Parallel()
 	x := newBench(t)
 	x.enqueue("run")
-	noError(t, x.b.client.LPush(x.ctx, asynqKey("default", "pending"), "run").Err())
+	noError(t, x.b.client.LPush(x.ctx, x.b.asynqKey("default", "pending"), "run").Err())
 	x.enqueue("last")
 	c := &calls{answer: done}
 	x.work(x.b, c)
 	eventually(t, "all completed", func() bool { return x.state("last") == "completed" && x.state("run") == "completed" })
-	eventually(t, "the list is empty", func() bool { return x.b.client.LLen(x.ctx, asynqKey("default", "pending")).Val() == 0 })
+	eventually(t, "the list is empty", func() bool { return x.b.client.LLen(x.ctx, x.b.asynqKey("default", "pending")).Val() == 0 })
 	if c.count() != 2 {
 		t.Errorf("%d calls were made for two runs", c.count())
 	}

@@ -68,7 +68,7 @@ func TestTasksOfOtherVersionsAreDelivered(t *testing.T) {
 	other := taskOf("other")
 	other.JobID, other.Request.URL = "a", "http://example.com/old"
 	other.Policy.Limits, other.QueuedAt, other.Sealed = job.HostLimits{PerHostConcurrency: 5}, now(), map[string]string{"a": "b"}
-	data, err := encodeTask(&other)
+	data, err := encodeTask(&other, "")
 	noError(t, err)
 	x.raw("other", taskDeliver, ofOthers(t, data, "queued_at", "sealed", "limits", "keep"))
 	c := &calls{answer: done}
@@ -118,7 +118,7 @@ func TestEventsOfOtherVersionsAreRecorded(t *testing.T) {
 	const event = `{"run_id":"r","at":"2027-01-15T08:00:00.000Z","state":"succeeded","reason":"ok","n":1,"attempt":{"n":1,
 		"started_at":"2027-01-15T08:00:00.000Z","duration_ms":5,"status_code":200,"error":null,"reason":"ok","worker":"host:1","next_retry_at":null}}`
 	add := func(format, data string) {
-		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyResults, Values: []any{fieldFormat, format, "newer", "x", fieldEvent, data}}).Err())
+		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: x.b.key(keyResults), Values: []any{fieldFormat, format, "newer", "x", fieldEvent, data}}).Err())
 	}
 	add("1", event)
 	add("1", withMore(event))
@@ -140,7 +140,7 @@ func TestEventsOfOtherVersionsAreRecorded(t *testing.T) {
 			t.Errorf("event %d was read as another:\n%s", i+1, diff)
 		}
 	}
-	if n := x.b.client.XLen(x.ctx, keyUnknown).Val(); n != 0 {
+	if n := x.b.client.XLen(x.ctx, x.b.key(keyUnknown)).Val(); n != 0 {
 		t.Errorf("%d were put aside", n)
 	}
 }
@@ -154,13 +154,13 @@ func TestEventsPutAsideAreTakenBack(t *testing.T) {
 	x.report("first")
 	eventually(t, "the recorder is at work", func() bool { return r.times()["first"] == 1 })
 	aside := func(version, text string) {
-		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: keyUnknown, Values: []any{fieldOrigin, "1-1", fieldFormat, version, fieldEvent, text}}).Err())
+		noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: x.b.key(keyUnknown), Values: []any{fieldOrigin, "1-1", fieldFormat, version, fieldEvent, text}}).Err())
 	}
 	aside("3", "newer")
 	aside("1", `{"run_id":"back","state":"succeeded"}`)
 	aside("2", inCBOR(t, map[string]string{"run_id": "back too", "state": "succeeded"}))
 	eventually(t, "recorded", func() bool { return r.times()["back"] == 1 && r.times()["back too"] == 1 && x.streamLen() == 0 })
-	left, err := x.b.client.XRange(x.ctx, keyUnknown, "-", "+").Result()
+	left, err := x.b.client.XRange(x.ctx, x.b.key(keyUnknown), "-", "+").Result()
 	noError(t, err)
 	if len(left) != 1 || left[0].Values[fieldFormat] != "3" || left[0].Values[fieldOrigin] != "1-1" {
 		t.Errorf("aside are %v", left)
@@ -180,7 +180,7 @@ func TestATextThatIsNoUTF8IsRecorded(t *testing.T) {
 
 // Whatever lies in Redis, reading it ends, and takes no more memory than it is long.
 func FuzzReadTask(f *testing.F) {
-	data, err := encodeTask(new(taskOf("run")))
+	data, err := encodeTask(new(taskOf("run")), "")
 	if err != nil {
 		f.Fatal(err)
 	}

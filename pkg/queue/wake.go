@@ -8,7 +8,8 @@ import (
 
 // Wake tells every process that some job changed.
 func (b *Broker) Wake(ctx context.Context) error {
-	return unavailable(b.client.Publish(ctx, channelWake, "").Err())
+	_, err := b.publish(ctx, channelWake, "")
+	return err
 }
 
 // Wakes gives a signal after each change, several of them as one, and after
@@ -18,27 +19,12 @@ func (b *Broker) Wakes(ctx context.Context) <-chan struct{} {
 	out := make(chan struct{}, 1)
 	go func() {
 		defer close(out)
-		subscription := b.client.Subscribe(ctx, channelWake)
-		in := subscription.ChannelWithSubscriptions(redis.WithChannelSize(1))
-		defer func() {
-			_ = subscription.Close()
-			for range in { // its goroutine may be about to send
-			}
-		}()
-		for {
+		b.listen(ctx, func(*redis.Message) {
 			select {
-			case <-ctx.Done():
-				return
-			case _, ok := <-in:
-				if !ok {
-					return
-				}
-				select {
-				case out <- struct{}{}:
-				default:
-				}
+			case out <- struct{}{}:
+			default:
 			}
-		}
+		}, b.key(channelWake))
 	}()
 	return out
 }

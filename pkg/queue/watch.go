@@ -17,7 +17,9 @@ import (
 )
 
 const (
+	// watchEvery is how often workers are looked at while one of them does not listen; watchCalm, while all do.
 	watchEvery = time.Second
+	watchCalm  = 2 * time.Second
 	// goneAfter is how long a worker must be seen not to listen, and how old its
 	// last sign must be, before it counts as dead.
 	goneAfter = 10 * time.Second
@@ -69,12 +71,20 @@ type silence struct{ since, last time.Time }
 // and counts one return more, so that the next worker looks for what was saved of it. It returns nil.
 func (b *Broker) WatchWorkers(ctx context.Context) error {
 	w := &watch{b: b}
-	for pause(ctx, watchEvery) {
+	for pause(ctx, w.wait()) {
 		if err := w.look(ctx, time.Now()); err != nil {
 			w.silent = nil // what Redis did not tell was not seen
 		}
 	}
 	return nil
+}
+
+// wait is how long it is until the next look.
+func (w *watch) wait() time.Duration {
+	if len(w.silent) > 0 {
+		return watchEvery
+	}
+	return watchCalm
 }
 
 // look is one look at all workers.
@@ -113,7 +123,7 @@ func (w *watch) look(ctx context.Context, now time.Time) error {
 
 // signs are the last signs of life of all workers, by life; they and clock are in seconds by the clock of Redis.
 func (b *Broker) signs(ctx context.Context) (clock int64, signs map[string]int64, err error) {
-	found, err := b.workers.Run(ctx, b.client, []string{keyWorkers}).StringSlice()
+	found, err := b.workers.Run(ctx, b.client, []string{b.key(keyWorkers)}).StringSlice()
 	if err != nil {
 		return 0, nil, unavailable(err)
 	}
@@ -136,7 +146,7 @@ func (b *Broker) bury(ctx context.Context, gone map[string]bool) error {
 	}
 	most := strconv.FormatInt(b.now().Add(leaseLeft).Time().Unix(), 10)
 	for _, queue := range queues() {
-		ids, err := b.client.ZRangeByScore(ctx, asynqKey(queue, "lease"), &redis.ZRangeBy{Min: "-inf", Max: most}).Result()
+		ids, err := b.client.ZRangeByScore(ctx, b.asynqKey(queue, "lease"), &redis.ZRangeBy{Min: "-inf", Max: most}).Result()
 		if err != nil {
 			return unavailable(err)
 		}
@@ -170,14 +180,14 @@ func (h *hands) dead(gone map[string]bool) bool {
 
 // holders tells who has the active tasks of a queue.
 func (b *Broker) holders(ctx context.Context, queue job.Queue, ids []string) ([]hands, error) {
-	callers, err := b.client.HMGet(ctx, keyCalls, ids...).Result()
+	callers, err := b.client.HMGet(ctx, b.key(keyCalls), ids...).Result()
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	takers := make([]*redis.StringCmd, len(ids))
 	_, err = b.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, id := range ids {
-			takers[i] = p.HGet(ctx, asynqTask(queue, id), fieldTaker)
+			takers[i] = p.HGet(ctx, b.asynqTask(queue, id), fieldTaker)
 		}
 		return nil
 	})
@@ -194,14 +204,14 @@ func (b *Broker) holders(ctx context.Context, queue job.Queue, ids []string) ([]
 
 // bringBack has one task of a dead worker delivered again, unless its run has lost too many.
 func (b *Broker) bringBack(ctx context.Context, queue job.Queue, runID string, h *hands, most string) error {
-	losses, err := b.client.Get(ctx, keyLosses+runID).Int()
+	losses, err := b.client.Get(ctx, b.key(keyLosses)+runID).Int()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return unavailable(err)
 	}
 	if losses >= lossesAtOnce {
 		return nil
 	}
-	message, err := b.client.HGet(ctx, asynqTask(queue, runID), "msg").Result()
+	message, err := b.client.HGet(ctx, b.asynqTask(queue, runID), "msg").Result()
 	if errors.Is(err, redis.Nil) {
 		return nil
 	}
@@ -212,20 +222,22 @@ func (b *Broker) bringBack(ctx context.Context, queue job.Queue, runID string, h
 	if !ok {
 		return nil // of another asynq: its recoverer knows
 	}
-	keys := []string{asynqKey(queue, "active"), asynqKey(queue, "lease"), asynqKey(queue, "pending"), asynqTask(queue, runID)}
+	keys := []string{b.asynqKey(queue, "active"), b.asynqKey(queue, "lease"), b.asynqKey(queue, "pending"), b.asynqTask(queue, runID)}
 	n, err := b.bringBackScript.Run(ctx, b.client, keys, runID, most, message, next, h.taker).Int()
 	if err != nil || n == 0 {
 		return unavailable(err)
 	}
 	name, _, _ := strings.Cut(cmp.Or(h.caller, h.taker), "/")
 	b.log.Warn("the worker of a run died; the run is delivered again", "run_id", runID, "worker", name)
-	return unavailable(b.client.Set(ctx, keyLosses+runID, losses+1, lossesKept).Err())
+	return unavailable(b.client.Set(ctx, b.key(keyLosses)+runID, losses+1, lossesKept).Err())
 }
 
 // The numbers of fields of asynq's message (v0.26, internal/proto).
 const (
+	messagePayload = 2
 	messageRetry   = 5 // how many returns are allowed
 	messageRetried = 6 // how many there were
+	messageHeaders = 15
 )
 
 // onceMore is asynq's message with one return more. Of a field that stands
@@ -258,7 +270,7 @@ func onceMore(message []byte) ([]byte, bool) {
 // sweep drops all that is noted of a worker.
 func (b *Broker) sweep(ctx context.Context, life string) error {
 	for cursor := uint64(0); ; {
-		fields, next, err := b.client.HScan(ctx, keyCalls, cursor, "", askAtOnce).Result()
+		fields, next, err := b.client.HScan(ctx, b.key(keyCalls), cursor, "", askAtOnce).Result()
 		if err != nil {
 			return unavailable(err)
 		}
@@ -269,7 +281,7 @@ func (b *Broker) sweep(ctx context.Context, life string) error {
 			}
 		}
 		if len(args) > 1 {
-			if err := b.release.Run(ctx, b.client, []string{keyCalls}, args...).Err(); err != nil {
+			if err := b.release.Run(ctx, b.client, []string{b.key(keyCalls)}, args...).Err(); err != nil {
 				return unavailable(err)
 			}
 		}
@@ -277,5 +289,5 @@ func (b *Broker) sweep(ctx context.Context, life string) error {
 			break
 		}
 	}
-	return unavailable(b.client.ZRem(ctx, keyWorkers, life).Err())
+	return unavailable(b.client.ZRem(ctx, b.key(keyWorkers), life).Err())
 }

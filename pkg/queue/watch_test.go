@@ -45,7 +45,7 @@ func newGrave(t *testing.T) *grave {
 	work(g.open("host:2")) // the first delivers the run already
 	t.Cleanup(func() { close(release) })
 	g.set(-60)
-	noError(t, g.b.client.HSet(g.ctx, keyCalls, "run", deadLife).Err())
+	noError(t, g.b.client.HSet(g.ctx, g.b.key(keyCalls), "run", deadLife).Err())
 	g.taker(deadLife)
 	g.lease(10)
 	return g
@@ -54,20 +54,20 @@ func newGrave(t *testing.T) *grave {
 // set puts the dead worker's last sign so many seconds from now, by the clock of Redis.
 func (g *grave) set(seconds int64) {
 	g.t.Helper()
-	noError(g.t, g.b.client.ZAdd(g.ctx, keyWorkers, redis.Z{Score: float64(g.redisNow() + seconds), Member: deadLife}).Err())
+	noError(g.t, g.b.client.ZAdd(g.ctx, g.b.key(keyWorkers), redis.Z{Score: float64(g.redisNow() + seconds), Member: deadLife}).Err())
 }
 
 // lease sets how much is left of the run's, by the clock of the process that looks.
 func (g *grave) lease(seconds int64) {
 	g.t.Helper()
 	end := g.w.b.now().Time().Unix() + seconds
-	noError(g.t, g.b.client.ZAdd(g.ctx, asynqKey(job.QueueDefault, "lease"), redis.Z{Score: float64(end), Member: "run"}).Err())
+	noError(g.t, g.b.client.ZAdd(g.ctx, g.b.asynqKey(job.QueueDefault, "lease"), redis.Z{Score: float64(end), Member: "run"}).Err())
 }
 
 // taker notes who took the run's task.
 func (g *grave) taker(life string) {
 	g.t.Helper()
-	noError(g.t, g.b.client.HSet(g.ctx, asynqTask(job.QueueDefault, "run"), fieldTaker, life).Err())
+	noError(g.t, g.b.client.HSet(g.ctx, g.b.asynqTask(job.QueueDefault, "run"), fieldTaker, life).Err())
 }
 
 // looks makes looks at the workers at moments so many seconds from a beginning.
@@ -101,7 +101,7 @@ func TestTheTaskOfADeadWorkerComesBack(t *testing.T) {
 		t.Errorf("it knows of %d attempts, not of the one that was saved", made)
 	}
 	for name, want := range map[string]int64{"active": 1, "pending": 0} {
-		if n := g.b.client.LLen(g.ctx, asynqKey(job.QueueDefault, name)).Val(); n != want {
+		if n := g.b.client.LLen(g.ctx, g.b.asynqKey(job.QueueDefault, name)).Val(); n != want {
 			t.Errorf("%d tasks are %s, want %d", n, name, want)
 		}
 	}
@@ -134,7 +134,7 @@ func TestDeadWorkersAreMissedByTheProcessesClock(t *testing.T) {
 			g.w = &watch{b: b}
 			g.lease(test.lease)
 			g.looks(0, 2, 4, 6, 8, 10, 12)
-			if n := g.b.client.Exists(g.ctx, keyLosses+"run").Val(); (n == 1) != test.back {
+			if n := g.b.client.Exists(g.ctx, g.b.key(keyLosses)+"run").Val(); (n == 1) != test.back {
 				t.Errorf("the run has lost %d workers", n)
 			}
 		})
@@ -150,9 +150,9 @@ func TestTheTasksThatADeadWorkerHadNotBegunComeBack(t *testing.T) {
 	noError(t, err)
 	lease := time.Now().Add(10 * time.Second).Unix()
 	for i := range 8 {
-		noError(t, x.b.client.ZAdd(x.ctx, takeKeys()[3], redis.Z{Score: float64(lease), Member: fmt.Sprintf("run-%05d", i)}).Err())
+		noError(t, x.b.client.ZAdd(x.ctx, takeKeys(x.b)[3], redis.Z{Score: float64(lease), Member: fmt.Sprintf("run-%05d", i)}).Err())
 	}
-	noError(t, x.b.client.ZAdd(x.ctx, keyWorkers, redis.Z{Score: float64(x.redisNow() - 60), Member: dead.life}).Err())
+	noError(t, x.b.client.ZAdd(x.ctx, x.b.key(keyWorkers), redis.Z{Score: float64(x.redisNow() - 60), Member: dead.life}).Err())
 	w := &watch{b: x.b}
 	look := func(second int) {
 		noError(t, w.look(x.ctx, time.Unix(1_000_000, 0).Add(time.Duration(second)*time.Second)))
@@ -160,7 +160,7 @@ func TestTheTasksThatADeadWorkerHadNotBegunComeBack(t *testing.T) {
 	for s := 0; s < 10; s += 2 {
 		look(s)
 	}
-	if n := x.b.client.LLen(x.ctx, takeKeys()[2]).Val(); n != 8 {
+	if n := x.b.client.LLen(x.ctx, takeKeys(x.b)[2]).Val(); n != 8 {
 		t.Fatalf("after eight seconds %d tasks are taken", n)
 	}
 	look(10)
@@ -180,7 +180,7 @@ func TestTheTasksThatADeadWorkerHadNotBegunComeBack(t *testing.T) {
 func TestOnceMore(t *testing.T) {
 	x := newBench(t)
 	x.enqueue("run")
-	message := x.b.client.HGet(x.ctx, asynqTask(job.QueueDefault, "run"), "msg").Val()
+	message := x.b.client.HGet(x.ctx, x.b.asynqTask(job.QueueDefault, "run"), "msg").Val()
 	allowed := job.DefaultPolicy().Retry.MaxAttempts + lostWorkers
 	for n := 1; n < allowed; n++ {
 		next, ok := onceMore([]byte(message))
@@ -188,7 +188,7 @@ func TestOnceMore(t *testing.T) {
 			t.Fatalf("no return number %d of %d", n, allowed)
 		}
 		message = string(next)
-		noError(t, x.b.client.HSet(x.ctx, asynqTask(job.QueueDefault, "run"), "msg", message).Err())
+		noError(t, x.b.client.HSet(x.ctx, x.b.asynqTask(job.QueueDefault, "run"), "msg", message).Err())
 		info, err := x.inspector.GetTaskInfo("default", "run")
 		noError(t, err)
 		if info.Retried != n || info.MaxRetry != allowed {
@@ -206,7 +206,7 @@ func TestOnceMore(t *testing.T) {
 func TestTheTaskOfALivingWorkerIsKept(t *testing.T) {
 	tests := map[string]func(g *grave){
 		"it listens": func(g *grave) {
-			s := g.b.client.Subscribe(g.ctx, channelWorker+deadLife)
+			s := g.b.client.Subscribe(g.ctx, g.b.key(channelWorker)+deadLife)
 			g.t.Cleanup(func() { _ = s.Close() })
 			_, err := s.Receive(g.ctx)
 			noError(g.t, err)
@@ -215,7 +215,7 @@ func TestTheTaskOfALivingWorkerIsKept(t *testing.T) {
 		"it gives signs": func(g *grave) { g.set(0); g.looks(0, 2, 4, 6, 8, 10, 12) },
 		"it listened in between": func(g *grave) {
 			g.looks(0, 2, 4, 6, 8)
-			s := g.b.client.Subscribe(g.ctx, channelWorker+deadLife)
+			s := g.b.client.Subscribe(g.ctx, g.b.key(channelWorker)+deadLife)
 			_, err := s.Receive(g.ctx)
 			noError(g.t, err)
 			g.looks(9)
@@ -229,7 +229,7 @@ func TestTheTaskOfALivingWorkerIsKept(t *testing.T) {
 		"nobody looked for a while": func(g *grave) { g.looks(0, 2, 4, 6, 10, 12) },
 		"its lease is renewed":      func(g *grave) { g.lease(29); g.looks(0, 2, 4, 6, 8, 10, 12) },
 		"another worker calls the run": func(g *grave) {
-			noError(g.t, g.b.client.HSet(g.ctx, keyCalls, "run", "host:8/other").Err())
+			noError(g.t, g.b.client.HSet(g.ctx, g.b.key(keyCalls), "run", "host:8/other").Err())
 			g.looks(0, 2, 4, 6, 8, 10, 12)
 		},
 		"another worker took the task": func(g *grave) { g.taker("host:8/other"); g.looks(0, 2, 4, 6, 8, 10, 12) },
@@ -238,12 +238,12 @@ func TestTheTaskOfALivingWorkerIsKept(t *testing.T) {
 			noError(g.t, g.b.bringBack(g.ctx, job.QueueDefault, "run", &hands{taker: "host:8/other"}, most))
 		},
 		"nobody knows who has the run": func(g *grave) {
-			noError(g.t, g.b.client.HDel(g.ctx, keyCalls, "run").Err())
+			noError(g.t, g.b.client.HDel(g.ctx, g.b.key(keyCalls), "run").Err())
 			g.taker("")
 			g.looks(0, 2, 4, 6, 8, 10, 12)
 		},
 		"the run has killed too many workers": func(g *grave) {
-			noError(g.t, g.b.client.Set(g.ctx, keyLosses+"run", lossesAtOnce, time.Minute).Err())
+			noError(g.t, g.b.client.Set(g.ctx, g.b.key(keyLosses)+"run", lossesAtOnce, time.Minute).Err())
 			g.looks(0, 2, 4, 6, 8, 10, 12)
 		},
 	}
@@ -265,10 +265,10 @@ func TestADeadWorkerLeavesNoNotes(t *testing.T) {
 	for s := 0; s <= int(sweepAfter/time.Second); s += 2 {
 		g.looks(s)
 	}
-	if n := g.b.client.HLen(g.ctx, keyCalls).Val(); n != 0 {
+	if n := g.b.client.HLen(g.ctx, g.b.key(keyCalls)).Val(); n != 0 {
 		t.Errorf("%d calls are still noted", n)
 	}
-	if err := g.b.client.ZScore(g.ctx, keyWorkers, deadLife).Err(); err != redis.Nil {
+	if err := g.b.client.ZScore(g.ctx, g.b.key(keyWorkers), deadLife).Err(); err != redis.Nil {
 		t.Errorf("the worker is still noted: %v", err)
 	}
 }
@@ -283,17 +283,17 @@ func TestAWorkerShowsThatItLives(t *testing.T) {
 		return job.Outcome{}, err
 	}))
 	x.enqueue("run")
-	eventually(t, "the call is noted", func() bool { return x.b.client.HGet(x.ctx, keyCalls, "run").Val() == x.b.life })
-	eventually(t, "the worker gives a sign", func() bool { return x.b.client.ZScore(x.ctx, keyWorkers, x.b.life).Err() == nil })
+	eventually(t, "the call is noted", func() bool { return x.b.client.HGet(x.ctx, x.b.key(keyCalls), "run").Val() == x.b.life })
+	eventually(t, "the worker gives a sign", func() bool { return x.b.client.ZScore(x.ctx, x.b.key(keyWorkers), x.b.life).Err() == nil })
 	listening, err := x.b.listening(x.ctx, x.b.life, deadLife)
 	noError(t, err)
 	if listening[x.b.life] != 1 || listening[deadLife] != 0 {
 		t.Errorf("listening: %v", listening)
 	}
 	close(release)
-	eventually(t, "the end of the call is noted", func() bool { return x.b.client.HLen(x.ctx, keyCalls).Val() == 0 })
+	eventually(t, "the end of the call is noted", func() bool { return x.b.client.HLen(x.ctx, x.b.key(keyCalls)).Val() == 0 })
 	stop()
-	if n := x.b.client.ZCard(x.ctx, keyWorkers).Val(); n != 0 {
+	if n := x.b.client.ZCard(x.ctx, x.b.key(keyWorkers)).Val(); n != 0 {
 		t.Error("a worker that ended in good order is still noted")
 	}
 }

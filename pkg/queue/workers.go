@@ -76,13 +76,13 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	calls, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]context.CancelCauseFunc{}}
-	h.unread = newLibraryLog(w.b.log, w.b.outage, "a task cannot be delivered by this worker")
 	w.now.Store(h)
 	h.alive = &presence{b: w.b, running: h.delivers, all: h.inHand}
 	h.taker = w.b.newTaker(w.o.Concurrency, h.count)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { h.listen(calls) })
+	beside.Go(func() { h.lookForCuts(calls) })
 	present, leave := context.WithCancel(context.WithoutCancel(ctx))
 	beside.Go(func() { h.alive.run(present) })
 	defer cut(nil)
@@ -112,7 +112,7 @@ var errShutdown = errors.New("the worker is shutting down")
 func (w *Workers) server(t *taker) *asynq.Server {
 	weights := map[string]int{}
 	for queue, weight := range job.QueueWeights() {
-		weights[string(queue)] = weight
+		weights[w.b.queueName(queue)] = weight
 	}
 	return asynq.NewServerFromRedisClient(t, asynq.Config{
 		Concurrency: w.o.Concurrency,
