@@ -68,6 +68,8 @@ type Deps struct {
 	Queues func(ctx context.Context) ([]job.QueueStat, error)
 	// HeldHosts tells the hosts whose calls are held back.
 	HeldHosts func(ctx context.Context) ([]job.HeldHost, error)
+	// Warnings are what people should know of Redis. Nil: there are none.
+	Warnings func() []job.Warning
 	// Changes is the news that pages watch.
 	Changes live.Source
 	// Access knows who may do what.

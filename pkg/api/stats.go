@@ -31,8 +31,10 @@ type stats struct {
 	Workers *int            `json:"workers"`
 	Lag     lagStats        `json:"lag"`
 	// Hosts are those whose calls are held back, at most 100; null when Redis does not answer.
-	Hosts   []job.HeldHost `json:"hosts"`
-	Version string         `json:"version"`
+	Hosts []job.HeldHost `json:"hosts"`
+	// Warnings are what people who look after the service should know.
+	Warnings []job.Warning `json:"warnings"`
+	Version  string        `json:"version"`
 }
 
 type jobStats struct {
@@ -137,7 +139,10 @@ func (r *statsReader) read(ctx context.Context) (*stats, error) {
 			Skipped: stored.Ended[job.StateSkipped], Missed: stored.Ended[job.StateMissed],
 			Canceled: stored.Ended[job.StateCanceled],
 		},
-		Lag: lagOf(stored.Lags),
+		Lag: lagOf(stored.Lags), Warnings: []job.Warning{},
+	}
+	if r.deps.Warnings != nil {
+		answer.Warnings = r.deps.Warnings()
 	}
 	if fleet, err := r.queues.get(ctx); err == nil {
 		answer.Hosts = fleet.hosts

@@ -148,6 +148,26 @@ func TestStatsWithoutRedis(t *testing.T) {
 	}
 }
 
+// What is wrong with Redis is told in both languages, also while it is not used.
+func TestStatsWarnOfRedis(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	identity := w.broker.NewIdentity(w.store, "api") // which does not know yet whose Redis this is
+	var got stats
+	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
+	if got.Queues != nil || len(got.Warnings) != 1 || got.Warnings[0].Code != "redis_refused" || got.Warnings[0].Message == "" || got.Warnings[0].MessageZH == "" {
+		t.Errorf("got %+v", got)
+	}
+	w.call("GET", "/readyz", "").is(503)
+	if !identity.Examine(t.Context()) {
+		t.Fatal("its own Redis is refused")
+	}
+	got = stats{}
+	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
+	if got.Warnings == nil || len(got.Warnings) != 0 {
+		t.Errorf("got %+v", got.Warnings)
+	}
+}
+
 func TestLagOf(t *testing.T) {
 	var lags []int64
 	for i := range int64(100) {

@@ -155,7 +155,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 // deps are the neighbours of a server in this world, without a log and a monitor.
 func (w *world) deps() Deps {
 	return Deps{Service: w.service, Pickles: store.ReadPickles, Replays: w.store, Runs: w.store, Health: neighbours{w.store, w.broker}, Access: w.access, Audit: w.store,
-		Overview: w.store, Queues: w.broker.Stats, HeldHosts: w.broker.HeldHosts, Changes: w.broker, Page: pageFiles(), Now: w.clock}
+		Overview: w.store, Queues: w.broker.Stats, HeldHosts: w.broker.HeldHosts, Warnings: w.broker.Warnings, Changes: w.broker, Page: pageFiles(), Now: w.clock}
 }
 
 // serve runs the server until the test ends.

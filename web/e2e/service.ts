@@ -14,14 +14,14 @@ export class Service {
   private process: ChildProcess | null = null;
   private log = '';
 
-  private constructor(port: number, basePath: string, data: string) {
+  private constructor(port: number, basePath: string, data: string, more: readonly string[]) {
     this.url = `http://127.0.0.1:${port}${basePath}`;
     this.data = data;
-    this.args = ['--listen', `127.0.0.1:${port}`, '--data-dir', data, '--log-level', 'warn', ...(basePath ? ['--base-path', basePath] : [])];
+    this.args = ['--listen', `127.0.0.1:${port}`, '--data-dir', data, '--log-level', 'warn', ...(basePath ? ['--base-path', basePath] : []), ...more];
   }
 
-  static async start(basePath = ''): Promise<Service> {
-    const service = new Service(await freePort(), basePath, await mkdtemp(join(tmpdir(), 'schedule-e2e-')));
+  static async start(basePath = '', more: readonly string[] = []): Promise<Service> {
+    const service = new Service(await freePort(), basePath, await mkdtemp(join(tmpdir(), 'schedule-e2e-')), more);
     await service.run();
     return service;
   }
@@ -70,7 +70,8 @@ export class Service {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port on which nothing listens. */
+export function freePort(): Promise<number> {
   return new Promise((done, fail) => {
     const server = createServer();
     server.once('error', fail);

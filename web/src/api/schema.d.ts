@@ -1167,6 +1167,7 @@ export interface components {
                 waiting: number;
             };
             version: string;
+            warnings: components["schemas"]["Warning"][];
             workers: number | null;
         };
         /** @enum {string} */

@@ -4,7 +4,7 @@ import { basePath } from '../../api/client';
 import { statsQuery } from '../../api/queries';
 import type { components } from '../../api/schema';
 import { Glyph } from '../../components/icons';
-import { Blank, Failure, Skeleton } from '../../components/Notice';
+import { Alert, Blank, Failure, Skeleton } from '../../components/Notice';
 import { Page } from '../../components/Page';
 import { Countdown } from '../../components/Time';
 import { useI18n } from '../../i18n';
@@ -39,6 +39,9 @@ function Shown({ stats }: { stats: Stats }) {
   const { queues, lag } = stats;
   return (
     <>
+      {stats.warnings.map((warning) => (
+        <Alert key={warning.code}>{language === 'en' ? warning.message : warning.message_zh}</Alert>
+      ))}
       <dl className="tiles card">
         <Figure label={t('queues.workers')} value={stats.workers === null ? '–' : count(stats.workers, language)} alarm={stats.workers === 0} note={stats.workers === 0 ? t('queues.noWorker') : ''} />
         <Figure label={t('queues.beats')} value={stats.beats === null ? '–' : count(stats.beats, language)} alarm={stats.beats === 0} note={stats.beats === 0 ? t('queues.noBeat') : ''} />
