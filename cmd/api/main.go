@@ -41,7 +41,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err != nil {
 		return err
 	}
-	broker, err := deliver.Broker(p, f.RedisURL)
+	broker, err := deliver.Broker(p, f.RedisURL, f.RedisOptions)
 	if err != nil {
 		return err
 	}
@@ -55,6 +55,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
+	control.AddIdentity(ctx, g, s, broker, "api")
 	shown, err := control.AddAPI(g, p, s, broker, control.AddNews(g, p, broker), f.HTTP, keys, f.ShutdownTimeout, metrics)
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func main() {
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
 	app.GrowHeap(400)
-	broker, err := deliver.Broker(p, f.RedisURL)
+	broker, err := deliver.Broker(p, f.RedisURL, f.RedisOptions)
 	if err != nil {
 		return err
 	}
@@ -50,6 +50,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
+	control.AddIdentity(ctx, g, s, broker, "beat")
 	ops, err := app.ListenOps(f.OpsListen, map[string]app.Check{"redis": broker.Ping, "database": s.Ping}, metrics)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 
@@ -24,7 +25,7 @@ func (f *flags) fillIn() {
 		// Who can call this API can reach these targets anyway.
 		f.AllowTargets = []string{"loopback", "private"}
 	}
-	if f.PublicURL == "" {
+	if f.PublicURL == "" && !strings.HasSuffix(f.Listen, ":0") { // which port is free shows too late
 		f.PublicURL = "http://" + f.Listen + f.BasePath
 	}
 }

@@ -18,6 +18,7 @@ type flags struct {
 	app.HTTP
 	app.Database
 	RedisURL string `help:"redis://host:6379/0, rediss:// with TLS, redis-sentinel:// or redis-cluster://. Default: a Redis inside this process." env:"REDIS_URL" group:"storage"`
+	app.RedisOptions
 	app.Delivery
 	app.Secrets
 	app.Lifetime
@@ -28,7 +29,7 @@ func main() {
 	var f flags
 	app.Main(deliver.Program(app.Program{
 		Name: "schedule-server", Description: "The whole service in one process.", Shutdown: "running calls to finish",
-		PublicURL: "Default: that address, if --listen is a loopback address.",
+		PublicURL: "Default: that address, if --listen is a loopback address with a port.",
 		Example:   "standalone --data-dir /var/lib/schedule --listen 127.0.0.1:8000",
 	}), &f, f.run)
 }
@@ -57,7 +58,13 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	g, redis := app.NewGroup(p.Logger, f.ShutdownTimeout), queue.ShownURL(f.RedisURL)
+	role := "standalone"
 	if ownRedis {
+		role = "standalone with a Redis of its own"
+		// The lock says that those before have ended.
+		if err := s.ForgetTransports(ctx, role); err != nil {
+			return err
+		}
 		embedded, err := queue.NewEmbedded()
 		if err != nil {
 			return err
@@ -65,11 +72,12 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		f.RedisURL, redis = embedded.URL(), "embedded"
 		g.Add("redis", embedded.Run)
 	}
-	broker, err := deliver.Broker(p, f.RedisURL)
+	broker, err := deliver.Broker(p, f.RedisURL, f.RedisOptions)
 	if err != nil {
 		return err
 	}
 	defer broker.Close()
+	control.AddIdentity(ctx, g, s, broker, role)
 
 	// What produces work is added after what takes it, and stops before it.
 	metrics := app.NewMetrics()

@@ -34,7 +34,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err != nil {
 		return err
 	}
-	broker, err := deliver.Broker(p, f.RedisURL)
+	broker, err := deliver.Broker(p, f.RedisURL, f.RedisOptions)
 	if err != nil {
 		return err
 	}
@@ -42,6 +42,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	metrics := app.NewMetrics()
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
+	deliver.Follow(g, broker)
 	checks := map[string]app.Check{"redis": broker.Ping}
 	ops, err := app.ListenOps(f.OpsListen, checks, metrics)
 	if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -70,7 +71,48 @@ func (d *Database) URL() string {
 
 // Redis says where the queues are.
 type Redis struct {
+	RedisOptions
 	RedisURL string `help:"redis://host:6379/0, rediss:// with TLS, redis-sentinel://host:port,host:port?master=name&password=… or redis-cluster://host:port,host:port." default:"redis://127.0.0.1:6379" env:"REDIS_URL" group:"storage"`
+}
+
+// RedisOptions say how Redis is used, wherever it is.
+type RedisOptions struct {
+	RedisPrefix   string `help:"Prefix of every name in Redis, such as staging, so that several installations can share one. The same in every process." env:"REDIS_PREFIX" group:"storage"`
+	RedisCAFile   string `name:"redis-ca-file" help:"PEM file of authorities to trust for the certificate of Redis beside the system's. Needs rediss://." env:"REDIS_CA_FILE" type:"path" group:"storage"`
+	RedisCertFile string `help:"PEM file of the client certificate to show Redis. Needs --redis-key-file." env:"REDIS_CERT_FILE" type:"path" group:"storage"`
+	RedisKeyFile  string `help:"PEM file of the key of --redis-cert-file." env:"REDIS_KEY_FILE" type:"path" group:"storage"`
+}
+
+// TLS is what TLS connections to Redis go by; nil when no file is given. The error is a *FlagError. A client certificate is read again for each connection, since it may be
+// replaced while the process runs.
+func (r *RedisOptions) TLS() (*tls.Config, error) {
+	if r.RedisCAFile == "" && r.RedisCertFile == "" && r.RedisKeyFile == "" {
+		return nil, nil
+	}
+	if (r.RedisCertFile == "") != (r.RedisKeyFile == "") {
+		given, missing := "redis-cert-file", "redis-key-file"
+		if r.RedisCertFile == "" {
+			given, missing = missing, given
+		}
+		return nil, &FlagError{Name: given, Err: fmt.Errorf("needs --%s", missing)}
+	}
+	authorities, err := authorities("redis-ca-file", r.RedisCAFile)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities}
+	if r.RedisCertFile == "" {
+		return config, nil
+	}
+	load := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		certificate, err := tls.LoadX509KeyPair(r.RedisCertFile, r.RedisKeyFile)
+		return &certificate, err
+	}
+	if _, err := load(nil); err != nil {
+		return nil, &FlagError{Name: "redis-cert-file", Err: fmt.Errorf("cannot be used with --redis-key-file: %w", err), Usable: true}
+	}
+	config.GetClientCertificate = load
+	return config, nil
 }
 
 // HTTP says where the API is served.
@@ -144,20 +186,23 @@ func (d *Delivery) Validate() error {
 }
 
 // Authorities are the system's and those of --ca-file; nil for the system's alone. The error names the file.
-func (d *Delivery) Authorities() (*x509.CertPool, error) {
-	if d.CAFile == "" {
+func (d *Delivery) Authorities() (*x509.CertPool, error) { return authorities("ca-file", d.CAFile) }
+
+// authorities are the system's and those of the file that a flag names; nil for the system's alone.
+func authorities(flag, file string) (*x509.CertPool, error) {
+	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(d.CAFile)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return nil, &FlagError{Name: "ca-file", Err: err, Usable: true}
+		return nil, &FlagError{Name: flag, Err: err, Usable: true}
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool() // a machine without any: those of the file are all there are
 	}
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, &FlagError{Name: "ca-file", Err: fmt.Errorf("%s contains no certificate in PEM", d.CAFile), Usable: true}
+		return nil, &FlagError{Name: flag, Err: fmt.Errorf("%s contains no certificate in PEM", file), Usable: true}
 	}
 	return pool, nil
 }

@@ -97,7 +97,7 @@ const asynqQueues = "asynq:queues"
 // prefixes are what a prefix may be: nothing that is special in a glob, as access lists have it, and no brace.
 var prefixes = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:-]{0,62}[A-Za-z0-9])?$`)
 
-// parsePrefix reads a redis-prefix. The error names it.
+// parsePrefix reads a redis-prefix. The error is an *job.OptionError.
 func parsePrefix(prefix string) (string, error) {
 	switch {
 	case prefix == "":
@@ -105,9 +105,8 @@ func parsePrefix(prefix string) (string, error) {
 	case prefixes.MatchString(prefix):
 		return prefix + ":", nil
 	}
-	return "", &job.Error{Code: job.CodeInvalid, Detail: "redis-prefix cannot be used",
-		Fields: []job.FieldError{{Field: "redis-prefix", Code: "invalid",
-			Message: "write up to 64 letters, digits and . _ : - that begin and end with a letter or digit, such as staging; the colon after it is added"}}}
+	return "", job.OptionErrorf("redis-prefix",
+		"write up to 64 letters, digits and . _ : - that begin and end with a letter or digit, such as staging; the colon after it is added")
 }
 
 // key is what a name of ours is in Redis: {schedule}:results, or with the prefix

@@ -22,6 +22,19 @@ import (
 	"schedule-server/web"
 )
 
+// identifyWithin bounds what a start waits to know whose Redis this is. It goes on to be asked.
+const identifyWithin = 2 * time.Second
+
+// AddIdentity adds to the group what compares whose Redis this is. Until it knows, Redis is not used. It goes
+// before all that uses Redis, so that it stops after it.
+func AddIdentity(ctx context.Context, g *app.Group, s *store.Store, broker *queue.Broker, role string) {
+	identity := broker.NewIdentity(s, role)
+	known, stop := context.WithTimeout(ctx, identifyWithin)
+	defer stop()
+	identity.Examine(known)
+	g.Add("installation", identity.Run)
+}
+
 // News tells the pages and the log what happens to jobs and runs.
 type News struct {
 	*queue.Announcer
@@ -65,7 +78,7 @@ func AddBeat(
 	}
 	g.Add("reconciler", b.NewReconciler(s, s, s, broker).Run)
 	g.Add("watch", broker.WatchWorkers)
-	g.Add("beat", b.Run)
+	g.Add("beat", broker.While(b.Run)) // it claims nothing that it could not enqueue
 	return nil
 }
 
@@ -112,7 +125,7 @@ func AddAPI(
 		Replays:     s,
 		Completions: keys.Completions(),
 		Health:      health{s, broker},
-		Overview:    s, Queues: broker.Stats, HeldHosts: broker.HeldHosts, Changes: broker,
+		Overview:    s, Queues: broker.Stats, HeldHosts: broker.HeldHosts, Warnings: broker.Warnings, Changes: broker,
 		Access:  keeper,
 		Audit:   s,
 		Monitor: broker.Monitor,

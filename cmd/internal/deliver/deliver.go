@@ -27,9 +27,16 @@ func Program(program app.Program) app.Program {
 func Now() job.Instant { return job.Instant(time.Now().UnixMilli()) }
 
 // Broker opens the way to Redis. Redis need not be up.
-func Broker(p *app.Process, url string) (*queue.Broker, error) {
-	return queue.Open(queue.Options{URL: url, Logger: p.Logger, Now: Now, Name: p.ID})
+func Broker(p *app.Process, url string, o app.RedisOptions) (*queue.Broker, error) {
+	secured, err := o.TLS()
+	if err != nil {
+		return nil, err
+	}
+	return queue.Open(queue.Options{URL: url, Prefix: o.RedisPrefix, TLS: secured, Logger: p.Logger, Now: Now, Name: p.ID})
 }
+
+// Follow adds to the group what learns from Redis for which installation a worker works.
+func Follow(g *app.Group, broker *queue.Broker) { g.Add("installation", broker.FollowIdentity().Run) }
 
 // Keys reads what secrets are sealed with; nil when nothing is given.
 func Keys(s app.Secrets) (*job.Keyring, error) {
