@@ -53,7 +53,7 @@ func ShownURL(raw string) string {
 func trouble(err error) string {
 	var answer redis.Error
 	var known *job.Error
-	if errors.As(err, &answer) || errors.As(err, &known) {
+	if errors.As(err, &answer) || errors.As(err, &known) && known.Err == nil {
 		return "Redis refuses commands"
 	}
 	return "cannot reach Redis"

@@ -45,6 +45,7 @@ func TestTheLogSaysWhatIsWrongWithRedis(t *testing.T) {
 	for want, err := range map[string]error{
 		`msg="Redis refuses commands" error="WRONGPASS invalid"`: answerOf("WRONGPASS invalid"),
 		`msg="cannot reach Redis" error="context deadline`:       context.DeadlineExceeded,
+		`msg="cannot reach Redis" error="redis`:                  job.Unavailable("redis", context.DeadlineExceeded),
 		`msg="Redis refuses commands" error="dial: the sentinels know no master`: fmt.Errorf("dial: %w",
 			job.Errorf(job.CodeUnavailable, "the sentinels know no master")),
 	} {
