@@ -81,13 +81,13 @@ func (f *ImportFile) read(ctx context.Context, parser *trigger.Parser, now job.I
 		return nil, err
 	}
 	if f.Format == FormatCrontab {
-		return f.readCrontab(text, parser, now)
+		return f.readCrontab(ctx, text, parser, now)
 	}
 	if err := checkUTF8(text); err != nil {
 		return nil, err
 	}
 	if f.Format == FormatYAML {
-		if text, err = yamlToJSON(text); err != nil {
+		if text, err = yamlToJSON(ctx, text); err != nil {
 			return nil, err
 		}
 	}
@@ -132,12 +132,12 @@ func readJobs(data []byte, parser *trigger.Parser, now job.Instant) ([]Source, e
 	return sources, importFaults(faults)
 }
 
-func (f *ImportFile) readCrontab(text []byte, parser *trigger.Parser, now job.Instant) (*ImportBatch, error) {
+func (f *ImportFile) readCrontab(ctx context.Context, text []byte, parser *trigger.Parser, now job.Instant) (*ImportBatch, error) {
 	if err := checkCrontab(text); err != nil {
 		return nil, err
 	}
 	lines := string(text)
-	file, err := crontab.Parse(lines, crontab.Options{TimeZone: f.TimeZone, Parser: parser, Now: now})
+	file, err := crontab.Parse(ctx, lines, crontab.Options{TimeZone: f.TimeZone, Parser: parser, Now: now})
 	if err != nil {
 		return nil, err
 	}

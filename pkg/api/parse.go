@@ -29,6 +29,12 @@ type draftJob struct {
 	Schedule *trigger.Spec `json:"schedule"`
 }
 
+// The limits of an answer to a pasted text: a key that may only read can ask for it.
+const (
+	maxDrafts  = 1000
+	parsedRoom = 1 << 20
+)
+
 // parseJobs reads a pasted text and saves nothing. A text that cannot become a
 // job is no fault of the call: the answer says why.
 func (s *Server) parseJobs(c *fiber.Ctx) error {
@@ -51,7 +57,9 @@ func (s *Server) parseJobs(c *fiber.Ctx) error {
 	if crontab.IsCommand(in.Text) {
 		return c.JSON(s.parseCommand(in.Text))
 	}
-	file, err := crontab.Parse(in.Text, crontab.Options{TimeZone: in.TimeZone, Parser: s.deps.Parser, Now: s.deps.Now()})
+	file, err := crontab.Parse(c.UserContext(), in.Text, crontab.Options{
+		TimeZone: in.TimeZone, Parser: s.deps.Parser, Now: s.deps.Now(), MaxJobs: maxDrafts, Room: parsedRoom,
+	})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"schedule-server/pkg/job"
@@ -38,4 +39,19 @@ func TestParseJobs(t *testing.T) {
 	}
 	w.call("POST", "/api/v1/jobs/parse", `{}`).problem(422, "invalid", "text")
 	w.call("POST", "/api/v1/jobs/parse", `{"text":"x","time_zone":"Nowhere"}`).problem(422, "invalid", "time_zone")
+}
+
+// A key that may only read gets an answer of bounded size, and every line is in it.
+func TestParseIsBounded(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	body, err := json.Marshal(map[string]string{"text": "A=" + strings.Repeat("x", 600_000) + strings.Repeat("\n* * * * * curl -d $A a.b", 12_000)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out parsed
+	a := w.call("POST", "/api/v1/jobs/parse", string(body)).is(200)
+	a.into(&out)
+	if len(out.Drafts)+len(out.Skipped) != 12_000 || len(a.body) > 8<<20 {
+		t.Errorf("%d drafts and %d skipped lines in %d bytes", len(out.Drafts), len(out.Skipped), len(a.body))
+	}
 }

@@ -4,11 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-
-	jsonpatch "github.com/evanphx/json-patch/v5"
+	"errors"
 
 	"schedule-server/pkg/job"
 )
+
+const (
+	// maxPatchDepth is how deep the objects and lists of a merge patch may be nested. A job has six levels.
+	maxPatchDepth = 16
+	// patchTries is how often a patch is merged anew because the job was changed meanwhile.
+	patchTries = 50
+)
+
+// errMoved says that a job is not any more as a patch was merged into it.
+var errMoved = errors.New("the job was changed meanwhile")
 
 // document is what a user writes of a job: what a merge patch sees, and what an export holds.
 type document struct {
@@ -19,25 +28,26 @@ type document struct {
 }
 
 // Patch changes a job by a JSON merge patch (RFC 7386) and answers it before
-// and after. A dry run writes nothing.
+// and after. A dry run writes nothing. The patch is merged and read before the job is held
+// for the change, so that a large one keeps nobody from writing.
 func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion int64, dryRun bool) (before, after *job.Job, err error) {
+	if deeperThan(patch, maxPatchDepth) {
+		return nil, nil, job.Errorf(job.CodeMalformed, "the body is nested deeper than %d levels", maxPatchDepth)
+	}
 	members, err := job.Members(patch)
 	if err != nil {
 		return nil, nil, err
 	}
-	change := func(old *job.Job, now job.Instant) (*job.Job, error) {
-		if err := checkVersion(old, ifVersion); err != nil {
-			return nil, err
+	for range patchTries {
+		before, after, err = s.patch(ctx, id, members, ifVersion, dryRun)
+		if !errors.Is(err, errMoved) {
+			return before, after, err
 		}
-		in, err := s.merge(old, patch, members, now)
-		if err != nil {
-			return nil, err
-		}
-		return s.revise(old, in, now)
 	}
-	if !dryRun {
-		return s.change(ctx, id, change)
-	}
+	return nil, nil, job.Errorf(job.CodeConflict, "others are changing the job: try again")
+}
+
+func (s *Service) patch(ctx context.Context, id string, patch map[string]json.RawMessage, ifVersion int64, dryRun bool) (before, after *job.Job, err error) {
 	if before, err = s.store.GetJob(ctx, id); err != nil {
 		return nil, nil, err
 	}
@@ -46,23 +56,100 @@ func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion 
 	}
 	now := s.now()
 	before = before.AsOf(s.parser, now)
-	after, err = change(before, now)
-	return before, after, err
+	if err := checkVersion(before, ifVersion); err != nil {
+		return nil, nil, err
+	}
+	written, err := json.Marshal(documentOf(before))
+	if err != nil {
+		return nil, nil, &job.Error{Code: job.CodeInternal, Detail: "the job cannot be written as JSON", Err: err}
+	}
+	in, err := s.merge(before, patch, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if dryRun {
+		after, err = s.revise(before, in, now)
+		return before, after, err
+	}
+	return s.change(ctx, id, func(old *job.Job, now job.Instant) (*job.Job, error) {
+		if err := checkVersion(old, ifVersion); err != nil {
+			return nil, err
+		}
+		if text, err := json.Marshal(documentOf(old)); err != nil || !bytes.Equal(text, written) {
+			return nil, errMoved
+		}
+		return s.revise(old, in, now)
+	})
 }
 
 // merge applies a patch to a job's document and reads the result as an input.
-func (s *Service) merge(old *job.Job, patch []byte, members map[string]json.RawMessage, now job.Instant) (*job.Input, error) {
+func (s *Service) merge(old *job.Job, patch map[string]json.RawMessage, now job.Instant) (*job.Input, error) {
 	doc := documentOf(old)
-	if status, ok := members["status"]; ok && !bytes.Equal(status, []byte(`"paused"`)) {
+	if status, ok := patch["status"]; ok && !bytes.Equal(status, []byte(`"paused"`)) {
 		doc.PauseReason, doc.PausedUntil = nil, nil // they go with the pause, unless the patch itself holds on to them
 	}
 	text, err := json.Marshal(doc)
 	if err != nil {
 		return nil, &job.Error{Code: job.CodeInternal, Detail: "the job cannot be written as JSON", Err: err}
 	}
-	merged, err := jsonpatch.MergePatch(text, patch)
+	merged, err := mergePatch(text, patch)
 	if err != nil {
 		return nil, job.Errorf(job.CodeMalformed, "the body is not a merge patch: %v", err)
 	}
 	return job.DecodeInput(merged, old.ID, s.parser, now)
+}
+
+// mergePatch is MergePatch of RFC 7386, section 2, for a patch that is an object: what is no object in the target
+// counts as an empty one, null removes a member, objects are merged, and anything else replaces. Each level is read
+// once more than the one above: the depth of a patch has to be bounded.
+func mergePatch(target json.RawMessage, patch map[string]json.RawMessage) (json.RawMessage, error) {
+	merged := map[string]json.RawMessage{}
+	if isObject(target) {
+		if err := json.Unmarshal(target, &merged); err != nil {
+			return nil, err
+		}
+	}
+	for name, value := range patch {
+		switch {
+		case string(value) == "null":
+			delete(merged, name)
+		case isObject(value):
+			var inner map[string]json.RawMessage
+			if err := json.Unmarshal(value, &inner); err != nil {
+				return nil, err
+			}
+			into, err := mergePatch(merged[name], inner)
+			if err != nil {
+				return nil, err
+			}
+			merged[name] = into
+		default:
+			merged[name] = value
+		}
+	}
+	return json.Marshal(merged)
+}
+
+func isObject(text json.RawMessage) bool { return len(text) > 0 && text[0] == '{' }
+
+// deeperThan reports whether the objects and lists of a JSON text are nested deeper than that. Of a text
+// that is no JSON it says anything.
+func deeperThan(text []byte, most int) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch b := text[i]; {
+		case quoted && b == '\\':
+			i++
+		case b == '"':
+			quoted = !quoted
+		case quoted:
+		case b == '{', b == '[':
+			if depth++; depth > most {
+				return true
+			}
+		case b == '}', b == ']':
+			depth--
+		}
+	}
+	return false
 }

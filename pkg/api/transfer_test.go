@@ -196,8 +196,19 @@ jobs:
 	for i := range 30 {
 		bomb += fmt.Sprintf("a%d: &a%d [*a%d, *a%d, *a%d]\n", i+1, i+1, i, i, i)
 	}
+	base := "base: &b {"
+	for i := range 12_000 {
+		base += fmt.Sprintf("m%d: 1, ", i)
+	}
+	merges := base + "}\njobs:\n- id: merged\n  schedule: {type: interval, every: 1h}\n  request: {url: 'http://a/'}\n"
+	for i := range 200 {
+		merges += fmt.Sprintf("x%d: {<<: *b}\n", i)
+	}
+	once := "jobs:\n- id: first\n  schedule: &b {type: interval, every: 1h}\n  request: {url: 'http://a/'}\n" +
+		"- id: second\n  schedule: {<<: [" + strings.Repeat("*b, ", 12_000) + "]}\n  request: {url: 'http://a/'}\n"
+	w.importFile("", "application/yaml", once) // a few milliseconds, where it took minutes
 	for name, body := range map[string]string{
-		"bomb": bomb + "jobs: []\n", "a loop": "jobs: &a [*a]\n", "a loop of merges": "jobs: &a\n  <<: *a\n", "a loop in a merged list": "jobs:\n  <<: &a [*a]\n",
+		"merges of much": merges, "line breaks of other kinds": "jobs: [a" + strings.Repeat("\u2028a", 2_100_000) + "]", "bomb": bomb + "jobs: []\n", "a loop": "jobs: &a [*a]\n", "a loop of merges": "jobs: &a\n  <<: *a\n", "a loop in a merged list": "jobs:\n  <<: &a [*a]\n",
 		"deep": strings.Repeat("[", 100_000), "deep blocks": strings.Repeat("- ", 50_000), "deep keys": strings.Repeat("? ", 50_000),
 		"two documents": "jobs: []\n---\njobs: []\n", "twice": "jobs: []\njobs: []\n", "a list as a name": "[a]: b\n", "empty": "", "a tab": "\t-", "no text": "a: \xff",
 		"entries": "jobs: [" + strings.Repeat(",", 2_100_000), "an unknown anchor": "jobs: *a\n",

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,21 +19,26 @@ import (
 
 // Bounds of a YAML document. The parser bounds how deep it is.
 const (
-	// maxYAMLMarks is how many line breaks, commas and brackets it has: each may make a node in memory.
+	// maxYAMLMarks is how many line breaks, commas, brackets and dashes it has: each may make a node in memory.
 	maxYAMLMarks = 2_000_000
-	// maxYAMLBytes is how large it is as JSON, with its aliases in place.
-	maxYAMLBytes = 64 << 20
-	maxYAMLDepth = 200
+	// Its JSON, with its aliases in place, is at most so many bytes, and so many times larger beside the first MiB.
+	maxYAMLBytes  = 64 << 20
+	maxYAMLGrowth = 16
+	// maxYAMLMerged is how many members are looked at to merge them into others.
+	maxYAMLMerged = 1_000_000
+	maxYAMLDepth  = 200
 )
 
+// yamlMarks are what can begin a node: all that the parser takes for a line break, what separates and opens
+// in lists and objects that are written in brackets, and the entries of those that are not.
+var yamlMarks = []string{"\n", "\r", "\u0085", "\u2028", "\u2029", ",", "[", "{", "- ", "-\t", "? ", "?\t"}
+
 // yamlToJSON reads one YAML document as JSON. Anchors, aliases and merge keys are
-// put in place; a document that grows too large by that is refused. The error is CodeMalformed.
-func yamlToJSON(data []byte) ([]byte, error) {
+// put in place; a document that grows too large by that is refused. The error is CodeMalformed, or that of the context.
+func yamlToJSON(ctx context.Context, data []byte) ([]byte, error) {
 	marks := 0
-	for _, b := range data {
-		if b == '\n' || b == ',' || b == '[' || b == '{' {
-			marks++
-		}
+	for _, mark := range yamlMarks {
+		marks += bytes.Count(data, []byte(mark))
 	}
 	if marks > maxYAMLMarks {
 		return nil, job.Errorf(job.CodeMalformed, "the YAML has too many entries: send it as JSON")
@@ -48,8 +54,11 @@ func yamlToJSON(data []byte) ([]byte, error) {
 	if err := reader.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, job.Errorf(job.CodeMalformed, "the body is more than one YAML document")
 	}
-	var w yamlWriter
+	w := yamlWriter{ctx: ctx, room: min(maxYAMLBytes, 1<<20+maxYAMLGrowth*len(data))}
 	if err := w.node(&root, 0); err != nil {
+		if gone := ctx.Err(); gone != nil {
+			return nil, gone
+		}
 		return nil, job.Errorf(job.CodeMalformed, "the YAML cannot be read: %v", err)
 	}
 	return w.out, nil
@@ -69,14 +78,25 @@ func unquotedHint(err error) string {
 var octal = regexp.MustCompile(`^[-+]?0[0-9_]+$`)
 
 // yamlWriter writes a YAML tree as JSON.
-type yamlWriter struct{ out []byte }
+type yamlWriter struct {
+	ctx context.Context
+	out []byte
+	// room is how large out may become.
+	room int
+	// nodes and merged count what was written, and the members that were looked at to merge them.
+	nodes, merged int
+}
 
 func (w *yamlWriter) node(n *yaml.Node, depth int) error {
 	if depth > maxYAMLDepth {
 		return fmt.Errorf("line %d: it is too deep", n.Line)
 	}
-	if len(w.out) > maxYAMLBytes {
+	if len(w.out) > w.room {
 		return errors.New("it grows too large with its aliases in place")
+	}
+	const lookEvery = 1024
+	if w.nodes++; w.nodes%lookEvery == 0 && w.ctx.Err() != nil {
+		return w.ctx.Err()
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -111,7 +131,7 @@ type yamlMember struct {
 }
 
 func (w *yamlWriter) mapping(n *yaml.Node, depth int) error {
-	members, err := yamlMembers(n, depth, true)
+	members, err := w.members(n, depth, true)
 	if err != nil {
 		return err
 	}
@@ -130,8 +150,8 @@ func (w *yamlWriter) mapping(n *yaml.Node, depth int) error {
 	return nil
 }
 
-// yamlMembers lists the members of a mapping, those merged into it behind its own.
-func yamlMembers(n *yaml.Node, depth int, merge bool) ([]yamlMember, error) {
+// members lists the members of a mapping, those merged into it behind its own.
+func (w *yamlWriter) members(n *yaml.Node, depth int, merge bool) ([]yamlMember, error) {
 	known := make(map[string]bool, len(n.Content)/2)
 	members := make([]yamlMember, 0, len(n.Content)/2)
 	var merged []*yaml.Node
@@ -152,11 +172,23 @@ func yamlMembers(n *yaml.Node, depth int, merge bool) ([]yamlMember, error) {
 	if len(merged) > 0 && !merge {
 		return nil, fmt.Errorf("line %d: what is merged may not itself merge", n.Line)
 	}
+	seen := map[*yaml.Node]bool{} // what is named again adds nothing
 	for len(merged) > 0 {
 		from := merged[0]
 		merged = merged[1:]
 		if from.Kind == yaml.AliasNode {
 			from = from.Alias
+		}
+		again := from.Kind == yaml.MappingNode && seen[from]
+		seen[from] = true
+		if w.merged++; !again {
+			w.merged += len(from.Content)
+		}
+		switch {
+		case w.merged > maxYAMLMerged:
+			return nil, fmt.Errorf("line %d: too much is merged", n.Line)
+		case again:
+			continue
 		}
 		switch from.Kind {
 		case yaml.SequenceNode:
@@ -165,7 +197,7 @@ func yamlMembers(n *yaml.Node, depth int, merge bool) ([]yamlMember, error) {
 			}
 			merged = append(append([]*yaml.Node{}, from.Content...), merged...)
 		case yaml.MappingNode:
-			more, err := yamlMembers(from, depth+1, false)
+			more, err := w.members(from, depth+1, false)
 			if err != nil {
 				return nil, err
 			}

@@ -13,6 +13,14 @@ import (
 // MaxPickle is how large the pickle of one job may be, in bytes.
 const MaxPickle = 256 << 10
 
+const (
+	// maxRepeated is how many bytes of texts may be taken from the memo. The library writes a value out whole
+	// into an error's text: one long text that stands in a list ten thousand times fills the memory.
+	maxRepeated = 1 << 20
+	// maxName is how long the name of a class may become by members of members.
+	maxName = 1000
+)
+
 var (
 	errPickle = errors.New("it is no pickle of an APScheduler job")
 	// errProtocol is for what pickle.dumps makes with protocol 0 or 1: the first byte of all later ones says which they are.
@@ -71,6 +79,9 @@ func (c *class) Call(args ...any) (any, error) {
 		owner, ok1 := args[0].(*class)
 		name, ok2 := args[1].(string)
 		if ok1 && ok2 {
+			if len(owner.name)+len(name) > maxName {
+				return nil, errPickle
+			}
 			return &class{owner.name + "." + name}, nil
 		}
 	}
@@ -115,6 +126,7 @@ func inspect(data []byte) error {
 	if len(data) > 0 && (data[0] == '(' || data[0] == '}') {
 		return errProtocol
 	}
+	seen := texts{memo: map[uint32]int{}}
 	for at := 0; at < len(data); {
 		op := data[at]
 		at++
@@ -134,6 +146,7 @@ func inspect(data []byte) error {
 				}
 				rest, at = rest[end+1:], at+end+1
 			}
+			seen.top = 0
 			continue
 		case len(rest) < arg.fixed+arg.length:
 			return errPickle
@@ -148,7 +161,45 @@ func inspect(data []byte) error {
 		if size > uint64(len(data)-at) {
 			return errPickle
 		}
+		if !seen.step(op, rest, int(size)) {
+			return errPickle
+		}
 		at += int(size)
 	}
 	return errPickle
+}
+
+// texts follows which texts the memo of a pickle holds, and how often they are taken out.
+type texts struct {
+	// top is the size of the text that the opcode before pushed; 0: something else.
+	top int
+	// memo are the sizes by number.
+	memo     map[uint32]int
+	repeated int
+}
+
+// step follows one opcode, whose argument begins rest, and which pushes a text of that size. It is false when too much
+// was taken out.
+func (t *texts) step(op byte, rest []byte, size int) bool {
+	switch op {
+	case 0x80, 0x95: // PROTO, FRAME: they push nothing
+		return true
+	case 0x94: // MEMOIZE
+		t.memo[uint32(len(t.memo))] = t.top
+		return true
+	case 'q': // BINPUT
+		t.memo[uint32(rest[0])] = t.top
+		return true
+	case 'r': // LONG_BINPUT
+		t.memo[binary.LittleEndian.Uint32(rest)] = t.top
+		return true
+	case 'h': // BINGET
+		size = t.memo[uint32(rest[0])]
+		t.repeated += size
+	case 'j': // LONG_BINGET
+		size = t.memo[binary.LittleEndian.Uint32(rest)]
+		t.repeated += size
+	}
+	t.top = size
+	return t.repeated <= maxRepeated
 }

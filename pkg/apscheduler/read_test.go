@@ -2,6 +2,7 @@ package apscheduler_test
 
 import (
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -98,10 +99,19 @@ func TestHostilePickles(t *testing.T) {
 	for name, state := range map[string]string{
 		"empty": "", "no end": "\x80\x04}", "a call": "\x80\x04cos\nsystem\n(X\x02\x00\x00\x00idtR.", "a huge text": "\x80\x04X\xff\xff\xff\x7fa.",
 		"a huge frame": "\x80\x04\x95\xff\xff\xff\xff\xff\xff\xff\x7f.", "huge bytes": "\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.", "nothing to pop": "\x80\x04s.",
-		"itself": "\x80\x04]\x94h\x00a.", "text": "hello", "large": strings.Repeat("N", apscheduler.MaxPickle+1), "nested": strings.Repeat("(", 100_000) + ".",
+		"a text that is repeated": "\x80\x04X\x00\x40\x00\x00" + strings.Repeat("x", 1<<14) + "\x94](" + strings.Repeat("h\x00", 10_000) + "e\x93.",
+		"one that a frame hides":  "\x80\x04X\x00\x40\x00\x00" + strings.Repeat("x", 1<<14) + "\x95\x00\x00\x00\x00\x00\x00\x00\x00\x94](" + strings.Repeat("j\x00\x00\x00\x00", 10_000) + "e\x93.",
+		"a name that grows":       "\x80\x04cbuiltins\ngetattr\n\x94" + strings.Repeat("h\x00", 9999) + "cos\nsystem\n" + strings.Repeat("\x8c\x03abc\x86R", 10_000) + ".",
+		"itself":                  "\x80\x04]\x94h\x00a.", "text": "hello", "large": strings.Repeat("N", apscheduler.MaxPickle+1), "nested": strings.Repeat("(", 100_000) + ".",
 	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		if in, _, err := apscheduler.Read(apscheduler.Row{ID: "x", State: []byte(state)}, new(trigger.Parser), now); err == nil {
 			t.Errorf("%s gives %+v", name, in)
+		}
+		runtime.ReadMemStats(&after)
+		if made := after.TotalAlloc - before.TotalAlloc; made > 16<<20 {
+			t.Errorf("%s takes %d bytes", name, made)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // schedule; what its options do not say is as in the policy given. Warnings name
 // what is not carried over. The error says in words for people why the command cannot become a job.
 func ParseCommand(text string, policy job.Policy) (d *job.Definition, warnings []string, err error) {
-	cmd, err := split(withoutPrompt(text), nil)
+	cmd, err := split(withoutPrompt(text), nil, new(int)) // no variables, no room for them
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,8 @@
 package crontab_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -199,7 +201,7 @@ nonsense
 func TestParse(t *testing.T) {
 	o := options()
 	o.TimeZone = "Asia/Shanghai"
-	file, err := crontab.Parse(strings.ReplaceAll(sample, "\n", "\r\n"), o)
+	file, err := crontab.Parse(context.Background(), strings.ReplaceAll(sample, "\n", "\r\n"), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +244,7 @@ func TestParse(t *testing.T) {
 // TestStableIDs wants the same line to be the same job, whatever is around it and whenever it runs.
 func TestStableIDs(t *testing.T) {
 	id := func(text string) string {
-		file, err := crontab.Parse(text, options())
+		file, err := crontab.Parse(context.Background(), text, options())
 		if err != nil || len(file.Jobs) == 0 {
 			t.Fatal(text, err, file.Skipped)
 		}
@@ -262,19 +264,55 @@ func TestStableIDs(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	if _, err := crontab.Parse(strings.Repeat("\n", crontab.MaxLines), options()); job.CodeOf(err) != job.CodeInvalid {
+	if _, err := crontab.Parse(context.Background(), strings.Repeat("\n", crontab.MaxLines), options()); job.CodeOf(err) != job.CodeInvalid {
 		t.Errorf("too many lines give %v", err)
 	}
 	bomb := "A=" + strings.Repeat("x", 60_000) + "\n* * * * * curl https://a/" + strings.Repeat("$A", 20_000)
-	file, err := crontab.Parse(bomb, options())
+	file, err := crontab.Parse(context.Background(), bomb, options())
 	if err != nil || len(file.Skipped) != 1 || !strings.Contains(file.Skipped[0].Reason, "longer than") {
 		t.Errorf("%v %+v", err, file)
 	}
-	for _, deep := range []string{"$(", "`", "((", "{ ", "${a:-", "\"$(", "if ", "<(", "$((", "! ", "a=("} {
+	for _, deep := range []string{"$(", "$[", "`", "((", "{ ", "${a:-", "\"$(", "if ", "<(", "$((", "! ", "a=("} {
 		text := strings.Repeat(deep, 60_000/len(deep))
 		if _, _, err := crontab.ParseCommand("curl "+text, job.DefaultPolicy()); err == nil {
 			t.Errorf("%q many times is taken", deep)
 		}
+	}
+}
+
+// One variable on many lines is many times its size, of which a text may have so much in all.
+func TestRoomOfAText(t *testing.T) {
+	for what, value := range map[string]string{"taken": "-d $A https://a/", "refused": "-d $A$(date) https://a/"} {
+		o := options()
+		o.Room = 1 << 20
+		file, err := crontab.Parse(t.Context(), "A="+strings.Repeat("x", 100_000)+strings.Repeat("\n* * * * * curl "+value, 1000)+"\n0 2 * * * curl https://b/", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size := 0
+		for _, e := range file.Jobs[:len(file.Jobs)-1] {
+			size += len(e.Definition.Request.Body)
+		}
+		if size > o.Room || len(file.Jobs)+len(file.Skipped) != 1001 {
+			t.Errorf("%s: %d jobs with bodies of %d bytes, %d skipped", what, len(file.Jobs), size, len(file.Skipped))
+		}
+		if last := file.Jobs[len(file.Jobs)-1]; last.Line != 1002 {
+			t.Errorf("%s: a line without variables is not read any more: the last is %d", what, last.Line)
+		}
+		if reason := file.Skipped[len(file.Skipped)-1].Reason; what == "taken" && !strings.Contains(reason, "too long") {
+			t.Errorf("skipped for %q", reason)
+		}
+	}
+	o := options()
+	o.MaxJobs = 3
+	file, err := crontab.Parse(t.Context(), strings.Repeat("0 2 * * * curl https://b/\n", 5), o)
+	if err != nil || len(file.Jobs) != 3 || len(file.Skipped) != 2 || !strings.Contains(file.Skipped[0].Reason, "first 3 jobs") {
+		t.Errorf("%v: %+v", err, file)
+	}
+	gone, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := crontab.Parse(gone, "0 2 * * * curl https://b/", o); !errors.Is(err, context.Canceled) {
+		t.Errorf("for a caller that has gone: %v", err)
 	}
 }
 
@@ -295,7 +333,7 @@ func FuzzParse(f *testing.F) {
 				}
 			}
 		}
-		file, err := crontab.Parse(text, options())
+		file, err := crontab.Parse(context.Background(), text, options())
 		if err != nil {
 			return
 		}

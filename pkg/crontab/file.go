@@ -1,6 +1,7 @@
 package crontab
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -18,6 +19,9 @@ import (
 // MaxLines is how many lines a crontab may have.
 const MaxLines = 20_000
 
+// maxRoom is how many bytes the variables of a crontab may add to all its commands together.
+const maxRoom = 64 << 20
+
 // Options say how a crontab is read.
 type Options struct {
 	// TimeZone is that of the machine the crontab comes from. Empty: UTC. CRON_TZ in the file goes before it.
@@ -26,6 +30,10 @@ type Options struct {
 	Parser *trigger.Parser
 	// Now is when the jobs are made.
 	Now job.Instant
+	// MaxJobs is how many lines become jobs; those after them are skipped. Zero: all.
+	MaxJobs int
+	// Room is how many bytes variables may add to all commands together. Zero: 64 MiB.
+	Room int
 }
 
 // File is what a crontab holds.
@@ -63,15 +71,21 @@ func Policy() job.Policy {
 
 // Parse reads a crontab, with or without a column of users. Nothing vanishes: every line
 // becomes a job, or is in Skipped with a reason, or is blank, a comment, or a setting for
-// the lines below it. The error is an *job.Error: CodeInvalid for a text that is too long
-// to be a crontab.
-func Parse(text string, o Options) (*File, error) {
+// the lines below it. The error is an *job.Error, CodeInvalid for a text that is too long
+// to be a crontab, or that of the context, which is looked at for each line.
+func Parse(ctx context.Context, text string, o Options) (*File, error) {
 	if strings.Count(text, "\n") >= MaxLines {
 		return nil, job.Errorf(job.CodeInvalid, "a crontab has at most %d lines", MaxLines)
 	}
 	lines := strings.Split(strings.TrimPrefix(text, "\uFEFF"), "\n")
-	r := reader{options: o, variables: map[string]string{}, zone: o.TimeZone, seen: map[string]int{}, file: &File{}}
+	r := reader{options: o, variables: map[string]string{}, zone: o.TimeZone, seen: map[string]int{}, room: o.Room, file: &File{}}
+	if r.room == 0 {
+		r.room = maxRoom
+	}
 	for i, line := range lines {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		r.read(i+1, strings.TrimSpace(strings.TrimSuffix(line, "\r")))
 	}
 	return r.file, nil
@@ -89,6 +103,8 @@ type reader struct {
 	comment string
 	// seen counts the lines of each id.
 	seen map[string]int
+	// room is how many bytes variables may still add.
+	room int
 	file *File
 }
 
@@ -109,7 +125,7 @@ func (r *reader) read(n int, line string) {
 	}
 	entry, err := r.entry(line)
 	if err != nil {
-		r.file.Skipped = append(r.file.Skipped, Skipped{Line: n, Text: cut(line, 200), Reason: err.Error()})
+		r.file.Skipped = append(r.file.Skipped, Skipped{Line: n, Text: cut(line, 200), Reason: cut(err.Error(), 500)})
 		return
 	}
 	entry.Line = n
@@ -141,6 +157,9 @@ func (r *reader) isZone(name string) bool {
 
 // entry turns a line into a job.
 func (r *reader) entry(line string) (*Entry, error) {
+	if most := r.options.MaxJobs; most > 0 && len(r.file.Jobs) >= most {
+		return nil, fmt.Errorf("only the first %d jobs of a text are read here: import the crontab to have all", most)
+	}
 	if err := refuseLine(line); err != nil {
 		return nil, err
 	}
@@ -150,7 +169,7 @@ func (r *reader) entry(line string) (*Entry, error) {
 	}
 	text, warnings := withoutUser(text)
 	text, stdin := percent(text)
-	cmd, err := split(text, r.variables)
+	cmd, err := split(text, r.variables, &r.room)
 	if err != nil {
 		return nil, cutAt(stdin, err)
 	}

@@ -1,6 +1,7 @@
 package crontab_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // A line that only begins as a setting may be skipped.
 func accounted(t *testing.T, text string) *crontab.File {
 	t.Helper()
-	file, err := crontab.Parse(text, options())
+	file, err := crontab.Parse(context.Background(), text, options())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,9 @@ import (
 const (
 	maxCommand = 64 << 10 // as it is written
 	maxWords   = 1 << 20  // with its variables in place
+	// maxSubstitutions is how many there may be of what begins a substitution, in quotes or not: the
+	// parser's time grows with their square.
+	maxSubstitutions = 500
 )
 
 // command is one simple command, taken apart.
@@ -33,11 +36,15 @@ type word struct {
 	fault error
 }
 
-// split takes a command apart as a shell would, with the variables of a crontab.
+// split takes a command apart as a shell would, with the variables of a crontab. What they
+// add is taken off the room that all commands of a text share.
 // What only a shell can do, such as running another command, is an error.
-func split(text string, variables map[string]string) (*command, error) {
+func split(text string, variables map[string]string, room *int) (*command, error) {
 	if len(text) > maxCommand {
 		return nil, fmt.Errorf("the command is longer than %d bytes", maxCommand)
+	}
+	if substitutions(text) > maxSubstitutions {
+		return nil, fmt.Errorf("the command has more than %d substitutions", maxSubstitutions)
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
@@ -47,7 +54,7 @@ func split(text string, variables map[string]string) (*command, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := shell{variables: variables, room: maxWords - len(text)}
+	s := shell{variables: variables, own: maxWords - len(text), shared: room}
 	c := &command{}
 	if len(call.Assigns) > 0 {
 		c.warnings = append(c.warnings, "variables set in front of the command are not carried over")
@@ -55,7 +62,7 @@ func split(text string, variables map[string]string) (*command, error) {
 	for _, arg := range call.Args {
 		text, err := s.literal(arg)
 		if err != nil {
-			if s.room < 0 {
+			if s.full() {
 				return nil, err
 			}
 			text = source(arg)
@@ -113,12 +120,23 @@ func simple(file *syntax.File) (*syntax.CallExpr, *syntax.Stmt, error) {
 	return nil, nil, errors.New("the command is part of a script")
 }
 
+// substitutions counts what begins one.
+func substitutions(text string) (n int) {
+	for _, opening := range []string{"$(", "$[", "${", "<(", ">(", "`"} {
+		n += strings.Count(text, opening)
+	}
+	return n
+}
+
 // shell gives words their values.
 type shell struct {
 	variables map[string]string
-	// room is how many bytes variables may still add.
-	room int
+	// own is how many bytes variables may still add to this command, shared to all commands of the text.
+	own    int
+	shared *int
 }
+
+func (s *shell) full() bool { return s.own < 0 || *s.shared < 0 }
 
 func (s *shell) literal(word *syntax.Word) (string, error) {
 	if err := s.check(word); err != nil {
@@ -166,6 +184,9 @@ func (s *shell) config() *expand.Config {
 // check refuses every part of a word but text, quotes and variables that are known.
 func (s *shell) check(word *syntax.Word) (err error) {
 	syntax.Walk(word, func(node syntax.Node) bool {
+		if err != nil {
+			return false
+		}
 		switch n := node.(type) {
 		case nil, *syntax.Word, *syntax.SglQuoted, *syntax.DblQuoted:
 		case *syntax.Lit:
@@ -195,8 +216,11 @@ func (s *shell) checkVariable(p *syntax.ParamExp) error {
 	if !known {
 		return fmt.Errorf("the variable %s has no value", clip(p.Param.Value))
 	}
-	if s.room -= len(value); s.room < 0 {
+	if s.own -= len(value); s.own < 0 {
 		return fmt.Errorf("with its variables the command is longer than %d bytes", maxWords)
+	}
+	if *s.shared -= len(value); *s.shared < 0 {
+		return errors.New("with the variables of the lines above in place the text grows too long")
 	}
 	return nil
 }
