@@ -23,8 +23,7 @@ func escaped(text string) string {
 }
 
 // A request body of 1 MiB goes in by every way, however it is written, and what GET answers can be sent back.
-func TestBodiesOfTheDocumentedSize(t *testing.T) {
-	t.Parallel()
+func TestBodiesOfTheDocumentedSize(t *testing.T) { // alone: with the race detector each call takes seconds
 	w := newWorld(t, worldOptions{})
 	given := w.try()
 	control, quotes := strings.Repeat("\x01", job.MaxBodyBytes), strings.Repeat(`"`, job.MaxBodyBytes)

@@ -59,10 +59,6 @@ func (s *Service) patch(ctx context.Context, id string, patch map[string]json.Ra
 	if err := checkVersion(before, ifVersion); err != nil {
 		return nil, nil, err
 	}
-	written, err := json.Marshal(documentOf(before))
-	if err != nil {
-		return nil, nil, &job.Error{Code: job.CodeInternal, Detail: "the job cannot be written as JSON", Err: err}
-	}
 	in, err := s.merge(before, patch, now)
 	if err != nil {
 		return nil, nil, err
@@ -75,7 +71,7 @@ func (s *Service) patch(ctx context.Context, id string, patch map[string]json.Ra
 		if err := checkVersion(old, ifVersion); err != nil {
 			return nil, err
 		}
-		if text, err := json.Marshal(documentOf(old)); err != nil || !bytes.Equal(text, written) {
+		if old.Version != before.Version || old.Status != before.Status {
 			return nil, errMoved
 		}
 		return s.revise(old, in, now)

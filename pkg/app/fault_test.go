@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -150,9 +151,11 @@ func TestAStopSaysWhatItWaitsFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		g := NewGroup(slog.New(slog.NewTextHandler(&out, nil)), 30*time.Second)
-		calls, finish := 3, make(chan struct{})
+		var calls atomic.Int64
+		calls.Store(3)
+		finish := make(chan struct{})
 		g.Add("quick", func(ctx context.Context) error { <-ctx.Done(); return nil })
-		g.AddBusy("worker", "calls", func() int { return calls }, func(ctx context.Context) error {
+		g.AddBusy("worker", "calls", func() int { return int(calls.Load()) }, func(ctx context.Context) error {
 			<-ctx.Done()
 			<-finish
 			return nil
@@ -163,7 +166,7 @@ func TestAStopSaysWhatItWaitsFor(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		time.Sleep(4 * time.Second)
-		calls = 1
+		calls.Store(1)
 		time.Sleep(3 * time.Second)
 		close(finish)
 		if err := <-done; err != nil {

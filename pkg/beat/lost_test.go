@@ -98,13 +98,16 @@ func TestTheLooksAtAnOverdueRunBeginAnew(t *testing.T) {
 		tr.begin(run)
 		tr.remains[run] = job.Remains{Whereabouts: job.TaskTaken, Mark: "taken"}
 		time.Sleep(time.Minute)
-		fail := func(err error) func() { return func() { tr.findErr = err } }
-		for i, change := range []func(){
-			fail(nil), fail(errors.New("away")), fail(nil),
-			func() { tr.remains[run] = job.Remains{Whereabouts: job.TaskTaken, Mark: "taken by another"} },
-		} {
-			timer := time.AfterFunc(time.Duration(i)*7*time.Second, change)
-			defer timer.Stop()
+		begin := time.Now()
+		tr.looking = func() {
+			second := time.Since(begin) / time.Second
+			tr.findErr = nil
+			if 7 <= second && second < 14 {
+				tr.findErr = errors.New("away")
+			}
+			if second >= 21 {
+				tr.remains[run] = job.Remains{Whereabouts: job.TaskTaken, Mark: "taken by another"}
+			}
 		}
 		tr.reconcileFor(30 * time.Second)
 		tr.wantDelivered(0, "while it changes")

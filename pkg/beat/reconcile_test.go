@@ -16,6 +16,7 @@ type transport struct {
 	remains     map[string]job.Remains // what is left of the tasks; nothing of most
 	hands       map[string]bool        // the runs that workers have in their hands
 	findErr     error
+	looking     func()   // what changes right before a look
 	settled     func()   // what is recorded while Settle waits
 	marked      []string // the runs that must not be called any more
 	interrupted []string // the runs whose calls are to be cut off
@@ -24,6 +25,9 @@ type transport struct {
 }
 
 func (tr *transport) Find(_ context.Context, runs []job.OpenRun, _ bool) ([]job.Remains, error) {
+	if tr.looking != nil {
+		tr.looking()
+	}
 	found := make([]job.Remains, len(runs))
 	for i := range runs {
 		found[i] = tr.remains[runs[i].ID]

@@ -115,7 +115,7 @@ func (a *Announcer) Run(ctx context.Context) error {
 			continue // what is left goes with the last
 		}
 		wait := announceEvery
-		if a.send(ctx) != nil {
+		if a.send(context.WithoutCancel(ctx)) != nil { // news that is under way at the end is not turned into a number
 			wait += backoff(failures)
 			failures++
 		} else {

@@ -60,7 +60,7 @@ func TestServersThatShareARedis(t *testing.T) {
 	s := &service{t: t, url: "http://" + address}
 	s.ready()
 	beat := start(t, "beat", "--data-dir", data, "--redis-url", redis)
-	s.until("the beat runs", beat.said("beat started"))
+	s.until("the beat runs", beat.said("started"))
 	alone := func() outcome { return command(t, "standalone", "--listen", freeAddress(t), "--data-dir", data) }
 	alone().fails(fmt.Sprintf("pid %d", beat.Cmd.Process.Pid), data, "--redis-url")
 	one.stop(t)
