@@ -1,7 +1,9 @@
 package apscheduler_test
 
 import (
+	"database/sql"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -139,6 +141,42 @@ func TestHostileFiles(t *testing.T) {
 	}
 	for name, file := range map[string][]byte{"empty": {}, "text": []byte("hello"), "cut": data[:5000], "header": data[:100], "another": []byte("SQLite format 3\x00" + strings.Repeat("\xff", 9000))} {
 		if rows, err := store.ReadPickles(t.Context(), file); job.CodeOf(err) != job.CodeMalformed {
+			t.Errorf("%s gives %d rows and %v", name, len(rows), err)
+		}
+	}
+}
+
+// What a file has its readers compute is not computed.
+func TestFilesThatGrow(t *testing.T) {
+	for name, schema := range map[string]string{
+		"a computed state":  "CREATE TABLE apscheduler_jobs(a, id TEXT, next_run_time, job_state BLOB GENERATED ALWAYS AS (zeroblob(262144)) VIRTUAL)",
+		"a computed id":     "CREATE TABLE apscheduler_jobs(a, id TEXT GENERATED ALWAYS AS (hex(zeroblob(490000000))) VIRTUAL, next_run_time, job_state BLOB)",
+		"a stored one":      "CREATE TABLE apscheduler_jobs(a, id TEXT, next_run_time, job_state BLOB GENERATED ALWAYS AS (zeroblob(1000)) STORED)",
+		"a virtual table":   "CREATE VIRTUAL TABLE apscheduler_jobs USING rtree(a, b, c)",
+		"more than 32 MiB":  "CREATE TABLE apscheduler_jobs(a, id TEXT DEFAULT 'x', next_run_time, job_state BLOB DEFAULT (zeroblob(262144)))",
+		"a view of a table": "CREATE TABLE other(a); CREATE VIEW apscheduler_jobs AS SELECT a, 'x' AS id, 1 AS next_run_time, zeroblob(262144) AS job_state FROM other",
+	} {
+		file := filepath.Join(t.TempDir(), "jobs.sqlite")
+		db, err := sql.Open("sqlite3", file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec(schema); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if !strings.Contains(schema, "VIRTUAL TABLE") && !strings.Contains(schema, "VIEW") {
+			if _, err := db.Exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 140) INSERT INTO apscheduler_jobs(a) SELECT i FROM n"); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, err := store.ReadPickles(t.Context(), data); job.CodeOf(err) != job.CodeMalformed {
 			t.Errorf("%s gives %d rows and %v", name, len(rows), err)
 		}
 	}

@@ -28,4 +28,4 @@ func asSQLite(error) (e sqliteError, ok bool) { return e, false }
 func copyAll(context.Context, driver.Conn, any) error { return nil }
 
 // deserialize has nothing to fill: there is no connection.
-func deserialize(driver.Conn, []byte) error { return nil }
+func deserialize(driver.Conn, []byte, int) error { return nil }

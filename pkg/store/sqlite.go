@@ -72,7 +72,8 @@ func copyAll(ctx context.Context, target driver.Conn, source any) error {
 	}
 }
 
-// deserialize makes the bytes of a SQLite file the database of a connection.
-func deserialize(conn driver.Conn, file []byte) error {
+// deserialize makes the bytes of a SQLite file the database of a connection, whose values and rows have so many bytes at most.
+func deserialize(conn driver.Conn, file []byte, largest int) error {
+	conn.(*sqlite3.SQLiteConn).SetLimit(sqlite3.SQLITE_LIMIT_LENGTH, largest)
 	return conn.(*sqlite3.SQLiteConn).Deserialize(file, "main")
 }
