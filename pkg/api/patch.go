@@ -9,12 +9,8 @@ import (
 	"schedule-server/pkg/job"
 )
 
-const (
-	// maxPatchDepth is how deep the objects and lists of a merge patch may be nested. A job has six levels.
-	maxPatchDepth = 16
-	// patchTries is how often a patch is merged anew because the job was changed meanwhile.
-	patchTries = 50
-)
+// patchTries is how often a patch is merged anew because the job was changed meanwhile.
+const patchTries = 50
 
 // errMoved says that a job is not any more as a patch was merged into it.
 var errMoved = errors.New("the job was changed meanwhile")
@@ -31,9 +27,6 @@ type document struct {
 // and after. A dry run writes nothing. The patch is merged and read before the job is held
 // for the change, so that a large one keeps nobody from writing.
 func (s *Service) Patch(ctx context.Context, id string, patch []byte, ifVersion int64, dryRun bool) (before, after *job.Job, err error) {
-	if deeperThan(patch, maxPatchDepth) {
-		return nil, nil, job.Errorf(job.CodeMalformed, "the body is nested deeper than %d levels", maxPatchDepth)
-	}
 	members, err := job.Members(patch)
 	if err != nil {
 		return nil, nil, err
@@ -97,7 +90,7 @@ func (s *Service) merge(old *job.Job, patch map[string]json.RawMessage, now job.
 
 // mergePatch is MergePatch of RFC 7386, section 2, for a patch that is an object: what is no object in the target
 // counts as an empty one, null removes a member, objects are merged, and anything else replaces. Each level is read
-// once more than the one above: the depth of a patch has to be bounded.
+// once more than the one above: job.MaxDepth bounds a patch.
 func mergePatch(target json.RawMessage, patch map[string]json.RawMessage) (json.RawMessage, error) {
 	merged := map[string]json.RawMessage{}
 	if isObject(target) {
@@ -127,25 +120,3 @@ func mergePatch(target json.RawMessage, patch map[string]json.RawMessage) (json.
 }
 
 func isObject(text json.RawMessage) bool { return len(text) > 0 && text[0] == '{' }
-
-// deeperThan reports whether the objects and lists of a JSON text are nested deeper than that. Of a text
-// that is no JSON it says anything.
-func deeperThan(text []byte, most int) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(text); i++ {
-		switch b := text[i]; {
-		case quoted && b == '\\':
-			i++
-		case b == '"':
-			quoted = !quoted
-		case quoted:
-		case b == '{', b == '[':
-			if depth++; depth > most {
-				return true
-			}
-		case b == '}', b == ']':
-			depth--
-		}
-	}
-	return false
-}

@@ -83,7 +83,8 @@ type RedisOptions struct {
 	RedisKeyFile  string `help:"PEM file of the key of --redis-cert-file." env:"REDIS_KEY_FILE" type:"path" group:"storage"`
 }
 
-// TLS is what TLS connections to Redis go by; nil when no file is given. The error is a *FlagError. A client certificate is read again for each connection, since it may be
+// TLS is what TLS connections to Redis go by; nil when no file is given. The error is a
+// *FlagError. A client certificate is read again for each connection, since it may be
 // replaced while the process runs.
 func (r *RedisOptions) TLS() (*tls.Config, error) {
 	if r.RedisCAFile == "" && r.RedisCertFile == "" && r.RedisKeyFile == "" {

@@ -28,11 +28,18 @@ func Decode(data []byte, dst any) error {
 	return invalid(d.faults)
 }
 
-// Members reads a JSON object and returns its members. The error is that of Decode.
+// MaxDepth is how deep the objects and lists of what Members reads may be nested. A job has six levels.
+const MaxDepth = 16
+
+// Members reads a JSON object and returns its members. The error is that of Decode, CodeMalformed also
+// for what is nested deeper than MaxDepth.
 func Members(data []byte) (map[string]json.RawMessage, error) {
 	whole, err := readObject(data)
 	if err != nil {
 		return nil, err
+	}
+	if deeperThan(whole, MaxDepth) {
+		return nil, Errorf(CodeMalformed, "the body is nested deeper than %d levels", MaxDepth)
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(whole, &members); err != nil {

@@ -18,6 +18,15 @@ func duplicates(document []byte) []FieldError {
 	return w.faults
 }
 
+// deeperThan reports whether the objects and lists of a JSON document are nested deeper than that. The document must be valid.
+func deeperThan(document []byte, most int) bool {
+	w := jsonWalk{text: document}
+	for w.at < len(document) && len(w.open) <= most {
+		w.step()
+	}
+	return len(w.open) > most
+}
+
 // jsonWalk goes through valid JSON, token by token.
 type jsonWalk struct {
 	text   []byte

@@ -27,7 +27,7 @@ func hint(root reflect.Type, path string) string {
 
 // DidYouMean returns the end of a sentence that proposes one of the names in place of another; "" if none is near.
 func DidYouMean(names []string, name string) string {
-	if near := nearest(names, name); near != "" {
+	if near := Nearest(names, name); near != "" {
 		return "; did you mean \"" + near + "\"?"
 	}
 	return ""
@@ -42,7 +42,7 @@ func meantBy(known []string, parent, name string) string {
 			return join(parent, sibling)
 		}
 	}
-	if near := nearest(siblings, name); near != "" {
+	if near := Nearest(siblings, name); near != "" {
 		return join(parent, near)
 	}
 	for _, slip := range slips() {
@@ -107,9 +107,9 @@ func slips() []slip {
 	return all
 }
 
-// nearest is the one of the names that is spelled most like another: a third of its letters may differ, or either
+// Nearest is the one of the names that is spelled most like another: a third of its letters may differ, or either
 // begins with the other. "" if none is, or two are as near.
-func nearest(names []string, name string) string {
+func Nearest(names []string, name string) string {
 	const longest = 64
 	plain := plainName(name)
 	if len(plain) < 2 || len(plain) > longest {

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"net"
 	"sync"
 	"sync/atomic"
 
@@ -68,11 +67,7 @@ func (a *admission) check(ctx context.Context, cmds ...redis.Cmder) error {
 }
 
 // DialHook changes nothing.
-func (a *admission) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		return next(ctx, network, address)
-	}
-}
+func (a *admission) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook refuses a command.
 func (a *admission) ProcessHook(next redis.ProcessHook) redis.ProcessHook {

@@ -71,7 +71,8 @@ type Broker struct {
 }
 
 // Open makes a Broker. Redis need not be up: the first call finds out. The
-// error is an *job.OptionError that names redis-url and shows no part of it. The log of go-redis, one for the whole process, goes to o.Logger.
+// error is an *job.OptionError that names redis-url or redis-prefix, and shows no part of
+// the URL. The log of go-redis, one for the whole process, goes to o.Logger.
 func Open(o Options) (*Broker, error) {
 	dial, err := parseURL(o.URL, o.TLS)
 	if err != nil {

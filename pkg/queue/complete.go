@@ -55,20 +55,14 @@ func withoutPayload(message any) any {
 	if !ok {
 		return message
 	}
-	rest, kept := data, make([]byte, 0, min(len(data), 256))
-	for len(rest) > 0 {
-		number, kind, n := protowire.ConsumeTag(rest)
-		if n < 0 {
-			return message
-		}
-		size := protowire.ConsumeFieldValue(number, kind, rest[n:])
-		if size < 0 {
-			return message
-		}
+	kept := make([]byte, 0, min(len(data), 256))
+	readable := eachField(data, func(number protowire.Number, _ protowire.Type, tag, value []byte) {
 		if number != messagePayload && number != messageHeaders {
-			kept = append(kept, rest[:n+size]...)
+			kept = append(append(kept, tag...), value...)
 		}
-		rest = rest[n+size:]
+	})
+	if !readable {
+		return message
 	}
 	return kept
 }

@@ -245,26 +245,34 @@ const (
 // false for a message that cannot be read, or that has no return left.
 func onceMore(message []byte) ([]byte, bool) {
 	fields := map[protowire.Number]uint64{}
-	for rest := message; len(rest) > 0; {
-		number, kind, n := protowire.ConsumeTag(rest)
-		if n < 0 {
-			return nil, false
-		}
-		rest = rest[n:]
+	readable := eachField(message, func(number protowire.Number, kind protowire.Type, _, value []byte) {
 		if kind == protowire.VarintType {
-			fields[number], _ = protowire.ConsumeVarint(rest)
+			fields[number], _ = protowire.ConsumeVarint(value)
 		}
-		if n = protowire.ConsumeFieldValue(number, kind, rest); n < 0 {
-			return nil, false
-		}
-		rest = rest[n:]
-	}
+	})
 	retried := fields[messageRetried] + 1
-	if retried >= fields[messageRetry] {
+	if !readable || retried >= fields[messageRetry] {
 		return nil, false
 	}
 	next := protowire.AppendTag(slices.Clone(message), messageRetried, protowire.VarintType)
 	return protowire.AppendVarint(next, retried), true
+}
+
+// eachField hands over the fields of a protobuf message, until one cannot be read: then it reports false.
+func eachField(message []byte, handle func(number protowire.Number, kind protowire.Type, tag, value []byte)) bool {
+	for len(message) > 0 {
+		number, kind, n := protowire.ConsumeTag(message)
+		if n < 0 {
+			return false
+		}
+		size := protowire.ConsumeFieldValue(number, kind, message[n:])
+		if size < 0 {
+			return false
+		}
+		handle(number, kind, message[:n], message[n:n+size])
+		message = message[n+size:]
+	}
+	return true
 }
 
 // sweep drops all that is noted of a worker.

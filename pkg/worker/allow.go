@@ -177,31 +177,5 @@ func misspelled(text string) string {
 	if strings.ContainsAny(text, ".:*") {
 		return ""
 	}
-	for _, word := range []string{classPrivate, classLoopback} {
-		if distance(text, word) <= 2 || len(text) >= 4 && strings.HasPrefix(word, text) {
-			return word
-		}
-	}
-	return ""
-}
-
-// distance is how many letters must be added, dropped or changed to make one text of the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			changed := diagonal
-			if a[i] != b[j] {
-				changed++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(row[j]+1, row[j+1]+1, changed)
-		}
-	}
-	return row[len(b)]
+	return job.Nearest([]string{classPrivate, classLoopback}, text)
 }
