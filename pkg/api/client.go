@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -92,11 +91,8 @@ func (s *Server) checkOrigin(c *fiber.Ctx, guest *access.Guest) error {
 	if guest.Open() && s.listed(c.Get(fiber.HeaderOrigin)) {
 		return nil
 	}
-	switch c.Method() {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		if !guest.Open() || !slices.Contains(s.options.CORSOrigins, anyOrigin) {
-			return nil // a browser does not let the other page see the answer
-		}
+	if reads(c.Method()) && (!guest.Open() || !slices.Contains(s.options.CORSOrigins, anyOrigin)) {
+		return nil // a browser does not let the other page see the answer
 	}
 	return s.sameOrigin(c)
 }
