@@ -24,7 +24,7 @@ type probe struct {
 // error is CodeUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	if err := s.r.GetContext(ctx, &one, "SELECT count(*) FROM definitions WHERE job_id = ''"); err != nil {
+	if _, err := readOne(ctx, s, &one, "SELECT count(*) FROM definitions WHERE job_id = ''", args{}); err != nil {
 		return &job.Error{Code: job.CodeUnavailable, Detail: "the database " + ails(err), Err: plain(err)}
 	}
 	select {
