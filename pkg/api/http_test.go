@@ -293,3 +293,17 @@ func TestPlainReadsAreNotInTheLog(t *testing.T) {
 		t.Error("what is read with a key, or refused, is not in the log; or what Prometheus reads is")
 	}
 }
+
+// Who is still sending headers when they are refused gets the answer all the same.
+func TestRefusedHeadersAreAnswered(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+	must(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, "GET /?q="+strings.Repeat("x", 8*maxHeader))
+	must(t, err)
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 431 ") {
+		t.Errorf("%v: %.100q", err, answer)
+	}
+}

@@ -1,9 +1,12 @@
 package api
 
 import (
+	"io"
 	"net"
 	"sync/atomic"
 	"time"
+
+	"github.com/valyala/fasthttp"
 )
 
 // writeTimeout is how long one write to a caller may take. A caller that reads
@@ -23,10 +26,35 @@ func (l patientListener) Accept() (net.Conn, error) {
 	return &patientConn{Conn: conn}, nil
 }
 
+// A caller whose headers are refused may still be sending them. What is left of them is thrown away for so long and
+// up to so much: closed at once, the system would throw away the answer with them.
+const (
+	lingerFor  = time.Second
+	lingerMost = 256 << 10
+)
+
 // patientConn gives every write a deadline, until somebody sets one of their own.
 type patientConn struct {
 	net.Conn
 	own atomic.Bool
+	// lingers says that the caller may still be sending when the connection is closed.
+	lingers atomic.Bool
+}
+
+// linger has the connection of a request that was not read whole closed in a way that lets its answer arrive.
+func linger(ctx *fasthttp.RequestCtx) {
+	if conn, ok := ctx.Conn().(*patientConn); ok {
+		conn.lingers.Store(true)
+	}
+}
+
+// Close ends the connection, after its caller has had time to read the answer.
+func (c *patientConn) Close() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if ok && c.lingers.Load() && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(lingerFor)) == nil {
+		_, _ = io.CopyN(io.Discard, c.Conn, lingerMost) // what fails is closed all the same
+	}
+	return c.Conn.Close()
 }
 
 // Write writes within writeTimeout.

@@ -147,6 +147,9 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 		c.Set(fiber.HeaderCacheControl, "no-store")
 		return c.Redirect(s.options.BasePath+"/?next=/monitoring", http.StatusFound)
 	}
+	if p.Status == http.StatusRequestHeaderFieldsTooLarge {
+		linger(c.Context())
+	}
 	p.RequestID = requestID(c)
 	challenge(c, &p, err)
 	if p.Status >= http.StatusInternalServerError {
