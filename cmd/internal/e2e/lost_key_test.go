@@ -47,8 +47,8 @@ func (x *sealing) stop(warned ...string) {
 		x.until("the log says "+text, x.p.said(text))
 	}
 	x.p.stop(x.t)
-	if text := x.p.Log.String(); len(warned) == 0 && strings.Contains(text, "level=WARN") {
-		x.t.Errorf("it warned:\n%s", text)
+	if text := x.p.Log.String(); len(warned) == 0 && strings.Contains(text, "cannot_be_opened") {
+		x.t.Errorf("it warned of secrets:\n%s", text)
 	}
 }
 
