@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 func (w *world) run(path, body string) job.Run {
@@ -81,27 +80,6 @@ func TestRunByHand(t *testing.T) {
 	}
 }
 
-func TestRetriesOfManualRunEndBeforeNextOccurrence(t *testing.T) {
-	next := begin + 10_000
-	for _, c := range []struct {
-		policy job.Concurrency
-		next   *job.Instant
-		want   *job.Instant
-	}{
-		{job.ConcurrencyForbid, &next, &next},
-		{job.ConcurrencyForbid, nil, nil},
-		{job.ConcurrencyAllow, &next, nil},
-		{job.ConcurrencyForbid, new(begin - 1), nil}, // due and not claimed: no bound for a run that begins after it
-	} {
-		due := &job.Due{Job: job.Job{NextRunAt: c.next}}
-		due.Policy.ConcurrencyPolicy = c.policy
-		got := manualRun(due, begin).RetryUntil
-		if (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
-			t.Errorf("%+v: %v", c, got)
-		}
-	}
-}
-
 func TestDelete(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
@@ -159,67 +137,10 @@ func TestRedisAway(t *testing.T) {
 	}
 }
 
-// TestBounded holds a call to its limit though its neighbour does not heed the context.
-func TestBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := NewService(nil, nowhere{}, ServiceOptions{})
-		end := make(chan struct{})
-		start := time.Now()
-		canceled, cancel := context.WithCancel(t.Context())
-		cancel() // the end of the call is not the end of the work
-		s.bounded(canceled, 3*time.Second, func(ctx context.Context) {
-			<-ctx.Done()
-			<-end
-		})
-		if took := time.Since(start); took != 3*time.Second {
-			t.Errorf("it took %s", took)
-		}
-		short, stop := context.WithTimeout(t.Context(), time.Second)
-		defer stop()
-		if err := s.Wait(short); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("waiting for what goes on: %v", err)
-		}
-		close(end)
-		must(t, s.Wait(t.Context()))
-	})
-}
-
-type nowhere struct{ Queue }
-
-// TestWaker sends one wake-up at a time, one more for all changes meanwhile, and logs an outage once.
-func TestWaker(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var calls atomic.Int32
-		var behind sync.WaitGroup
-		logs := &logBuffer{}
-		release := make(chan error)
-		w := &waker{logger: testLogger(logs), behind: &behind, wake: func(context.Context) error {
-			calls.Add(1)
-			return <-release
-		}}
-		for range 100 {
-			w.call()
-		}
-		synctest.Wait()
-		if n := calls.Load(); n != 1 {
-			t.Errorf("%d at once", n)
-		}
-		release <- errors.New("away")
-		release <- errors.New("away")
-		behind.Wait()
-		if n := calls.Load(); n != 2 {
-			t.Errorf("%d calls for 100 changes, want 2", n)
-		}
-		if n := strings.Count(logs.String(), "beat not woken"); n != 1 {
-			t.Errorf("%d lines for one outage", n)
-		}
-	})
-}
-
 // TestWakes sees every kind of change reach beat.
 func TestWakes(t *testing.T) {
 	var calls atomic.Int32
-	w := newWorld(t, worldOptions{queue: func(q Queue) Queue { return counting{q, &calls} }})
+	w := newWorld(t, worldOptions{queue: func(q service.Queue) service.Queue { return counting{q, &calls} }})
 	for _, c := range [][3]string{
 		{"POST", "/api/v1/jobs", intervalJob}, {"PUT", "/api/v1/jobs/i", intervalJob}, {"PATCH", "/api/v1/jobs/i", "{}"},
 		{"POST", "/api/v1/jobs/i/pause", ""}, {"POST", "/api/v1/jobs/i/resume", ""}, {"DELETE", "/api/v1/jobs/i", ""},
@@ -233,7 +154,7 @@ func TestWakes(t *testing.T) {
 }
 
 type counting struct {
-	Queue
+	service.Queue
 	calls *atomic.Int32
 }
 
@@ -247,7 +168,7 @@ func (c counting) Wake(ctx context.Context) error {
 func TestDeleteOfStartedRun(t *testing.T) {
 	t.Parallel()
 	settling := make(chan struct{})
-	w := newWorld(t, worldOptions{queue: func(q Queue) Queue { return telling{q, settling} }})
+	w := newWorld(t, worldOptions{queue: func(q service.Queue) service.Queue { return telling{q, settling} }})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
 	run := w.run("/api/v1/jobs/a/run", "")
 	if canceled, err := w.broker.Report(t.Context(), &job.Event{RunID: run.ID, At: begin, State: job.StateRunning, N: 1}); err != nil || canceled {
@@ -283,7 +204,7 @@ func TestDeleteOfStartedRun(t *testing.T) {
 
 // telling says when the wait for the results begins.
 type telling struct {
-	Queue
+	service.Queue
 	settling chan struct{}
 }
 

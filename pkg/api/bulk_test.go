@@ -12,11 +12,12 @@ import (
 	"schedule-server/internal/testserver"
 	"schedule-server/pkg/api/live"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 // breaking is a database that refuses after some edits.
 type breaking struct {
-	JobStore
+	service.Store
 	left int
 }
 
@@ -24,16 +25,16 @@ func (b *breaking) EditJobs(ctx context.Context, pick job.Pick, clock func() job
 	if b.left--; b.left < 0 {
 		return nil, job.Errorf(job.CodeUnavailable, "the database is away")
 	}
-	return b.JobStore.EditJobs(ctx, pick, clock, decide)
+	return b.Store.EditJobs(ctx, pick, clock, decide)
 }
 
 // TestBulkThatBreaksOff wants every job to be told of that was not reached, and none that was.
 func TestBulkThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	database := &breaking{left: 1}
-	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { database.JobStore = s; return database }})
+	w := newWorld(t, worldOptions{jobs: func(s service.Store) service.Store { database.Store = s; return database }})
 	w.importFile("", "application/json", fileOf(2_000))
-	bulk := func(edits int, body string) (done BulkResult) {
+	bulk := func(edits int, body string) (done service.BulkResult) {
 		t.Helper()
 		database.left = edits
 		w.call("POST", "/api/v1/jobs/bulk", body).is(200).into(&done)
@@ -50,14 +51,14 @@ func TestBulkThatBreaksOff(t *testing.T) {
 		t.Fatalf("%d jobs were paused by a call that says it did nothing", n)
 	}
 	done := bulk(1, `{"action":"pause","filter":{}}`)
-	if done.Matched != 2_000 || done.Changed != bulkChunk || done.Failed != 2_000-bulkChunk || len(done.Errors) != maxBulkErrors ||
+	if done.Matched != 2_000 || done.Changed != 500 || done.Failed != 2_000-500 || len(done.Errors) != 1000 ||
 		done.Errors[0].ID != "job-00500" || done.Errors[0].Code != job.CodeUnavailable {
 		t.Errorf("matched %d, changed %d, failed %d, %d errors, the first %+v", done.Matched, done.Changed, done.Failed, len(done.Errors), done.Errors[0])
 	}
-	if list := paused(); list.Total != bulkChunk || list.Jobs[0].ID != "job-00499" {
+	if list := paused(); list.Total != 500 || list.Jobs[0].ID != "job-00499" {
 		t.Errorf("%d jobs are paused, the last %s", list.Total, list.Jobs[0].ID)
 	}
-	if done = bulk(4, `{"action":"pause","filter":{}}`); done.Changed != 2_000-bulkChunk || done.Failed != 0 {
+	if done = bulk(4, `{"action":"pause","filter":{}}`); done.Changed != 2_000-500 || done.Failed != 0 {
 		t.Errorf("the same again: %+v", done)
 	}
 }
@@ -65,8 +66,7 @@ func TestBulkThatBreaksOff(t *testing.T) {
 // TestManyChangesAreNews: those who watch are told of every change, a few one by one and the others by their number.
 func TestManyChangesAreNews(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, worldOptions{})
-	w.service.cancelWait = time.Minute // on a busy machine the rest would be left to a reconciler, and there is none
+	w := newWorld(t, worldOptions{cancelWait: time.Minute}) // there is no reconciler that does what was not done in time
 	events := w.watch("")
 	wants := func(what string, jobs, runs int) {
 		t.Helper()
@@ -152,7 +152,7 @@ func BenchmarkBulk(b *testing.B) {
 				}
 				lap("import")
 				for _, call := range []string{`"pause"`, `"resume"`, `"tag","tag":"x"`, `"delete"`} {
-					var done BulkResult
+					var done service.BulkResult
 					w.call("POST", "/api/v1/jobs/bulk", `{"filter":{},"action":`+call+`}`).is(200).into(&done)
 					if done.Changed != jobs {
 						b.Fatalf("%s changed %d", call, done.Changed)

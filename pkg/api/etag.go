@@ -8,6 +8,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 // setETag names the job's version. What a job's answer also tells, its next and
@@ -21,14 +22,14 @@ func setETag(c *fiber.Ctx, j *job.Job) {
 // a version, not for bytes.
 func ifMatch(c *fiber.Ctx) (int64, error) {
 	if c.Get(fiber.HeaderIfNoneMatch) == "*" && c.Method() == fiber.MethodPut {
-		return NoVersion, nil
+		return service.NoVersion, nil
 	}
 	text := c.Get(fiber.HeaderIfMatch)
 	switch text {
 	case "":
-		return AnyVersion, nil
+		return service.AnyVersion, nil
 	case "*":
-		return SomeVersion, nil
+		return service.SomeVersion, nil
 	}
 	tags, ok := readTags(text)
 	if !ok || len(tags) != 1 {

@@ -7,7 +7,9 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"schedule-server/pkg/importer"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 // exportWait bounds a whole export, which goes on after its first page for as long as the caller reads.
@@ -33,7 +35,7 @@ func (s *Server) exportJobs(c *fiber.Ctx) error {
 		}
 	}
 	form := exportJSON()
-	if media := c.Accepts("application/json", mediaYAML, "text/yaml"); media != "" && media != "application/json" {
+	if media := c.Accepts("application/json", importer.MediaYAML, "text/yaml"); media != "" && media != "application/json" {
 		form = exportYAML()
 	}
 	c.Set(fiber.HeaderContentType, form.media)
@@ -66,9 +68,9 @@ func exportJSON() exportForm {
 
 func exportYAML() exportForm {
 	return exportForm{
-		media: mediaYAML, name: "jobs.yaml", begin: "jobs:\n", empty: "jobs: []\n",
+		media: importer.MediaYAML, name: "jobs.yaml", begin: "jobs:\n", empty: "jobs: []\n",
 		torn:   "\n}the export broke off here and must not be imported\n", // without its end it would still be YAML
-		encode: jsonToYAML,
+		encode: importer.ToYAML,
 	}
 }
 
@@ -92,7 +94,7 @@ func (s *Server) writeExport(ctx context.Context, w *bufio.Writer, form exportFo
 			if !whole {
 				page.Jobs[i].Request = page.Jobs[i].Request.WithoutCredentials()
 			}
-			doc, err := encodeJSON(documentOf(&page.Jobs[i]))
+			doc, err := encodeJSON(service.DocumentOf(&page.Jobs[i]))
 			if err == nil {
 				doc, err = form.encode(doc)
 			}

@@ -42,7 +42,7 @@ func (s *Server) once(c *fiber.Ctx) error {
 		return c.Next()
 	}
 	if len(key) > 255 || strings.ContainsFunc(key, func(r rune) bool { return r < '!' || r > '~' }) {
-		return fieldError(headerIdempotencyKey, "invalid", "it is 1 to 255 visible characters of ASCII")
+		return job.FieldErrorf(headerIdempotencyKey, "invalid", "it is 1 to 255 visible characters of ASCII")
 	}
 	replay := job.Replay{Actor: access.ActorOf(c.UserContext()).ID, Key: key, Fingerprint: fingerprint(c), At: s.deps.Now()}
 	known, err := s.deps.Replays.BeginReplay(c.UserContext(), replay)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 func TestIdempotencyKey(t *testing.T) {
@@ -43,7 +44,7 @@ func TestIdempotencyKey(t *testing.T) {
 // TestIdempotencyKeyAtOnce sends a call again while the first is under way: one is made, and the others are told to wait.
 func TestIdempotencyKeyAtOnce(t *testing.T) {
 	slow := &slowCreate{entered: make(chan struct{}), release: make(chan struct{})}
-	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { slow.JobStore = s; return slow }})
+	w := newWorld(t, worldOptions{jobs: func(s service.Store) service.Store { slow.Store = s; return slow }})
 	unnamed := `{"schedule":{"type":"interval","every":"10s"},"request":{"url":"https://example.com/"}}`
 	first := make(chan string, 1)
 	go func() {
@@ -76,12 +77,12 @@ func TestIdempotencyKeyAtOnce(t *testing.T) {
 
 // slowCreate holds the first job back.
 type slowCreate struct {
-	JobStore
+	service.Store
 	entered, release chan struct{}
 }
 
 func (s *slowCreate) CreateJob(ctx context.Context, j *job.Job) error {
 	close(s.entered)
 	<-s.release
-	return s.JobStore.CreateJob(ctx, j)
+	return s.Store.CreateJob(ctx, j)
 }

@@ -48,7 +48,7 @@ func (s *Server) resumeJob(c *fiber.Ctx) error {
 	case "last":
 		resume = s.deps.Service.CatchUp
 	default:
-		return fieldError("resume_from", "invalid", "resume_from is now or last")
+		return job.FieldErrorf("resume_from", "invalid", "resume_from is now or last")
 	}
 	j, err := resume(c.UserContext(), id)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Server) backfillJob(c *fiber.Ctx) error {
 	}
 	for field, at := range map[string]*job.Instant{"start": in.Start, "end": in.End} {
 		if at == nil {
-			return fieldError(field, "required", "%s is missing", field)
+			return job.FieldErrorf(field, "required", "%s is missing", field)
 		}
 	}
 	n, err := s.deps.Service.Backfill(c.UserContext(), id, *in.Start, *in.End, in.DryRun)

@@ -180,7 +180,7 @@ func (s *Server) patchJob(c *fiber.Ctx) error {
 	if !dryRun {
 		return s.answerJob(c, after)
 	}
-	outlook, err := s.compare(before, after)
+	outlook, err := s.deps.Service.Compare(before, after)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 const (
@@ -348,7 +349,7 @@ func TestOtherOrigin(t *testing.T) {
 }
 
 func TestPanic(t *testing.T) {
-	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { return panicking{s} }})
+	w := newWorld(t, worldOptions{jobs: func(s service.Store) service.Store { return panicking{s} }})
 	p := w.call("GET", "/api/v1/jobs/a", "").problem(500, "internal")
 	if strings.Contains(p.Detail, "secret") {
 		t.Error("the cause of a panic is shown")
@@ -359,7 +360,7 @@ func TestPanic(t *testing.T) {
 	w.call("GET", "/api/v1/jobs", "").is(200)
 }
 
-type panicking struct{ JobStore }
+type panicking struct{ service.Store }
 
 func (panicking) GetJob(context.Context, string) (*job.Job, error) { panic("a secret") }
 
@@ -475,7 +476,7 @@ func TestDue(t *testing.T) {
 		}
 	}
 	w.call("GET", "/api/v1/jobs?due_since=soon", "").problem(422, "invalid", "due_since")
-	var done BulkResult
+	var done service.BulkResult
 	w.call("POST", "/api/v1/jobs/bulk", `{"action":"pause","filter":{"due_since":"2099-01-01T00:00:00Z"}}`).is(200).into(&done)
 	if done.Matched != 0 {
 		t.Errorf("many: %+v", done)

@@ -5,16 +5,17 @@ import (
 	"strings"
 	"testing"
 
+	"schedule-server/pkg/importer"
 	"schedule-server/pkg/job"
 )
 
 func TestParseJobs(t *testing.T) {
 	w := newWorld(t, worldOptions{})
-	parse := func(text string) parsed {
+	parse := func(text string) importer.Drafts {
 		t.Helper()
 		body, err := json.Marshal(map[string]string{"text": text, "time_zone": "Europe/Berlin"})
 		must(t, err)
-		var out parsed
+		var out importer.Drafts
 		w.call("POST", "/api/v1/jobs/parse", string(body)).is(200).into(&out)
 		return out
 	}
@@ -48,7 +49,7 @@ func TestParseIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out parsed
+	var out importer.Drafts
 	a := w.call("POST", "/api/v1/jobs/parse", string(body)).is(200)
 	a.into(&out)
 	if len(out.Drafts)+len(out.Skipped) != 12_000 || len(a.body) > 8<<20 {

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"schedule-server/pkg/importer"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/trigger"
 )
 
@@ -39,7 +41,7 @@ func TestDateInThePast(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	const at = begin - 1000
 	schedule := `{"type":"date","at":"` + at.String() + `"}`
-	var shown preview
+	var shown service.Preview
 	w.call("POST", "/api/v1/schedules/preview", `{"schedule":`+schedule+`}`).is(200).into(&shown)
 	if len(shown.Next) != 0 {
 		t.Errorf("nothing comes after now: %+v", shown.Next)
@@ -66,7 +68,7 @@ func TestDateInThePast(t *testing.T) {
 	paused := w.call("POST", "/api/v1/jobs", strings.Replace(dateJob("h", at), `"id":"h"`, `"id":"h","status":"paused"`, 1)).is(201).job()
 	wantPast(t, "paused", paused.Warnings, "the job is paused")
 
-	var dry comparison
+	var dry service.Comparison
 	w.call("PUT", "/api/v1/jobs/e", dateJob("e", begin+60_000)).is(201)
 	w.call("PATCH", "/api/v1/jobs/e?dry_run=true", `{"schedule":`+schedule+`}`).is(200).into(&dry)
 	wantPast(t, "a dry run", dry.Warnings, "the job is called once, immediately")
@@ -75,7 +77,7 @@ func TestDateInThePast(t *testing.T) {
 	}
 
 	for _, query := range []string{"?dry_run=true", ""} {
-		var done struct{ Warnings []ImportWarning }
+		var done struct{ Warnings []importer.Warning }
 		w.call("POST", "/api/v1/jobs/import"+query, `{"jobs":[`+dateJob("f", at)+`,`+dateJob("g", begin+60_000)+`]}`).is(200).into(&done)
 		if len(done.Warnings) != 1 || done.Warnings[0].ID != "f" || !strings.Contains(done.Warnings[0].Message, "is called once, immediately") {
 			t.Errorf("import%s: %+v", query, done)

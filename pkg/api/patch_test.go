@@ -1,46 +1,11 @@
 package api
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-// The examples of RFC 7386, appendix A, whose patch is an object.
-func TestMergePatch(t *testing.T) {
-	for _, one := range []struct{ target, patch, want string }{
-		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
-		{`{"a":"b"}`, `{"a":null}`, `{}`},
-		{`{"a":"b","b":"c"}`, `{"a":null}`, `{"b":"c"}`},
-		{`{"a":["b"]}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"c"}`, `{"a":["b"]}`, `{"a":["b"]}`},
-		{`{"a":{"b":"c"}}`, `{"a":{"b":"d","c":null}}`, `{"a":{"b":"d"}}`},
-		{`{"a":[{"b":"c"}]}`, `{"a":[1]}`, `{"a":[1]}`},
-		{`{"e":null}`, `{"a":1}`, `{"e":null,"a":1}`},
-		{`[1,2]`, `{"a":"b","c":null}`, `{"a":"b"}`},
-		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
-		{`{"n":1}`, `{"n":12345678901234567890.10}`, `{"n":12345678901234567890.10}`},
-		{`{"a":[1]}`, `{"a":[null, {"b":null}]}`, `{"a":[null,{"b":null}]}`},
-	} {
-		var patch map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(one.patch), &patch); err != nil {
-			t.Fatal(err)
-		}
-		got, err := mergePatch(json.RawMessage(one.target), patch)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var have, want any
-		if json.Unmarshal(got, &have) != nil || json.Unmarshal([]byte(one.want), &want) != nil || !cmp.Equal(have, want) {
-			t.Errorf("%s with %s gives %s, want %s", one.target, one.patch, got, one.want)
-		}
-	}
-}
 
 func TestHostilePatches(t *testing.T) {
 	w := newWorld(t, worldOptions{})

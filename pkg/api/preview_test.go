@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"schedule-server/pkg/service"
 )
 
 func TestPreview(t *testing.T) {
@@ -30,7 +32,7 @@ func TestPreview(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w.t = t
-			var p preview
+			var p service.Preview
 			w.call("POST", "/api/v1/schedules/preview", c.body).is(200).into(&p)
 			if !p.Valid || p.Description.EN == "" || p.Description.ZH == "" || p.Warnings == nil || len(p.Next) != c.count {
 				t.Fatalf("%+v", p)

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 // problem is the body of every error of the API (RFC 9457).
@@ -20,7 +21,7 @@ type problem struct {
 	Detail string           `json:"detail"`
 	Errors []job.FieldError `json:"errors"`
 	// Deletes are the jobs that an import would delete, for which it was refused.
-	Deletes *Deletes `json:"deletes,omitempty"`
+	Deletes *service.Deletes `json:"deletes,omitempty"`
 	// RequestID is that of the X-Request-Id header, to be told to an operator.
 	RequestID string `json:"request_id,omitempty"`
 }
@@ -64,16 +65,11 @@ func statusOf(code job.Code) int {
 
 // problemOf turns any error into what a caller may see of it.
 func problemOf(err error) problem {
-	var known *job.Error
 	var router *fiber.Error
-	var prune *PruneError
-	p := problem{Code: job.CodeInternal, Detail: "the service failed; its log has more under this request id"}
-	switch {
-	case errors.As(err, &known):
-		if known.Code != job.CodeInternal {
-			p.Code, p.Detail, p.Errors = known.Code, known.Detail, known.Fields
-		}
-	case errors.As(err, &router):
+	var prune *service.PruneError
+	known := job.ErrorOf(err)
+	p := problem{Code: known.Code, Detail: known.Detail, Errors: known.Fields}
+	if errors.As(err, &router) {
 		p.Code, p.Detail = routerProblem(router.Code)
 		if p.Code == job.CodeTooLarge {
 			p.Status = router.Code // 431 is a kind of its own

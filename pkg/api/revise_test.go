@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 // TestEditKeepsPlan edits a job in ways that must not move its next occurrence,
@@ -148,7 +149,7 @@ func TestEditAfterAnUnnoticedEndOfAPause(t *testing.T) {
 			t.Errorf("%s, next %v", j.Status, j.NextRunAt)
 		}
 	}
-	var c comparison
+	var c service.Comparison
 	w.call("PATCH", "/api/v1/jobs/i?dry_run=true", `{"schedule":{"every":"1h"}}`).is(200).into(&c)
 	if c.Before.Next[0].At != until || c.After.Next[0].At <= w.clock() {
 		t.Errorf("by a dry run: %s, then %s", c.Before.Next[0].At, c.After.Next[0].At)
@@ -207,7 +208,7 @@ func TestResumeFrom(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
-	var c comparison
+	var c service.Comparison
 	w.call("PATCH", "/api/v1/jobs/a?dry_run=true", `{"schedule":{"expression":"30 3 * * *","time_zone":"Asia/Shanghai"}}`).is(200).into(&c)
 	if len(c.Before.Next) != 10 || c.Before.Next[0].At.String() != "2026-11-19T02:00:00.000Z" ||
 		len(c.After.Next) != 10 || c.After.Next[0].Local != "2026-11-19T03:30:00+08:00" || c.Warnings == nil {

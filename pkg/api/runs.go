@@ -32,7 +32,7 @@ func (s *Server) listRuns(c *fiber.Ctx) error {
 	if err := params.check(); err != nil {
 		return err
 	}
-	page, err := s.deps.Runs.ListRuns(c.UserContext(), q)
+	page, err := s.deps.Service.ListRuns(c.UserContext(), q)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (s *Server) listJobRuns(c *fiber.Ctx) error {
 	if err := params.check(); err != nil {
 		return err
 	}
-	page, err := s.deps.Runs.ListRuns(c.UserContext(), q)
+	page, err := s.deps.Service.ListRuns(c.UserContext(), q)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (s *Server) getRun(c *fiber.Ctx) error {
 	if err := readQuery(c).check(); err != nil {
 		return err
 	}
-	run, err := s.deps.Runs.GetRun(c.UserContext(), id)
+	run, err := s.deps.Service.GetRun(c.UserContext(), id)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 func TestSecrets(t *testing.T) {
@@ -202,7 +203,7 @@ func TestImportSealsCredentials(t *testing.T) {
 	if body := w.call("GET", "/api/v1/jobs/export", "").is(200).body; strings.Contains(body, "hush") || first["auth.password"] == "" {
 		t.Errorf("exported %s, sealed %v", body, first)
 	}
-	var done Imported
+	var done service.Imported
 	w.call("POST", "/api/v1/jobs/import", file("hush-hush")).is(200).into(&done)
 	if len(done.Unchanged) != 1 {
 		t.Errorf("the same again: %+v", done)

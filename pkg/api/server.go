@@ -1,6 +1,6 @@
 // Package api owns the HTTP face of the product: the v1 API, the service
-// endpoints, the OpenAPI document and its page, and what they all do to jobs
-// (Service). The original's API lives in the folder compat.
+// endpoints, the OpenAPI document and its page. The original's API lives in the
+// folder compat. A handler reads a request, asks pkg/service, and writes the answer.
 //
 // It never decides when something runs, never makes a job's call, and knows
 // neither SQL nor Redis: those are behind the interfaces it declares.
@@ -28,6 +28,7 @@ import (
 	"schedule-server/pkg/api/live"
 	"schedule-server/pkg/apscheduler"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/trigger"
 )
 
@@ -41,14 +42,6 @@ const (
 	manyTimeout    = 5 * time.Minute  // what one may take that works on many jobs
 )
 
-// RunStore reads the accounts of runs.
-type RunStore interface {
-	// GetRun reads a run; job.CodeNotFound when there is none.
-	GetRun(ctx context.Context, id string) (*job.Run, error)
-	// ListRuns reads a page of runs, newest first.
-	ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, error)
-}
-
 // Health is what /readyz asks.
 type Health interface {
 	PingDatabase(ctx context.Context) error
@@ -59,17 +52,8 @@ type Health interface {
 
 // Deps are the neighbours of a Server. All are required unless they say otherwise.
 type Deps struct {
-	Service *Service
-	Runs    RunStore
+	Service *service.Service
 	Health  Health
-	// Overview reads what the timeline and the statistics are made of.
-	Overview OverviewStore
-	// Queues tells the state of the queues.
-	Queues func(ctx context.Context) ([]job.QueueStat, error)
-	// HeldHosts tells the hosts whose calls are held back.
-	HeldHosts func(ctx context.Context) ([]job.HeldHost, error)
-	// Warnings are what people should know of Redis. Nil: there are none.
-	Warnings func() []job.Warning
 	// Changes is the news that pages watch.
 	Changes live.Source
 	// Access knows who may do what.
@@ -137,8 +121,6 @@ type Server struct {
 	heartbeat time.Duration
 	// recheck is how often it is asked whether one of them is still let in.
 	recheck time.Duration
-	planner *planner
-	stats   *statsReader
 	proxies []netip.Prefix
 	monitor monitors
 	// Handlers that are made once.
@@ -183,9 +165,8 @@ func New(d Deps, o Options) (*Server, error) {
 		JSONEncoder:                  encodeAnswer,
 		ErrorHandler:                 s.refuse,
 	})
-	s.feed, s.planner = live.NewFeed(d.Changes), newPlanner(d.Overview, d.Parser, d.Now)
+	s.feed = live.NewFeed(d.Changes)
 	s.writeWait, s.heartbeat, s.recheck = writeWait, heartbeat, recheck
-	s.stats = newStatsReader(d, s.options.Version)
 	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
 	if s.page, err = newPage(d.Page, o.BasePath); err != nil {
 		return nil, err
@@ -196,8 +177,8 @@ func New(d Deps, o Options) (*Server, error) {
 }
 
 func (d *Deps) complete() error {
-	if d.Service == nil || d.Runs == nil || d.Health == nil || d.Access == nil || d.Audit == nil || d.Now == nil ||
-		d.Overview == nil || d.Pickles == nil || d.Replays == nil || d.Queues == nil || d.HeldHosts == nil || d.Changes == nil {
+	if d.Service == nil || d.Health == nil || d.Access == nil || d.Audit == nil || d.Now == nil ||
+		d.Pickles == nil || d.Replays == nil || d.Changes == nil {
 		return errors.New("api: Deps lacks a required neighbour")
 	}
 	if d.Metrics == nil {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -10,9 +9,8 @@ import (
 
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
+	"schedule-server/pkg/service"
 )
-
-func testLogger(logs *logBuffer) *slog.Logger { return slog.New(slog.NewJSONHandler(logs, nil)) }
 
 func TestServiceEndpoints(t *testing.T) {
 	w := newWorld(t, worldOptions{})
@@ -134,7 +132,7 @@ func TestOptions(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	t.Parallel()
 	slow := &holding{entered: make(chan struct{}), release: make(chan struct{})}
-	w := newWorld(t, worldOptions{jobs: func(s JobStore) JobStore { slow.JobStore = s; return slow }})
+	w := newWorld(t, worldOptions{jobs: func(s service.Store) service.Store { slow.Store = s; return slow }})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	server, err := New(w.deps(),
@@ -181,12 +179,12 @@ func TestStopAtOnce(t *testing.T) {
 }
 
 type holding struct {
-	JobStore
+	service.Store
 	entered, release chan struct{}
 }
 
 func (h *holding) GetJob(ctx context.Context, id string) (*job.Job, error) {
 	close(h.entered)
 	<-h.release
-	return h.JobStore.GetJob(ctx, id)
+	return h.Store.GetJob(ctx, id)
 }

@@ -81,7 +81,7 @@ func (s *Server) createSession(c *fiber.Ctx) error {
 		return err
 	}
 	if in.Key == "" {
-		return fieldError("key", "required", "a login takes a key")
+		return job.FieldErrorf("key", "required", "a login takes a key")
 	}
 	guest, token, err := s.deps.Access.Login(c.UserContext(), strings.TrimSpace(in.Key), s.address(c), s.actor(c, &access.Guest{}))
 	if err != nil {

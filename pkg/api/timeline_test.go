@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 )
 
 // put makes a job of a schedule.
@@ -15,14 +16,14 @@ func (w *world) put(id, schedule string) {
 }
 
 // timeline reads the counts of the stretch between two moments.
-func (w *world) timeline(from, to job.Instant, buckets int, more string) timeline {
+func (w *world) timeline(from, to job.Instant, buckets int, more string) service.Timeline {
 	w.t.Helper()
-	var got timeline
+	var got service.Timeline
 	w.call("GET", fmt.Sprintf("/api/v1/timeline?from=%s&to=%s&buckets=%d%s", from, to, buckets, more), "").is(200).into(&got)
 	return got
 }
 
-func plannedIn(t timeline) (counts []int64) {
+func plannedIn(t service.Timeline) (counts []int64) {
 	for _, b := range t.Buckets {
 		counts = append(counts, b.Planned)
 	}
@@ -45,7 +46,7 @@ func TestTimelineOfTheFuture(t *testing.T) {
 	if fmt.Sprint(plannedIn(got)) != "[368 369 369]" || got.Approximate {
 		t.Errorf("planned %v, approximate %v", plannedIn(got), got.Approximate)
 	}
-	if got.Peak != (timelinePeak{At: hour.Add(time.Hour), Count: 369}) || got.Buckets[2].At != hour.Add(2*time.Hour) {
+	if got.Peak != (service.TimelinePeak{At: hour.Add(time.Hour), Count: 369}) || got.Buckets[2].At != hour.Add(2*time.Hour) {
 		t.Errorf("got %+v", got)
 	}
 	if got := w.timeline(hour, hour.Add(time.Hour), 60, "&job=cron"); got.Peak.Count != 1 || got.Buckets[45].Planned != 1 || got.Buckets[44].Planned != 0 {
@@ -80,8 +81,8 @@ func TestTimelineOfThePast(t *testing.T) {
 	}
 	for _, query := range []string{"", "&job=a"} {
 		got := w.timeline(minute-60_000, minute+120_000, 3, query)
-		want := timelineBucket{At: minute, Succeeded: 2, Failed: 1}
-		if got.Buckets[1] != want || got.Peak != (timelinePeak{At: minute, Count: 3}) || got.Approximate {
+		want := service.TimelineBucket{At: minute, Succeeded: 2, Failed: 1}
+		if got.Buckets[1] != want || got.Peak != (service.TimelinePeak{At: minute, Count: 3}) || got.Approximate {
 			t.Errorf("%q: got %+v", query, got)
 		}
 	}
@@ -102,7 +103,7 @@ func TestTimelineRefuses(t *testing.T) {
 		w.call("GET", "/api/v1/timeline?"+query, "").problem(422, "invalid", field)
 	}
 	w.call("GET", "/api/v1/timeline?job=nobody", "").problem(404, "not_found")
-	var got timeline
+	var got service.Timeline
 	w.call("GET", "/api/v1/timeline", "").is(200).into(&got)
 	if len(got.Buckets) != 96 || got.Buckets[0].At != begin.Add(-12*time.Hour) || got.Buckets[95].At != begin.Add(12*time.Hour-15*time.Minute) {
 		t.Errorf("unless asked for: %d buckets from %s", len(got.Buckets), got.Buckets[0].At)
@@ -122,9 +123,9 @@ func TestStats(t *testing.T) {
 	w.run("/api/v1/jobs/soon/run", "")
 	must(t, w.broker.HoldHost(t.Context(), &job.HeldHost{Host: "example.com", Cause: job.HoldThrottled, Until: begin + 5000, Times: 2}))
 
-	var got stats
+	var got statsAnswer
 	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
-	if got.Jobs != (jobStats{Total: 3, Active: 2, Paused: 1}) || got.Runs != (runStats{Queued: 1, Failed: 1}) {
+	if got.Jobs != (service.JobStats{Total: 3, Active: 2, Paused: 1}) || got.Runs != (service.RunStats{Queued: 1, Failed: 1}) {
 		t.Errorf("jobs %+v, runs %+v", got.Jobs, got.Runs)
 	}
 	if got.DueNextHour != 1 || got.Failing != 1 || got.Version != "1.2.3" || *got.Beats != 1 || *got.Workers != 0 {
@@ -141,7 +142,7 @@ func TestStats(t *testing.T) {
 func TestStatsWithoutRedis(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.redis.Close()
-	var got stats
+	var got statsAnswer
 	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
 	if got.Hosts != nil || got.Queues != nil || got.Beats != nil || got.Workers != nil {
 		t.Errorf("got %+v", got)
@@ -152,7 +153,7 @@ func TestStatsWithoutRedis(t *testing.T) {
 func TestStatsWarnOfRedis(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	identity := w.broker.NewIdentity(w.store, "api") // which does not know yet whose Redis this is
-	var got stats
+	var got statsAnswer
 	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
 	if got.Queues != nil || len(got.Warnings) != 1 || got.Warnings[0].Code != "redis_refused" || got.Warnings[0].Message == "" || got.Warnings[0].MessageZH == "" {
 		t.Errorf("got %+v", got)
@@ -161,27 +162,9 @@ func TestStatsWarnOfRedis(t *testing.T) {
 	if !identity.Examine(t.Context()) {
 		t.Fatal("its own Redis is refused")
 	}
-	got = stats{}
+	got = statsAnswer{}
 	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
 	if got.Warnings == nil || len(got.Warnings) != 0 {
 		t.Errorf("got %+v", got.Warnings)
-	}
-}
-
-func TestLagOf(t *testing.T) {
-	var lags []int64
-	for i := range int64(100) {
-		lags = append(lags, i+1)
-	}
-	for _, test := range []struct {
-		lags     []int64
-		p50, p95 int64
-	}{{lags, 50, 95}, {lags[:1], 1, 1}, {lags[:2], 1, 1}} {
-		if got := lagOf(test.lags); *got.P50MS != test.p50 || *got.P95MS != test.p95 || got.Runs != len(test.lags) {
-			t.Errorf("of %d: %d, %d", len(test.lags), *got.P50MS, *got.P95MS)
-		}
-	}
-	if got := lagOf(nil); got.P50MS != nil || got.P95MS != nil {
-		t.Error("no runs have a lag")
 	}
 }

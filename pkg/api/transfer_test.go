@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"schedule-server/pkg/importer"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 )
@@ -30,9 +32,9 @@ func fileFrom(from, n int) string {
 	return b.String()
 }
 
-func (w *world) importFile(query, media, body string) Imported {
+func (w *world) importFile(query, media, body string) service.Imported {
 	w.t.Helper()
-	var done Imported
+	var done service.Imported
 	w.call("POST", "/api/v1/jobs/import"+query, body, "Content-Type", media).is(200).into(&done)
 	return done
 }
@@ -94,10 +96,10 @@ func TestImportWhole(t *testing.T) {
 		t.Errorf("%d jobs were written", n)
 	}
 	p := w.call("POST", "/api/v1/jobs/import", `{"jobs":[`+strings.Repeat("1,", 500)+`1]}`).is(422)
-	if n := strings.Count(p.body, `"field"`); n != maxImportFaults {
+	if n := strings.Count(p.body, `"field"`); n != 100 {
 		t.Errorf("%d faults are named", n)
 	}
-	w.call("POST", "/api/v1/jobs/import", `{"jobs":[`+strings.Repeat("{},", MaxImport)+`{}]}`).problem(422, "invalid", "jobs")
+	w.call("POST", "/api/v1/jobs/import", `{"jobs":[`+strings.Repeat("{},", 20_000)+`{}]}`).problem(422, "invalid", "jobs")
 	w.call("POST", "/api/v1/jobs/import", `{}`).problem(422, "invalid", "jobs")
 	w.call("POST", "/api/v1/jobs/import", `{"jobs":[],"more":1}`).problem(422, "invalid", "more")
 	w.call("POST", "/api/v1/jobs/import", `[] []`).problem(400, "malformed")
@@ -301,9 +303,9 @@ func TestBulk(t *testing.T) {
 	w := newWorld(t, worldOptions{})
 	w.importFile("", "application/json", fileOf(1_200))
 	w.importFile("", "application/json", `{"jobs":[{"id":"done","tags":["t1"],"status":"completed","schedule":{"type":"date","at":"2020-01-01T00:00:00Z"},"request":{"url":"https://a/"}}]}`)
-	bulk := func(body string) BulkResult {
+	bulk := func(body string) service.BulkResult {
 		t.Helper()
-		var done BulkResult
+		var done service.BulkResult
 		w.call("POST", "/api/v1/jobs/bulk", body).is(200).into(&done)
 		return done
 	}
@@ -364,8 +366,8 @@ func FuzzImport(f *testing.F) {
 	}
 	parser := new(trigger.Parser)
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, format := range []Format{"", FormatJSON, FormatYAML, FormatCrontab, FormatSQLite} {
-			batch, err := ReadImport(t.Context(), ImportFile{Format: format, Data: []byte(text), Pickles: store.ReadPickles}, parser, begin)
+		for _, format := range []importer.Format{"", importer.FormatJSON, importer.FormatYAML, importer.FormatCrontab, importer.FormatSQLite} {
+			batch, err := importer.Read(t.Context(), importer.File{Format: format, Data: []byte(text), Pickles: store.ReadPickles}, parser, begin)
 			if err != nil {
 				if code := job.CodeOf(err); code != job.CodeInvalid && code != job.CodeMalformed {
 					t.Errorf("%q as %q gives %v", text, format, err)

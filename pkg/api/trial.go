@@ -1,23 +1,11 @@
 package api
 
 import (
-	"context"
-	"time"
-
 	"github.com/gofiber/fiber/v2"
 
 	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
-
-// maxTrial is the longest attempt_timeout of a trial: its caller waits for it.
-const maxTrial = 20 * time.Second
-
-// Trials have calls made that are in no history.
-type Trials interface {
-	// Try has a worker make the task's call once; job.CodeUnavailable when none answers.
-	Try(ctx context.Context, task *job.Task) (*job.Trial, error)
-}
 
 func (s *Server) testRequest(c *fiber.Ctx) error {
 	if err := readQuery(c).check(); err != nil {
@@ -65,23 +53,4 @@ func checkTrial(d *job.Definition, writes bool) error {
 		refused.Fields = append(refused.Fields, job.FieldError{Field: use.Field, Code: "invalid", Message: "a secret needs a key with the scope write"})
 	}
 	return refused
-}
-
-// Try has a worker make the call that a definition describes: where it runs, and
-// by the rules that hold there. Nothing of it is kept. The server's own signature is put to it only if sign says so.
-func (s *Service) Try(ctx context.Context, d *job.Definition, sign bool) (*job.Trial, error) {
-	now := s.now()
-	if err := d.Request.Seal(s.keys, d.ID, nil); err != nil {
-		return nil, err
-	}
-	d.Policy.AttemptTimeout = min(d.Policy.AttemptTimeout, job.Duration(maxTrial))
-	task := job.Task{
-		RunID: d.ID, JobID: d.ID, ScheduledAt: now, QueuedAt: now, Queue: d.Policy.Queue,
-		Request: d.Request, Policy: d.Policy, Sealed: d.Request.Sealed, Unsigned: !sign,
-	}
-	task.Request.Secrets = d.Request.SecretNames()
-	if err := s.store.Complete(ctx, &task); err != nil {
-		return nil, err
-	}
-	return s.queue.Try(ctx, &task)
 }

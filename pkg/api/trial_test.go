@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"schedule-server/pkg/job"
 )
@@ -39,7 +40,7 @@ func TestTryARequest(t *testing.T) {
 		t.Errorf("%+v", trial)
 	}
 	task := given()
-	if task.Request.Method != "GET" || task.Policy.AttemptTimeout != job.Duration(maxTrial) || task.Sealed["secret.TOKEN"] == "" ||
+	if task.Request.Method != "GET" || task.Policy.AttemptTimeout != job.Duration(20*time.Second) || task.Sealed["secret.TOKEN"] == "" ||
 		strings.Contains(task.Sealed["secret.TOKEN"], "very") {
 		t.Errorf("%+v", task)
 	}

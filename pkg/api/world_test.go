@@ -23,6 +23,7 @@ import (
 	"schedule-server/pkg/api/live"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/store"
 )
 
@@ -52,7 +53,7 @@ type world struct {
 	broker  *queue.Broker
 	redis   *queue.Embedded
 	news    *queue.Announcer
-	service *Service
+	service *service.Service
 	access  *access.Keeper
 	server  *Server
 	logs    *logBuffer
@@ -77,14 +78,16 @@ type worldOptions struct {
 	// trust and cors are TrustedProxies and CORSOrigins.
 	trust, cors []string
 	// wrap puts itself between the service and its neighbours.
-	jobs  func(JobStore) JobStore
-	queue func(Queue) Queue
+	jobs  func(service.Store) service.Store
+	queue func(service.Queue) service.Queue
 	// changes is where news comes from instead of Redis.
 	changes live.Source
 	// writeWait is how long a reader of events may take to make room.
 	writeWait time.Duration
 	// heartbeat is how long they may be told nothing, recheck how often it is asked whether they are still let in.
 	heartbeat, recheck time.Duration
+	// cancelWait is how long a call waits until runs are canceled. Zero: as usual.
+	cancelWait time.Duration
 	// hosts are AllowedHosts.
 	hosts []string
 }
@@ -110,11 +113,11 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	must(t, err)
 	t.Cleanup(func() { must(t, w.broker.Close()) })
 
-	var jobs JobStore = w.store
+	var jobs service.Store = w.store
 	if o.jobs != nil {
 		jobs = o.jobs(jobs)
 	}
-	var q Queue = w.broker
+	var q service.Queue = w.broker
 	if o.queue != nil {
 		q = o.queue(q)
 	}
@@ -124,7 +127,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 		keys, err = job.ParseKeys(strings.Repeat("0f", 32))
 		must(t, err)
 	}
-	w.service = NewService(jobs, q, ServiceOptions{Keys: keys, Now: w.clock, Logger: logger, Announce: w.news.Announce,
+	w.service = service.New(jobs, q, service.Options{Keys: keys, Fleet: w.broker, CancelWait: o.cancelWait, Now: w.clock, Logger: logger, Announce: w.news.Announce,
 		Recorded: func(done *job.Recorded) { w.ended.Add(int64(len(done.Ended))) }})
 	w.access = access.NewKeeper(w.store, access.Options{Now: w.clock, Open: true, Logger: logger})
 	deps := w.deps()
@@ -154,8 +157,8 @@ func newWorld(t testing.TB, o worldOptions) *world {
 
 // deps are the neighbours of a server in this world, without a log and a monitor.
 func (w *world) deps() Deps {
-	return Deps{Service: w.service, Pickles: store.ReadPickles, Replays: w.store, Runs: w.store, Health: neighbours{w.store, w.broker}, Access: w.access, Audit: w.store,
-		Overview: w.store, Queues: w.broker.Stats, HeldHosts: w.broker.HeldHosts, Warnings: w.broker.Warnings, Changes: w.broker, Page: pageFiles(), Now: w.clock}
+	return Deps{Service: w.service, Pickles: store.ReadPickles, Replays: w.store, Health: neighbours{w.store, w.broker}, Access: w.access, Audit: w.store,
+		Changes: w.broker, Page: pageFiles(), Now: w.clock}
 }
 
 // serve runs the server until the test ends.

@@ -160,3 +160,19 @@ func scheduleFields(err error) []FieldError {
 	}
 	return fields
 }
+
+// FieldErrorf makes the error for one faulty field: CodeInvalid, with the field's path, a code such as "invalid" or
+// "required", and a message.
+func FieldErrorf(field, code, format string, args ...any) error {
+	return invalid([]FieldError{{Field: field, Code: code, Message: fmt.Sprintf(format, args...)}})
+}
+
+// ErrorOf is the *Error in the chain of err as a caller may see it. For an error of another kind, or one of
+// CodeInternal, it is an *Error of CodeInternal that tells nothing of what went wrong.
+func ErrorOf(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) && e.Code != CodeInternal {
+		return e
+	}
+	return &Error{Code: CodeInternal, Detail: "the service failed; its log has more under this request id"}
+}

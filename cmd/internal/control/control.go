@@ -17,6 +17,7 @@ import (
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/recorder"
 	"schedule-server/pkg/runlog"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 	"schedule-server/web"
@@ -117,20 +118,19 @@ func AddAPI(
 	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Open: h.Local() || h.InsecureNoAuth, Retention: h.AuditRetention, Logger: p.Logger})
 	parser := &trigger.Parser{}
 	server, err := api.New(api.Deps{
-		Service: api.NewService(s, broker, api.ServiceOptions{
-			Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger,
+		Service: service.New(s, broker, service.Options{
+			Parser: parser, Keys: keys, Fleet: broker, Now: deliver.Now, Logger: p.Logger,
 			Announce: news.Announce, Recorded: news.log.Recorded}),
-		Runs:        s,
 		Pickles:     store.ReadPickles,
 		Replays:     s,
 		Completions: keys.Completions(),
 		Health:      health{s, broker},
-		Overview:    s, Queues: broker.Stats, HeldHosts: broker.HeldHosts, Warnings: broker.Warnings, Changes: broker,
-		Access:  keeper,
-		Audit:   s,
-		Monitor: broker.Monitor,
-		Page:    web.Dist(),
-		Metrics: metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
+		Changes:     broker,
+		Access:      keeper,
+		Audit:       s,
+		Monitor:     broker.Monitor,
+		Page:        web.Dist(),
+		Metrics:     metrics, Parser: parser, Now: deliver.Now, Logger: p.Logger,
 	}, options(p, h, timeout))
 	if err != nil {
 		return nil, err

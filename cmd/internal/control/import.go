@@ -14,9 +14,10 @@ import (
 
 	"schedule-server/cmd/internal/deliver"
 	"schedule-server/pkg/access"
-	"schedule-server/pkg/api"
 	"schedule-server/pkg/app"
+	"schedule-server/pkg/importer"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 )
@@ -109,7 +110,7 @@ func (i *Import) do(ctx context.Context, p *app.Process, database string, keys *
 		return err
 	}
 	if i.Prune && !i.DryRun {
-		if err := batch.CheckPrune(); err != nil {
+		if err := service.CheckPrune(batch); err != nil {
 			return err
 		}
 	}
@@ -118,16 +119,16 @@ func (i *Import) do(ctx context.Context, p *app.Process, database string, keys *
 		return err
 	}
 	defer closeStore()
-	service := api.NewService(jobs, noQueue{}, api.ServiceOptions{Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger})
+	uses := service.New(jobs, noQueue{}, service.Options{Parser: parser, Keys: keys, Now: deliver.Now, Logger: p.Logger})
 	ctx = access.WithActor(ctx, access.Actor{ID: access.CommandLine, Name: userName()})
-	options := api.ImportOptions{DryRun: i.DryRun, Prune: i.Prune, MaxDeletes: i.MaxDeletes, Described: i.described()}
+	options := service.ImportOptions{DryRun: i.DryRun, Prune: i.Prune, MaxDeletes: i.MaxDeletes, Described: i.described()}
 	if i.Prune && !i.DryRun {
-		if err := i.confirm(ctx, service, batch, &options, c); err != nil {
+		if err := i.confirm(ctx, uses, batch, &options, c); err != nil {
 			return err
 		}
 	}
-	done, err := service.Import(ctx, batch, options)
-	if err := errors.Join(err, service.Wait(ctx)); err != nil {
+	done, err := uses.Import(ctx, batch, options)
+	if err := errors.Join(err, uses.Wait(ctx)); err != nil {
 		return err
 	}
 	if err := i.show(c.out, &done); err != nil {
@@ -152,7 +153,7 @@ func (i *Import) described() int {
 }
 
 // readBatch reads the file. Nothing else was touched when it fails.
-func (i *Import) readBatch(ctx context.Context, parser *trigger.Parser) (*api.ImportBatch, error) {
+func (i *Import) readBatch(ctx context.Context, parser *trigger.Parser) (*importer.Batch, error) {
 	if _, err := parser.Parse(trigger.Spec{Type: trigger.TypeDate, At: new(job.Instant), TimeZone: i.TimeZone}, ""); err != nil {
 		return nil, fmt.Errorf("--time-zone: %q is not an IANA name such as Europe/Berlin", i.TimeZone)
 	}
@@ -160,11 +161,11 @@ func (i *Import) readBatch(ctx context.Context, parser *trigger.Parser) (*api.Im
 	if err != nil {
 		return nil, err
 	}
-	file := api.ImportFile{Name: filepath.Base(i.File), Data: data, TimeZone: i.TimeZone, Pickles: store.ReadPickles}
+	file := importer.File{Name: filepath.Base(i.File), Data: data, TimeZone: i.TimeZone, Pickles: store.ReadPickles}
 	if i.Format != "auto" {
-		file.Format = api.Format(i.Format)
+		file.Format = importer.Format(i.Format)
 	}
-	batch, err := api.ReadImport(ctx, file, parser, deliver.Now())
+	batch, err := importer.Read(ctx, file, parser, deliver.Now())
 	switch {
 	case err != nil && file.Format == "" && job.CodeOf(err) == job.CodeMalformed && len(data) > 0:
 		return nil, fmt.Errorf("%s: %w (--format says what it is)", i.name(), err)
@@ -200,7 +201,7 @@ func (i *Import) read() ([]byte, error) {
 }
 
 // open opens the database: to read only for a dry run, which changes nothing in it and makes none.
-func (i *Import) open(ctx context.Context, p *app.Process, database string, c console) (jobs api.JobStore, closeStore func(), err error) {
+func (i *Import) open(ctx context.Context, p *app.Process, database string, c console) (jobs service.Store, closeStore func(), err error) {
 	if !i.DryRun {
 		s, err := Store(ctx, p, database)
 		if err != nil {
@@ -219,7 +220,7 @@ func (i *Import) open(ctx context.Context, p *app.Process, database string, c co
 	return s, func() { _ = s.Close() }, nil
 }
 
-func (i *Import) show(out io.Writer, done *api.Imported) error {
+func (i *Import) show(out io.Writer, done *service.Imported) error {
 	if i.Output == "json" {
 		encoder := json.NewEncoder(out)
 		encoder.SetEscapeHTML(false)
@@ -230,7 +231,7 @@ func (i *Import) show(out io.Writer, done *api.Imported) error {
 }
 
 // noStore stands for a database that is not there yet: it has no jobs and no secrets.
-type noStore struct{ api.JobStore }
+type noStore struct{ service.Store }
 
 // PickJobs finds none.
 func (noStore) PickJobs(context.Context, job.Pick, job.Instant) ([]job.Job, error) { return nil, nil }

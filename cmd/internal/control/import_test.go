@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"schedule-server/pkg/api"
 	"schedule-server/pkg/app"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/store"
 )
 
@@ -277,7 +277,7 @@ func TestImportShows(t *testing.T) {
 		t.Errorf("%v, %d jobs", err, strings.Count(out, "\n  + job-"))
 	}
 	out, _, err = d.run(Import{File: path, Output: "json"})
-	var done api.Imported
+	var done service.Imported
 	if err == nil {
 		err = json.Unmarshal([]byte(out), &done)
 	}

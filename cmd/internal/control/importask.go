@@ -9,15 +9,16 @@ import (
 	"strconv"
 	"strings"
 
-	"schedule-server/pkg/api"
+	"schedule-server/pkg/importer"
+	"schedule-server/pkg/service"
 )
 
 // confirm has somebody agree to what an import would delete, and notes that in the options.
 // It shows the jobs first. Where nobody can be asked, flags must have said so.
-func (i *Import) confirm(ctx context.Context, service *api.Service, batch *api.ImportBatch, o *api.ImportOptions, c console) error {
+func (i *Import) confirm(ctx context.Context, uses *service.Service, batch *importer.Batch, o *service.ImportOptions, c console) error {
 	dry := *o
 	dry.DryRun = true
-	plan, err := service.Import(ctx, batch, dry)
+	plan, err := uses.Import(ctx, batch, dry)
 	if err != nil {
 		return err
 	}
@@ -29,7 +30,7 @@ func (i *Import) confirm(ctx context.Context, service *api.Service, batch *api.I
 		return nil
 	}
 	l := &lister{verbose: i.Verbose}
-	l.jobs("Jobs that would be deleted", api.ImportDeleted, n, plan.Jobs)
+	l.jobs("Jobs that would be deleted", service.ImportDeleted, n, plan.Jobs)
 	if _, err := io.WriteString(c.err, l.String()); err != nil {
 		return err
 	}

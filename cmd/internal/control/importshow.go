@@ -7,25 +7,26 @@ import (
 	"time"
 	"unicode"
 
-	"schedule-server/pkg/api"
+	"schedule-server/pkg/importer"
+	"schedule-server/pkg/service"
 )
 
 // shown is how many jobs, lines and warnings of each kind are shown unless all are asked for.
 const shown = 20
 
 // showImport writes for people what an import did, or would do.
-func showImport(out io.Writer, name string, done *api.Imported, verbose bool) error {
+func showImport(out io.Writer, name string, done *service.Imported, verbose bool) error {
 	l := &lister{verbose: verbose}
 	if done.DryRun {
 		fmt.Fprintf(l, "Dry run of %s (%s): nothing was written.\n", name, done.Format.Words())
 	} else {
 		fmt.Fprintf(l, "Imported %s (%s).\n", name, done.Format.Words())
 	}
-	l.jobs("Deleted", api.ImportDeleted, len(done.Deleted), done.Jobs)
-	l.jobs("Updated", api.ImportUpdated, len(done.Updated), done.Jobs)
-	l.jobs("Created", api.ImportCreated, len(done.Created), done.Jobs)
+	l.jobs("Deleted", service.ImportDeleted, len(done.Deleted), done.Jobs)
+	l.jobs("Updated", service.ImportUpdated, len(done.Updated), done.Jobs)
+	l.jobs("Created", service.ImportCreated, len(done.Created), done.Jobs)
 	if verbose {
-		l.jobs("Unchanged", api.ImportUnchanged, len(done.Unchanged), done.Jobs)
+		l.jobs("Unchanged", service.ImportUnchanged, len(done.Unchanged), done.Jobs)
 	}
 	l.head("Skipped", len(done.Skipped))
 	for i, s := range done.Skipped {
@@ -51,8 +52,8 @@ func showImport(out io.Writer, name string, done *api.Imported, verbose bool) er
 }
 
 // entryWord is what one entry of a file is called that may be skipped.
-func entryWord(format api.Format) string {
-	if format == api.FormatSQLite {
+func entryWord(format importer.Format) string {
+	if format == importer.FormatSQLite {
 		return "row"
 	}
 	return "line"
@@ -80,7 +81,7 @@ func (l *lister) enough(i, n int) bool {
 }
 
 // jobs lists those of n jobs that an import does the same to.
-func (l *lister) jobs(title string, action api.ImportAction, n int, all []api.ImportedJob) {
+func (l *lister) jobs(title string, action service.ImportAction, n int, all []service.ImportedJob) {
 	l.head(title, n)
 	i := 0
 	for at := range all {
@@ -98,9 +99,9 @@ func (l *lister) jobs(title string, action api.ImportAction, n int, all []api.Im
 	}
 }
 
-var signs = map[api.ImportAction]string{api.ImportDeleted: "-", api.ImportUpdated: "~", api.ImportCreated: "+", api.ImportUnchanged: "="}
+var signs = map[service.ImportAction]string{service.ImportDeleted: "-", service.ImportUpdated: "~", service.ImportCreated: "+", service.ImportUnchanged: "="}
 
-func (l *lister) job(j *api.ImportedJob) {
+func (l *lister) job(j *service.ImportedJob) {
 	fmt.Fprintf(l, "  %s %s", signs[j.Action], plain(j.ID))
 	if j.Name != "" && j.Name != j.ID {
 		fmt.Fprintf(l, "  %s", plain(j.Name))

@@ -17,10 +17,10 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"schedule-server/pkg/api"
 	"schedule-server/pkg/api/compat"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
+	"schedule-server/pkg/service"
 	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 )
@@ -57,7 +57,7 @@ func setupService(tb testing.TB) *bundle {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	service := api.NewService(db, broker, api.ServiceOptions{Now: b.clock})
+	service := service.New(db, broker, service.Options{Now: b.clock})
 	tb.Cleanup(func() {
 		err := service.Wait(context.Background())
 		if err = errors.Join(err, broker.Close(), db.Close()); err != nil {
@@ -87,7 +87,7 @@ type reply struct {
 // call makes a request; headers are pairs of name and value.
 func (b *bundle) call(tb testing.TB, method, target, body string, headers ...string) reply {
 	tb.Helper()
-	request := httptest.NewRequest(method, "http://api.test"+target, strings.NewReader(body))
+	request := httptest.NewRequest(method, "http://service.test"+target, strings.NewReader(body))
 	request.RequestURI = target // the path alone, or the Host header would be left out
 	for i := 0; i+1 < len(headers); i += 2 {
 		request.Header.Set(headers[i], headers[i+1])

@@ -1,4 +1,4 @@
-package api
+package service
 
 import (
 	"context"
@@ -160,4 +160,109 @@ func (g *planGroup) guess(from, end job.Instant, rate float64, b job.Buckets, pl
 		planned[bucket] += (until - done) * g.jobs
 		done = until
 	}
+}
+
+// OverviewStore reads what the timeline and the statistics are made of.
+type OverviewStore interface {
+	// Outcomes counts the occurrences that have ended, by bucket and state.
+	Outcomes(ctx context.Context, b job.Buckets) ([]job.OutcomeCount, error)
+	// JobOutcomes counts those of one job whose runs are kept; whole is false when there were too many.
+	JobOutcomes(ctx context.Context, jobID string, b job.Buckets) (counts []job.OutcomeCount, whole bool, err error)
+	// Plans reads the schedules of active jobs, of some of them when there are more than most.
+	Plans(ctx context.Context, most int64) (job.Plans, error)
+	// Stats counts jobs and runs as of a moment.
+	Stats(ctx context.Context, now job.Instant) (*job.Stats, error)
+}
+
+// Timeline is past and future on one axis.
+type Timeline struct {
+	Buckets []TimelineBucket `json:"buckets"`
+	// Peak is the bucket that holds the most; of several the first.
+	Peak TimelinePeak `json:"peak"`
+	// Approximate says that there was too much to be counted one by one.
+	Approximate bool `json:"approximate,omitempty"`
+}
+
+// TimelineBucket counts the occurrences from At to the next bucket.
+type TimelineBucket struct {
+	At        job.Instant `json:"at"`
+	Succeeded int64       `json:"succeeded"`
+	Failed    int64       `json:"failed"`
+	Skipped   int64       `json:"skipped"`
+	Missed    int64       `json:"missed"`
+	Planned   int64       `json:"planned"`
+}
+
+// TimelinePeak is the bucket that holds the most.
+type TimelinePeak struct {
+	At    job.Instant `json:"at"`
+	Count int64       `json:"count"`
+}
+
+// Timeline counts the occurrences of all jobs, or of one if jobID is not empty, in the past and in the future.
+func (s *Service) Timeline(ctx context.Context, b job.Buckets, jobID string) (*Timeline, error) {
+	counts, planned, approximate, err := s.outcomes(ctx, b, jobID)
+	if err != nil {
+		return nil, err
+	}
+	t := &Timeline{Buckets: make([]TimelineBucket, b.N), Approximate: approximate}
+	totals := planned
+	for i := range t.Buckets {
+		t.Buckets[i].At = b.From + job.Instant(int64(i)*b.Width)
+		t.Buckets[i].Planned = planned[i]
+	}
+	for _, count := range counts {
+		if count.Bucket < 0 || count.Bucket >= b.N {
+			continue
+		}
+		bucket := &t.Buckets[count.Bucket]
+		switch count.State {
+		case job.StateSucceeded:
+			bucket.Succeeded += count.Runs
+		case job.StateFailed:
+			bucket.Failed += count.Runs
+		case job.StateSkipped:
+			bucket.Skipped += count.Runs
+		case job.StateMissed:
+			bucket.Missed += count.Runs
+		default:
+			continue // what was canceled took place neither way
+		}
+		totals[count.Bucket] += count.Runs
+	}
+	t.Peak = TimelinePeak{At: b.From}
+	for i, total := range totals {
+		if total > t.Peak.Count {
+			t.Peak = TimelinePeak{At: t.Buckets[i].At, Count: total}
+		}
+	}
+	return t, nil
+}
+
+// outcomes counts what was and what will be, of all jobs or of one. One that
+// was deleted has a past as long as runs of it are kept.
+func (s *Service) outcomes(ctx context.Context, b job.Buckets, jobID string) (
+	counts []job.OutcomeCount, planned []int64, approximate bool, err error,
+) {
+	if jobID == "" {
+		if counts, err = s.store.Outcomes(ctx, b); err != nil {
+			return nil, nil, false, err
+		}
+		planned, approximate, err = s.planner.all(ctx, b)
+		return counts, planned, approximate, err
+	}
+	counts, whole, err := s.store.JobOutcomes(ctx, jobID, b)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	j, err := s.store.GetJob(ctx, jobID)
+	switch {
+	case err == nil:
+		planned, approximate = s.planner.one(j, b)
+	case job.CodeOf(err) == job.CodeNotFound && len(counts) > 0:
+		planned = make([]int64, b.N)
+	default:
+		return nil, nil, false, err
+	}
+	return counts, planned, approximate || !whole, nil
 }

@@ -1,6 +1,14 @@
-package api
+// Package service owns what can be done with jobs, runs and secrets, whoever asks: the HTTP API, the original's API or
+// the command line. It checks, plans, writes, and tells beat, the pages and the queue what changed.
+//
+// It knows no HTTP, no SQL and no Redis: the store and the queue are behind interfaces that it declares.
+//
+// Read Service in service.go first, then jobs.go (make, change, pause and delete a job), runs.go (start, retry, cancel
+// and complete a run), bulk.go and import.go (many jobs at once), timeline.go and stats.go (counts for the page).
+package service
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -10,10 +18,12 @@ import (
 	"schedule-server/pkg/trigger"
 )
 
-// JobStore keeps the jobs. A method that finds no such job answers
+// Store keeps jobs, runs and secrets. A method that finds no such job answers
 // job.CodeNotFound, one that cannot reach the database job.CodeUnavailable.
-type JobStore interface {
+type Store interface {
 	SecretStore
+	RunStore
+	OverviewStore
 	// CreateJob inserts a job; job.CodeConflict when its id exists.
 	CreateJob(ctx context.Context, j *job.Job) error
 	// ChangeJob replaces a job by what change makes of it, with the job locked, as it stands at the moment that is
@@ -28,7 +38,6 @@ type JobStore interface {
 	DeleteJob(ctx context.Context, id string, ifVersion int64, now job.Instant) ([]job.Run, error)
 	// CancelMarked cancels those of the runs that are so marked and have not started.
 	CancelMarked(ctx context.Context, runIDs []string, now job.Instant) (job.Recorded, error)
-	RunActions
 	// StartRuns inserts the runs that decide makes, with the job locked, and answers the tasks of those that are queued.
 	StartRuns(ctx context.Context, jobID string, decide func(due *job.Due) ([]job.Run, error)) ([]job.Task, error)
 	BulkStore
@@ -48,10 +57,12 @@ type BulkStore interface {
 	StartEach(ctx context.Context, ids []string, decide func(due *job.Due) ([]job.Run, error)) (tasks []job.Task, failed map[string]error, err error)
 }
 
-// RunActions is what a call to do something with one run needs.
-type RunActions interface {
+// RunStore reads the accounts of runs and ends open runs.
+type RunStore interface {
 	// GetRun reads a run; job.CodeNotFound when there is none.
 	GetRun(ctx context.Context, id string) (*job.Run, error)
+	// ListRuns reads a page of runs, newest first.
+	ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, error)
 	// MarkCanceled marks an open run as to be canceled by hand; job.CodeConflict when it has ended.
 	MarkCanceled(ctx context.Context, id string, now job.Instant) (job.Run, error)
 	// EndRun ends an open run; job.CodeConflict when it has ended.
@@ -83,14 +94,18 @@ const (
 	NoVersion int64 = -2
 )
 
-// ServiceOptions are what a Service needs beside its neighbours.
-type ServiceOptions struct {
+// Options are what a Service needs beside its neighbours.
+type Options struct {
 	// Parser reads schedules. Nil: one of its own.
 	Parser *trigger.Parser
 	// Keys seal secrets. Nil: none can be written.
 	Keys *job.Keyring
 	// Now is the clock. Required.
 	Now func() job.Instant
+	// CancelWait is how long a call waits until runs are canceled. Zero: 3s.
+	CancelWait time.Duration
+	// Fleet tells what Redis knows of queues and workers. Nil: statistics are without it.
+	Fleet Fleet
 	// Logger takes what goes wrong behind an answer. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Announce takes the news of what changed, and must not block. Nil: nobody is told.
@@ -102,13 +117,16 @@ type ServiceOptions struct {
 // Service is what every face of the API does to jobs. It knows no HTTP. Its
 // errors are *job.Error.
 type Service struct {
-	store  JobStore
+	store  Store
 	queue  Queue
 	parser *trigger.Parser
 	keys   *job.Keyring
 	now    func() job.Instant
 	logger *slog.Logger
 	waker  *waker
+	// planner counts future occurrences.
+	planner *planner
+	stats   *statsReader
 	// announce tells the pages what changed.
 	announce func(changes ...job.News)
 	// recorded tells the log what ended.
@@ -119,8 +137,8 @@ type Service struct {
 	cancelWait time.Duration
 }
 
-// NewService joins a store and a queue.
-func NewService(store JobStore, queue Queue, o ServiceOptions) *Service {
+// New joins a store and a queue.
+func New(store Store, queue Queue, o Options) *Service {
 	if o.Parser == nil {
 		o.Parser = new(trigger.Parser)
 	}
@@ -134,7 +152,8 @@ func NewService(store JobStore, queue Queue, o ServiceOptions) *Service {
 		o.Recorded = func(*job.Recorded) {}
 	}
 	s := &Service{store: store, queue: queue, parser: o.Parser, keys: o.Keys, now: o.Now, logger: o.Logger,
-		announce: o.Announce, recorded: o.Recorded, cancelWait: cancelWait}
+		announce: o.Announce, recorded: o.Recorded, cancelWait: cmp.Or(o.CancelWait, cancelWait)}
+	s.planner, s.stats = newPlanner(store, o.Parser, o.Now), newStatsReader(store, o.Fleet, o.Now)
 	s.waker = &waker{wake: queue.Wake, logger: o.Logger, behind: &s.behind}
 	return s
 }
@@ -162,6 +181,16 @@ func (s *Service) Get(ctx context.Context, id string) (*job.Job, error) {
 // List reads one page of jobs.
 func (s *Service) List(ctx context.Context, q job.JobQuery) (job.JobPage, error) {
 	return s.store.ListJobs(ctx, q)
+}
+
+// GetRun reads the account of one run.
+func (s *Service) GetRun(ctx context.Context, id string) (*job.Run, error) {
+	return s.store.GetRun(ctx, id)
+}
+
+// ListRuns reads one page of runs, newest first.
+func (s *Service) ListRuns(ctx context.Context, q job.RunQuery) (job.RunPage, error) {
+	return s.store.ListRuns(ctx, q)
 }
 
 // Create makes a job; job.CodeConflict when its id exists.
@@ -242,4 +271,57 @@ func checkVersion(old *job.Job, ifVersion int64) error {
 		return job.Errorf(job.CodePreconditionFailed, "the job is at version %d", old.Version)
 	}
 	return nil
+}
+
+// wakeWait bounds one attempt to wake beat. Beat looks by itself every second.
+const wakeWait = time.Second
+
+// waker tells beat of changes without holding up who made them: one call at a
+// time is under way, and what changes meanwhile is told by one more.
+type waker struct {
+	wake   func(context.Context) error
+	logger *slog.Logger
+	behind *sync.WaitGroup
+
+	mu      sync.Mutex
+	running bool
+	again   bool
+	down    bool // the last attempt failed; one line is logged per outage
+}
+
+// call asks for a wake-up and returns at once.
+func (w *waker) call() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.running {
+		w.again = true
+		return
+	}
+	w.running = true
+	w.behind.Go(w.loop)
+}
+
+func (w *waker) loop() {
+	for {
+		ctx, stop := context.WithTimeout(context.Background(), wakeWait)
+		err := w.wake(ctx)
+		stop()
+		if w.done(err) {
+			return
+		}
+	}
+}
+
+// done takes the outcome of an attempt and reports whether it was the last.
+func (w *waker) done(err error) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil && !w.down {
+		w.logger.Warn("beat not woken", "error", err)
+	}
+	w.down = err != nil
+	again := w.again
+	w.again = false
+	w.running = again
+	return !again
 }

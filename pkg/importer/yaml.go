@@ -1,4 +1,4 @@
-package api
+package importer
 
 import (
 	"bytes"
@@ -248,8 +248,8 @@ func (w *yamlWriter) text(s string) {
 	w.out = append(w.out, quoted...)
 }
 
-// jsonToYAML writes a JSON document as an entry of a YAML list, in the same order.
-func jsonToYAML(data []byte) ([]byte, error) {
+// ToYAML writes a JSON document as an entry of a YAML list, in the same order.
+func ToYAML(data []byte) ([]byte, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(data, &root); err != nil {
 		return nil, err
