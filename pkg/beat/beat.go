@@ -191,16 +191,19 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 	if decide.settledAt > now { // the clock was set back: that moment is to come
 		decide.settledAt = 0
 	}
-	var told news
+	var verdicts []job.Verdict
 	claim := job.Claim{Now: now, Limit: min(firstChunk, b.chunk)}
 	for {
-		claimed, err := b.store.Claim(ctx, claim, func(due []job.Due) []job.Verdict { return told.note(decide.all(due)) })
+		claimed, err := b.store.Claim(ctx, claim, func(due []job.Due) []job.Verdict {
+			verdicts = decide.all(due)
+			return verdicts
+		})
 		if err != nil {
 			return deferred, err
 		}
 		b.metrics.claimed(claimed, now)
-		b.runLog.Claimed(told.ended)
-		b.announce(told.changes...) // before the workers hear of the runs, and tell more of them
+		b.runLog.Claimed(endedBy(verdicts))
+		b.announce(job.NewsOfVerdicts(verdicts)...) // before the workers hear of the runs, and tell more of them
 		if claimed.Replaced > 0 {
 			signal(b.cancels)
 		}
@@ -213,6 +216,18 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 		}
 		claim.After, claim.Limit = claimed.Last, min(4*claim.Limit, b.chunk)
 	}
+}
+
+// endedBy lists the runs that ended with the claim that made them.
+func endedBy(verdicts []job.Verdict) (ended []*job.Run) {
+	for i := range verdicts {
+		for k := range verdicts[i].Runs {
+			if run := &verdicts[i].Runs[k]; !verdicts[i].Defer && run.State.Final() {
+				ended = append(ended, run)
+			}
+		}
+	}
+	return ended
 }
 
 // enqueue hands committed runs to the queue, for as long as it takes: while the

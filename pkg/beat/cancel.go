@@ -2,39 +2,33 @@ package beat
 
 import (
 	"context"
+	"errors"
 
 	"schedule-server/pkg/job"
 )
 
-// cancelMarked ends the runs that are to be canceled. First the queue is told,
-// so that no worker begins to call them; then what workers had begun before is
-// recorded; then it is known which have not begun. Those that were being called when
-// every trace of that was lost are looked for in the reconciler's rounds.
+// cancelMarked ends the runs that are to be canceled. Runs that were being called when
+// every trace of that was lost are looked for in the reconciler's rounds only.
 func (r *Reconciler) cancelMarked(ctx context.Context, inRound bool) error {
 	runs, err := r.cancellations.CancelPending(ctx, r.chunk)
 	if err != nil || len(runs) == 0 {
 		return err
 	}
-	if err := r.transport.Cancel(ctx, runs); err != nil {
-		return err
-	}
-	if err := r.transport.Interrupt(ctx, toInterrupt(runs)); err != nil {
+	if !inRound {
+		done, err := r.publisher.Cancel(ctx, r.cancellations, runs, r.now)
+		r.metrics.recovered.WithLabelValues("canceled").Add(float64(len(done.Changed)))
 		return err
 	}
 	var f findings
-	if inRound { // asked before the results are settled: a call that ended in between has reported so
-		if f, err = r.examine(ctx, beingCalled(runs), true); err != nil {
-			return err
-		}
-	}
-	if err := r.transport.Settle(ctx); err != nil {
+	// The queue is asked before the results are settled: a call that ended in between has reported so.
+	err = r.publisher.Withdraw(ctx, runs, func() error {
+		f, err = r.examine(ctx, beingCalled(runs), true)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	ids := make([]string, len(runs))
-	for i := range runs {
-		ids[i] = runs[i].ID
-	}
-	done, err := r.cancellations.CancelMarked(ctx, ids, r.now())
+	done, err := r.cancellations.CancelMarked(ctx, job.IDsOf(runs), r.now())
 	if err != nil {
 		return err
 	}
@@ -42,9 +36,8 @@ func (r *Reconciler) cancelMarked(ctx context.Context, inRound bool) error {
 	if err != nil {
 		return err
 	}
-	r.announce(job.NewsOf(append(done.Changed, vanished.Changed...))...)
 	r.metrics.recovered.WithLabelValues("canceled").Add(float64(len(done.Changed) + len(vanished.Changed)))
-	return r.transport.Enqueue(ctx, append(done.Tasks, vanished.Tasks...))
+	return errors.Join(r.publisher.Recorded(ctx, &done), r.publisher.Recorded(ctx, &vanished))
 }
 
 // cancelVanished ends runs whose call nobody knows of any more: no worker will report its end.
@@ -54,18 +47,6 @@ func (r *Reconciler) cancelVanished(ctx context.Context, lost []job.OpenRun) (jo
 		ids[i] = lost[i].ID
 	}
 	return r.cancellations.CancelVanished(ctx, ids, r.now())
-}
-
-// toInterrupt lists the runs whose call is to be cut off. The call of a deleted
-// job is not: what has begun may finish.
-func toInterrupt(runs []job.Run) []string {
-	var ids []string
-	for i := range runs {
-		if runs[i].State == job.StateRunning && runs[i].Reason != job.ReasonJobDeleted {
-			ids = append(ids, runs[i].ID)
-		}
-	}
-	return ids
 }
 
 // beingCalled lists the runs that are being called.

@@ -226,5 +226,5 @@ func (r *Reconciler) end(ctx context.Context, runs []job.OpenRun, reason job.Rea
 	if err != nil {
 		return err
 	}
-	return r.follow(ctx, &done)
+	return r.publisher.Recorded(ctx, &done)
 }

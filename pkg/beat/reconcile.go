@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/publish"
 )
 
 // History is what the database says of open runs.
@@ -45,7 +46,7 @@ type Cancellations interface {
 
 // Transport is what the queue says of runs.
 type Transport interface {
-	Queue
+	publish.Queue
 	// Find tells what the queue holds of each of the runs. Unless it is to be thorough, a glance suffices for those that wait.
 	Find(ctx context.Context, runs []job.OpenRun, thorough bool) ([]job.Remains, error)
 	// InHand tells which of the runs workers that live say they have in their hands.
@@ -54,12 +55,6 @@ type Transport interface {
 	// it was marked, and tell of which runs it did not.
 	Redeliver(ctx context.Context, tasks []job.Task, marks []string) ([]string, error)
 	Discard(ctx context.Context, tasks []job.Task, marks []string) ([]string, error)
-	// Cancel keeps the runs from being called from now on.
-	Cancel(ctx context.Context, runs []job.Run) error
-	// Interrupt asks the workers to cut off the calls of the runs.
-	Interrupt(ctx context.Context, ids []string) error
-	// Settle waits until all results that are under way now have been recorded.
-	Settle(ctx context.Context) error
 }
 
 // defaultReconcile is how often open runs are compared with the queue, and how
@@ -77,8 +72,7 @@ type Reconciler struct {
 	logger        *slog.Logger
 	metrics       *metrics
 	chunk         int
-	announce      func(changes ...job.News)
-	runLog        RunLog
+	publisher     *publish.Publisher
 	cancels       <-chan struct{}
 	every         time.Duration
 	// suspects are those of this round and, before that, of the last one.
@@ -89,8 +83,8 @@ type Reconciler struct {
 func (b *Beat) NewReconciler(history History, waiting Waiting, cancellations Cancellations, transport Transport) *Reconciler {
 	return &Reconciler{
 		history: history, waiting: waiting, cancellations: cancellations, transport: transport,
-		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, announce: b.announce, runLog: b.runLog, cancels: b.cancels,
-		every: b.reconcile,
+		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, cancels: b.cancels, every: b.reconcile,
+		publisher: publish.New(transport, b.announce, b.runLog.Recorded),
 	}
 }
 
@@ -150,14 +144,7 @@ func (r *Reconciler) expireWaits(ctx context.Context) error {
 		return err
 	}
 	r.metrics.recovered.WithLabelValues("expired").Add(float64(len(done.Changed)))
-	return r.follow(ctx, &done)
-}
-
-// follow tells of runs that were ended here, and delivers those that waited for them.
-func (r *Reconciler) follow(ctx context.Context, done *job.Recorded) error {
-	r.runLog.Recorded(done)
-	r.announce(done.News()...)
-	return r.transport.Enqueue(ctx, done.Tasks)
+	return r.publisher.Recorded(ctx, &done)
 }
 
 // freeWaiting delivers runs that wait for a run that has ended: whoever ended it died before it could.
@@ -167,5 +154,5 @@ func (r *Reconciler) freeWaiting(ctx context.Context) error {
 		return err
 	}
 	r.metrics.recovered.WithLabelValues("freed").Add(float64(len(tasks)))
-	return r.transport.Enqueue(ctx, tasks)
+	return r.publisher.Enqueue(ctx, tasks)
 }

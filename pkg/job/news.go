@@ -49,20 +49,65 @@ func (r *Run) News() News {
 	}}
 }
 
-// maxTold is how many runs or jobs of one call are told of; the others are counted.
-const maxTold = 100
+// maxNotified is how many changes of one call are announced one by one; the others are counted.
+const maxNotified = 100
 
-// NewsOf is the news of runs, the last of which are told of one by one.
+// newsOf is the news of a list, the last entries of which are announced one by one. add appends the news of one entry,
+// and count counts it.
+func newsOf[T any](list []T, add func([]News, *T) []News, count func(*ManyChanges, *T)) []News {
+	others := list[:max(0, len(list)-maxNotified)]
+	changes := make([]News, 0, len(list)-len(others)+1)
+	for i := len(others); i < len(list); i++ {
+		changes = add(changes, &list[i])
+	}
+	if len(others) == 0 {
+		return changes
+	}
+	many := new(ManyChanges)
+	for i := range others {
+		count(many, &others[i])
+	}
+	return append(changes, News{Many: many})
+}
+
+// NewsOf is the news of runs.
 func NewsOf(runs []Run) []News {
-	others := max(0, len(runs)-maxTold)
-	changes := make([]News, 0, min(len(runs), maxTold+1))
-	for i := range runs[others:] {
-		changes = append(changes, runs[others+i].News())
+	return newsOf(runs, func(changes []News, r *Run) []News { return append(changes, r.News()) },
+		func(many *ManyChanges, _ *Run) { many.Runs++ })
+}
+
+// NewsOfEdits is the news of jobs that were changed together.
+func NewsOfEdits(edits []Edit) []News {
+	return newsOf(edits, func(changes []News, e *Edit) []News {
+		if e.After == nil {
+			return append(changes, DeletionOf(e.ID))
+		}
+		return append(changes, e.After.News())
+	}, func(many *ManyChanges, _ *Edit) { many.Jobs++ })
+}
+
+// NewsOfVerdicts is the news of what a claim decided. What it deferred is no news.
+func NewsOfVerdicts(verdicts []Verdict) []News {
+	return newsOf(verdicts, func(changes []News, v *Verdict) []News {
+		if v.Defer {
+			return changes
+		}
+		return append(append(changes, v.Job.News()), NewsOf(v.Runs)...)
+	}, func(many *ManyChanges, v *Verdict) {
+		if !v.Defer {
+			many.Jobs++
+			many.Runs += len(v.Runs)
+		}
+	})
+}
+
+// IDsOf lists the ids of runs.
+func IDsOf(runs []Run) []string {
+	ids := make([]string, len(runs))
+	for i := range runs {
+		ids[i] = runs[i].ID
 	}
-	if others > 0 {
-		changes = append(changes, News{Many: &ManyChanges{Runs: others}})
-	}
-	return changes
+	return ids
 }
 
 // News is the news of a job that was made, edited, paused, or planned anew.
@@ -72,20 +117,3 @@ func (j *Job) News() News {
 
 // DeletionOf is the news that a job is no more.
 func DeletionOf(id string) News { return News{Job: &JobChange{ID: id, Deleted: true}} }
-
-// NewsOfEdits is the news of jobs that were changed together, the last of which are told of one by one.
-func NewsOfEdits(edits []Edit) []News {
-	others := max(0, len(edits)-maxTold)
-	changes := make([]News, 0, min(len(edits), maxTold+1))
-	for _, e := range edits[others:] {
-		if e.After == nil {
-			changes = append(changes, DeletionOf(e.ID))
-			continue
-		}
-		changes = append(changes, e.After.News())
-	}
-	if others > 0 {
-		changes = append(changes, News{Many: &ManyChanges{Jobs: others}})
-	}
-	return changes
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/publish"
 )
 
 // Source is where results come from.
@@ -26,12 +27,6 @@ type History interface {
 	Record(ctx context.Context, events []job.Event) (job.Recorded, error)
 }
 
-// Queue takes runs to the workers.
-type Queue interface {
-	// Enqueue delivers the tasks; a task that is already there is no error.
-	Enqueue(ctx context.Context, tasks []job.Task) error
-}
-
 // Options tune a recorder.
 type Options struct {
 	// Name tells recorders apart; two processes never share one. Required.
@@ -40,48 +35,33 @@ type Options struct {
 	Now func() job.Instant
 	// Logger takes what operators should know. Nil: nothing is logged.
 	Logger *slog.Logger
-	// Announce takes the news of runs that changed, and must not block. Nil: nobody is told.
-	Announce func(changes ...job.News)
-	// Recorded takes what a batch did, for the log, and must not block. Nil: nobody is told.
-	Recorded func(done *job.Recorded)
 	// Metrics takes the recorder's counters. Nil: they are counted and not shown.
 	Metrics prometheus.Registerer
 }
 
 // Recorder records results. Make it with New.
 type Recorder struct {
-	source  Source
-	history History
-	queue   Queue
-	logger  *slog.Logger
-	name    string
-	now     func() job.Instant
-	// announce tells the pages what changed.
-	announce func(changes ...job.News)
-	// recorded tells the log what ended.
-	recorded func(done *job.Recorded)
-	events   prometheus.Counter
-	ended    *prometheus.CounterVec
-	lag      prometheus.Histogram
+	source    Source
+	history   History
+	publisher *publish.Publisher
+	logger    *slog.Logger
+	name      string
+	now       func() job.Instant
+	events    prometheus.Counter
+	ended     *prometheus.CounterVec
+	lag       prometheus.Histogram
 }
 
 // New makes a recorder. The error says what is missing.
-func New(source Source, history History, queue Queue, o Options) (*Recorder, error) {
-	if source == nil || history == nil || queue == nil || o.Name == "" || o.Now == nil {
-		return nil, errors.New("recorder: source, history, queue, Name and Now are required")
+func New(source Source, history History, publisher *publish.Publisher, o Options) (*Recorder, error) {
+	if source == nil || history == nil || publisher == nil || o.Name == "" || o.Now == nil {
+		return nil, errors.New("recorder: source, history, publisher, Name and Now are required")
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Announce == nil {
-		o.Announce = func(...job.News) {}
-	}
-	if o.Recorded == nil {
-		o.Recorded = func(*job.Recorded) {}
-	}
 	r := &Recorder{
-		announce: o.Announce, recorded: o.Recorded,
-		source: source, history: history, queue: queue, logger: o.Logger, name: o.Name, now: o.Now,
+		source: source, history: history, publisher: publisher, logger: o.Logger, name: o.Name, now: o.Now,
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "schedule_recorded_events_total", Help: "Reports of workers that were written into the history.",
 		}),
@@ -118,9 +98,7 @@ func (r *Recorder) record(ctx context.Context, events []job.Event) error {
 		return err
 	}
 	r.count(events, done.Changed)
-	r.recorded(&done)
-	r.announce(done.News()...)
-	if err := r.queue.Enqueue(ctx, done.Tasks); err != nil {
+	if err := r.publisher.Recorded(ctx, &done); err != nil {
 		// The events are recorded: what they set free is delivered by the reconciler.
 		r.logger.Warn("runs that waited are not enqueued yet", "runs", len(done.Tasks), "error", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/publish"
 	"schedule-server/pkg/store"
 	"schedule-server/pkg/trigger"
 )
@@ -31,6 +32,7 @@ func (b batches) Results(ctx context.Context, _ string, handle func(context.Cont
 
 // tray keeps what is enqueued, or refuses it.
 type tray struct {
+	publish.Queue
 	err   error
 	tasks []job.Task
 }
@@ -79,7 +81,7 @@ func succeeded(run string) []job.Event {
 func TestRecorderWritesAndFreesWhatWaited(t *testing.T) {
 	s, first, second := newStore(t)
 	queue, metrics := &tray{}, prometheus.NewRegistry()
-	r, err := New(batches{succeeded(first), succeeded(first)}, s, queue, Options{Name: "r", Now: func() job.Instant { return start + 7 }, Metrics: metrics})
+	r, err := New(batches{succeeded(first), succeeded(first)}, s, publish.New(queue, nil, nil), Options{Name: "r", Now: func() job.Instant { return start + 7 }, Metrics: metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +104,7 @@ func TestRecorderWritesAndFreesWhatWaited(t *testing.T) {
 func TestRecorderTellsWhenItHeard(t *testing.T) {
 	s, first, _ := newStore(t)
 	begun := []job.Event{{RunID: first, At: 1, State: job.StateRunning, N: 1, Timeout: job.Duration(time.Minute)}}
-	r, err := New(batches{begun}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }})
+	r, err := New(batches{begun}, s, publish.New(&tray{}, nil, nil), Options{Name: "r", Now: func() job.Instant { return start + 7 }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,9 +125,9 @@ func TestRecorderTellsOfPausedJobs(t *testing.T) {
 	last.State, last.Reason = job.StateFailed, job.StatusReason(410)
 	var told []job.News
 	var ended []*job.Run
-	r, err := New(batches{events, events}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }, // the second time nothing ends any more
-		Announce: func(changes ...job.News) { told = append(told, changes...) },
-		Recorded: func(done *job.Recorded) { ended = append(ended, done.Ended...) }})
+	r, err := New(batches{events, events}, s, publish.New(&tray{}, func(changes ...job.News) { told = append(told, changes...) },
+		func(done *job.Recorded) { ended = append(ended, done.Ended...) }),
+		Options{Name: "r", Now: func() job.Instant { return start + 7 }}) // the second time nothing ends any more
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +145,7 @@ func TestRecorderTellsOfPausedJobs(t *testing.T) {
 // A queue that is away does not keep results from being acknowledged: they are recorded.
 func TestRecorderGoesOnWithoutTheQueue(t *testing.T) {
 	s, first, second := newStore(t)
-	r, err := New(batches{succeeded(first)}, s, &tray{err: errors.New("away")}, Options{Name: "r", Now: func() job.Instant { return start + 7 }})
+	r, err := New(batches{succeeded(first)}, s, publish.New(&tray{err: errors.New("away")}, nil, nil), Options{Name: "r", Now: func() job.Instant { return start + 7 }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +164,7 @@ func TestRecorderKeepsWhatItCannotWrite(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(batches{succeeded(first)}, s, &tray{}, Options{Name: "r", Now: func() job.Instant { return start + 7 }})
+	r, err := New(batches{succeeded(first)}, s, publish.New(&tray{}, nil, nil), Options{Name: "r", Now: func() job.Instant { return start + 7 }})
 	if err != nil {
 		t.Fatal(err)
 	}

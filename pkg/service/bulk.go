@@ -89,7 +89,7 @@ func (s *Service) Bulk(ctx context.Context, b Bulk) (BulkResult, error) {
 	}
 	for at := 0; at < len(ids); at += bulkChunk {
 		chunk := ids[at:min(at+bulkChunk, len(ids))]
-		done, err := s.bulkChunk(ctx, &b, chunk, result.Changed > 0)
+		done, err := s.bulkChunk(ctx, &b, chunk)
 		if err != nil && result.Changed == 0 {
 			return result, err
 		}
@@ -124,10 +124,10 @@ type chunkResult struct {
 	refused          map[string]error
 }
 
-// bulkChunk works on some hundred jobs. Counted: news of others was told already, so that these are only counted.
-func (s *Service) bulkChunk(ctx context.Context, b *Bulk, ids []string, counted bool) (chunkResult, error) {
+// bulkChunk works on a few hundred jobs.
+func (s *Service) bulkChunk(ctx context.Context, b *Bulk, ids []string) (chunkResult, error) {
 	if b.Action == BulkRun {
-		return s.runChunk(ctx, ids, counted)
+		return s.runChunk(ctx, ids)
 	}
 	var done chunkResult
 	var edits []job.Edit
@@ -152,22 +152,18 @@ func (s *Service) bulkChunk(ctx context.Context, b *Bulk, ids []string, counted 
 	if err != nil {
 		return chunkResult{}, err
 	}
-	s.edited(ctx, edits, open, counted)
+	s.edited(ctx, edits, open)
 	return done, nil
 }
 
-// edited tells beat and the pages what many changes made, one by one unless they are counted, and ends what waits of deleted jobs.
-func (s *Service) edited(ctx context.Context, edits []job.Edit, open []job.Run, counted bool) {
+// edited tells beat and the pages of many changes, and cancels the open runs of deleted jobs.
+func (s *Service) edited(ctx context.Context, edits []job.Edit, open []job.Run) {
 	if len(edits) == 0 {
 		return
 	}
 	s.waker.call()
-	if counted {
-		s.announce(job.News{Many: &job.ManyChanges{Jobs: len(edits)}})
-	} else {
-		s.announce(job.NewsOfEdits(edits)...)
-	}
-	s.cancelOpen(ctx, open, counted)
+	s.publisher.Announce(job.NewsOfEdits(edits)...)
+	s.cancelOpen(ctx, open)
 }
 
 // bulkEdit is what an action makes of one job; nil when there is nothing to do.
@@ -215,7 +211,7 @@ func (s *Service) bulkEdit(b *Bulk, old *job.Job, now job.Instant) (*job.Edit, e
 }
 
 // runChunk starts a run of each job by hand.
-func (s *Service) runChunk(ctx context.Context, ids []string, counted bool) (chunkResult, error) {
+func (s *Service) runChunk(ctx context.Context, ids []string) (chunkResult, error) {
 	var runs []job.Run
 	now := s.now()
 	tasks, refused, err := s.store.StartEach(ctx, ids, func(due *job.Due) ([]job.Run, error) {
@@ -238,7 +234,7 @@ func (s *Service) runChunk(ctx context.Context, ids []string, counted bool) (chu
 	for i := range tasks {
 		runs = append(runs, job.Run{ID: tasks[i].RunID, JobID: tasks[i].JobID, Trigger: job.TriggerManual, State: job.StateQueued, ScheduledAt: now})
 	}
-	s.announceRuns(runs, counted)
+	s.publisher.Announce(job.NewsOf(runs)...)
 	s.deliver(ctx, tasks)
 	return done, nil
 }

@@ -105,7 +105,7 @@ func (s *Service) Import(ctx context.Context, batch *importer.Batch, o ImportOpt
 		return Imported{}, err
 	}
 	plan.result.Changes = nil
-	s.edited(ctx, plan.edits, open, false)
+	s.edited(ctx, plan.edits, open)
 	return plan.described(), nil
 }
 

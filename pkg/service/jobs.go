@@ -91,40 +91,22 @@ func (s *Service) Delete(ctx context.Context, id string, ifVersion int64) error 
 		return err
 	}
 	s.waker.call()
-	s.announce(job.DeletionOf(id))
-	s.cancelOpen(ctx, open, false)
+	s.publisher.Announce(job.DeletionOf(id))
+	s.cancelOpen(ctx, open)
 	return nil
 }
 
-// cancelOpen cancels what waits of deleted jobs, now or, if the queue does not answer, by the reconciler.
-func (s *Service) cancelOpen(ctx context.Context, open []job.Run, counted bool) {
+// cancelOpen cancels runs that are marked as to be canceled, now or, if the queue does not answer in time, by the
+// reconciler of a beat.
+func (s *Service) cancelOpen(ctx context.Context, open []job.Run) {
 	if len(open) == 0 {
 		return
 	}
 	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
-		if err := s.cancel(ctx, open, counted); err != nil {
+		if _, err := s.publisher.Cancel(ctx, s.store, open, s.now); err != nil {
 			s.logger.Warn("runs not canceled yet", "job_id", open[0].JobID, "runs", len(open), "error", err)
 		}
 	})
-}
-
-// cancel ends the marked runs that have not started. What a worker reported
-// before it saw the mark is recorded first, so that a call that was made is
-// never accounted as canceled.
-func (s *Service) cancel(ctx context.Context, runs []job.Run, counted bool) error {
-	if err := s.queue.Cancel(ctx, runs); err != nil {
-		return err
-	}
-	if err := s.queue.Settle(ctx); err != nil {
-		return err
-	}
-	ids := make([]string, len(runs))
-	for i := range runs {
-		ids[i] = runs[i].ID
-	}
-	done, err := s.store.CancelMarked(ctx, ids, s.now())
-	s.announceRuns(done.Changed, counted)
-	return err
 }
 
 // bounded runs a piece of work and waits for it no longer than the limit, even

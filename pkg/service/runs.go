@@ -29,14 +29,13 @@ func (s *Service) CompleteRun(ctx context.Context, id string, n int, state job.S
 	if err != nil {
 		return nil, err
 	}
-	s.recorded(&done)
-	s.announce(done.News()...)
+	s.publisher.Told(&done)
 	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
 		// An attempt that is still to come, because the answer to the last one was lost, is not made.
 		if err := s.queue.Cancel(ctx, done.Changed); err != nil {
 			s.logger.Warn("a completed run may be called once more", "run_id", id, "error", err)
 		}
-		if err := s.queue.Enqueue(ctx, done.Tasks); err != nil {
+		if err := s.publisher.Enqueue(ctx, done.Tasks); err != nil {
 			s.logger.Warn("runs not enqueued yet", "runs", len(done.Tasks), "error", err)
 		}
 	})
@@ -51,34 +50,8 @@ func (s *Service) CancelRun(ctx context.Context, id string) (*job.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
-		if err := s.cutOff(ctx, run); err != nil {
-			s.logger.Warn("run not canceled yet", "run_id", id, "error", err)
-		}
-	})
+	s.cancelOpen(ctx, []job.Run{run})
 	return s.store.GetRun(ctx, id)
-}
-
-// cutOff ends the marked run, or has its call cut off.
-func (s *Service) cutOff(ctx context.Context, run job.Run) error {
-	if err := s.queue.Cancel(ctx, []job.Run{run}); err != nil {
-		return err
-	}
-	if run.State == job.StateRunning {
-		if err := s.queue.Interrupt(ctx, []string{run.ID}); err != nil {
-			return err
-		}
-	}
-	// What a worker reported before it saw the mark is recorded first: a call that was made is accounted for.
-	if err := s.queue.Settle(ctx); err != nil {
-		return err
-	}
-	done, err := s.store.CancelMarked(ctx, []string{run.ID}, s.now())
-	if err != nil {
-		return err
-	}
-	s.announce(done.News()...)
-	return s.queue.Enqueue(ctx, done.Tasks)
 }
 
 // RetryRun runs the occurrence of an ended run once more, under a run of its own
@@ -104,7 +77,7 @@ func (s *Service) RetryRun(ctx context.Context, id string, force bool) (*job.Run
 	if err != nil {
 		return nil, err
 	}
-	s.announce(run.News())
+	s.publisher.Announce(run.News())
 	s.deliver(ctx, tasks)
 	return &run, nil
 }
@@ -124,7 +97,7 @@ func (s *Service) Run(ctx context.Context, id string, force bool) (*job.Run, err
 	if err != nil {
 		return nil, err
 	}
-	s.announce(run.News())
+	s.publisher.Announce(run.News())
 	s.deliver(ctx, tasks)
 	return &run, nil
 }
@@ -187,7 +160,7 @@ func (s *Service) Backfill(ctx context.Context, id string, start, end job.Instan
 	if err != nil {
 		return 0, err
 	}
-	s.announceRuns(runs, false)
+	s.publisher.Announce(job.NewsOf(runs)...)
 	s.deliver(ctx, tasks)
 	return len(runs), nil
 }
@@ -227,7 +200,7 @@ func (s *Service) deliver(ctx context.Context, tasks []job.Task) {
 		return
 	}
 	s.bounded(ctx, enqueueWait, func(ctx context.Context) {
-		if err := s.queue.Enqueue(ctx, tasks); err != nil {
+		if err := s.publisher.Enqueue(ctx, tasks); err != nil {
 			s.logger.Warn("runs not enqueued yet", "job_id", tasks[0].JobID, "runs", len(tasks), "error", err)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/publish"
 	"schedule-server/pkg/trigger"
 )
 
@@ -71,17 +72,10 @@ type RunStore interface {
 
 // Queue carries tasks to the workers and news to beat.
 type Queue interface {
+	publish.Queue
+	Trials
 	// Wake tells every beat that some job changed.
 	Wake(ctx context.Context) error
-	// Enqueue hands tasks to the workers; one that is there already is left alone.
-	Enqueue(ctx context.Context, tasks []job.Task) error
-	// Cancel keeps runs that have not started from starting.
-	Cancel(ctx context.Context, runs []job.Run) error
-	Trials
-	// Interrupt asks the workers to cut off the calls of runs.
-	Interrupt(ctx context.Context, runIDs []string) error
-	// Settle waits until every result reported so far is recorded.
-	Settle(ctx context.Context) error
 }
 
 // Conditions on the version of a job, where a call takes one.
@@ -125,12 +119,9 @@ type Service struct {
 	logger *slog.Logger
 	waker  *waker
 	// planner counts future occurrences.
-	planner *planner
-	stats   *statsReader
-	// announce tells the pages what changed.
-	announce func(changes ...job.News)
-	// recorded tells the log what ended.
-	recorded func(done *job.Recorded)
+	planner   *planner
+	stats     *statsReader
+	publisher *publish.Publisher
 	// behind are the calls that go on after their answer was given.
 	behind sync.WaitGroup
 	// cancelWait is how long a call waits until runs are canceled.
@@ -145,14 +136,8 @@ func New(store Store, queue Queue, o Options) *Service {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Announce == nil {
-		o.Announce = func(...job.News) {}
-	}
-	if o.Recorded == nil {
-		o.Recorded = func(*job.Recorded) {}
-	}
 	s := &Service{store: store, queue: queue, parser: o.Parser, keys: o.Keys, now: o.Now, logger: o.Logger,
-		announce: o.Announce, recorded: o.Recorded, cancelWait: cmp.Or(o.CancelWait, cancelWait)}
+		publisher: publish.New(queue, o.Announce, o.Recorded), cancelWait: cmp.Or(o.CancelWait, cancelWait)}
 	s.planner, s.stats = newPlanner(store, o.Parser, o.Now), newStatsReader(store, o.Fleet, o.Now)
 	s.waker = &waker{wake: queue.Wake, logger: o.Logger, behind: &s.behind}
 	return s
@@ -246,16 +231,7 @@ func (s *Service) change(ctx context.Context, id string, change job.Change) (bef
 // changed tells beat and the pages of a job that was written.
 func (s *Service) changed(j *job.Job) {
 	s.waker.call()
-	s.announce(j.News())
-}
-
-// announceRuns tells the pages of runs that were made or canceled, one by one unless they are counted.
-func (s *Service) announceRuns(runs []job.Run, counted bool) {
-	if counted && len(runs) > 0 {
-		s.announce(job.News{Many: &job.ManyChanges{Runs: len(runs)}})
-		return
-	}
-	s.announce(job.NewsOf(runs)...)
+	s.publisher.Announce(j.News())
 }
 
 // checkVersion compares a job, nil for none, with the condition of a call.

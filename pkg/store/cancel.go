@@ -28,6 +28,9 @@ func (s *Store) markCanceled(ctx context.Context, tx *sqlx.Tx, jobIDs []string, 
 	if err != nil {
 		return nil, err
 	}
+	for i := range rows {
+		rows[i].CancelReason = &reason
+	}
 	return briefRuns(rows), nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"schedule-server/pkg/app"
 	"schedule-server/pkg/beat"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/publish"
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/recorder"
 	"schedule-server/pkg/runlog"
@@ -56,8 +57,8 @@ func AddNews(g *app.Group, p *app.Process, broker *queue.Broker) *News {
 func AddRecorder(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, metrics prometheus.Registerer,
 ) error {
-	r, err := recorder.New(broker, s, broker, recorder.Options{
-		Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce, Recorded: news.log.Recorded})
+	r, err := recorder.New(broker, s, publish.New(broker, news.Announce, news.log.Recorded), recorder.Options{
+		Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics})
 	if err != nil {
 		return err
 	}

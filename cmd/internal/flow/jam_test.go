@@ -15,6 +15,7 @@ import (
 	"schedule-server/internal/testserver"
 	"schedule-server/pkg/beat"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/publish"
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/recorder"
 	"schedule-server/pkg/store"
@@ -53,7 +54,7 @@ func (p *plant) start(database string, reconcile time.Duration) {
 	s, err := store.Open(t.Context(), database, store.Options{})
 	must(t, err)
 	p.store, p.broker, p.rounds = s, p.connect("test:0"), &atomic.Int64{}
-	r, err := recorder.New(p.broker, s, p.broker, recorder.Options{Name: "test:0", Now: p.now})
+	r, err := recorder.New(p.broker, s, publish.New(p.broker, nil, nil), recorder.Options{Name: "test:0", Now: p.now})
 	must(t, err)
 	b, err := beat.New(s, p.broker, p.broker, beat.Options{Now: p.now, Reconcile: reconcile})
 	must(t, err)
