@@ -43,7 +43,7 @@ func (s *Server) observe(c *fiber.Ctx) error {
 	defer s.requests.Add(-1)
 	start := time.Now() // a distance, not a moment: never compared with the injected clock
 	id := s.nameRequest(c)
-	ctx, stop := context.WithTimeout(context.Background(), requestTimeout)
+	ctx, stop := context.WithTimeout(context.Background(), s.requestTimeout)
 	defer stop()
 	c.SetUserContext(ctx)
 	err := checkHead(c)

@@ -115,7 +115,9 @@ type Server struct {
 	// streams counts the readers of events, requests those that are being answered.
 	streams  streamCount
 	requests atomic.Int64
-	// writeWait is how long one of them may take to make room.
+	// requestTimeout is how long a handler may take.
+	requestTimeout time.Duration
+	// writeWait is how long a reader of events may take to make room.
 	writeWait time.Duration
 	// heartbeat is how long one of them is told nothing at most.
 	heartbeat time.Duration
@@ -166,7 +168,7 @@ func New(d Deps, o Options) (*Server, error) {
 		ErrorHandler:                 s.refuse,
 	})
 	s.feed = live.NewFeed(d.Changes)
-	s.writeWait, s.heartbeat, s.recheck = writeWait, heartbeat, recheck
+	s.requestTimeout, s.writeWait, s.heartbeat, s.recheck = requestTimeout, writeWait, heartbeat, recheck
 	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
 	if s.page, err = newPage(d.Page, o.BasePath); err != nil {
 		return nil, err

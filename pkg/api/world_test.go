@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,6 +43,9 @@ func TestMain(m *testing.M) {
 
 // begin is the moment at which the clock of every test stands at first.
 const begin = job.Instant(1_795_000_000_000) // 2026-11-18T11:06:40Z
+
+// patience is how long calls may take: with the race detector on a busy machine some take a minute.
+const patience = 5 * time.Minute
 
 // world is an API over a real store and a real queue, with a clock that moves when told.
 type world struct {
@@ -86,7 +90,7 @@ type worldOptions struct {
 	writeWait time.Duration
 	// heartbeat is how long they may be told nothing, recheck how often it is asked whether they are still let in.
 	heartbeat, recheck time.Duration
-	// cancelWait is how long a call waits until runs are canceled. Zero: as usual.
+	// cancelWait is how long a call waits until runs are canceled. Zero: patience.
 	cancelWait time.Duration
 	// hosts are AllowedHosts.
 	hosts []string
@@ -127,7 +131,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 		keys, err = job.ParseKeys(strings.Repeat("0f", 32))
 		must(t, err)
 	}
-	w.service = service.New(jobs, q, service.Options{Keys: keys, Fleet: w.broker, CancelWait: o.cancelWait, Now: w.clock, Logger: logger, Announce: w.news.Announce,
+	w.service = service.New(jobs, q, service.Options{Keys: keys, Fleet: w.broker, CancelWait: cmp.Or(o.cancelWait, patience), Now: w.clock, Logger: logger, Announce: w.news.Announce,
 		Recorded: func(done *job.Recorded) { w.ended.Add(int64(len(done.Ended))) }})
 	w.access = access.NewKeeper(w.store, access.Options{Now: w.clock, Open: true, Logger: logger})
 	deps := w.deps()
@@ -142,6 +146,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	}
 	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, AllowedHosts: o.hosts, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: testVersion, ShutdownTimeout: 5 * time.Second})
 	must(t, err)
+	w.server.requestTimeout = patience
 	if o.writeWait > 0 {
 		w.server.writeWait = o.writeWait
 	}
@@ -169,7 +174,7 @@ func (w *world) serve(basePath string) {
 	w.client = &http.Client{
 		Transport:     &http.Transport{},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Timeout:       time.Minute, // an import of many jobs on a busy machine
+		Timeout:       patience,
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
