@@ -19,6 +19,7 @@ type flags struct {
 	app.Redis
 	app.OpsFlags
 	app.Lifetime
+	app.Commands
 }
 
 func main() {

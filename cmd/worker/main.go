@@ -18,6 +18,7 @@ type flags struct {
 	app.Secrets
 	app.OpsFlags
 	app.Lifetime
+	app.Commands
 }
 
 func main() {

@@ -15,8 +15,11 @@ import (
 	"time"
 )
 
-// Serve is the command of a program that can do something else, too.
-const Serve = "serve"
+// Serve is the command that runs the server, healthcheck the one that asks it.
+const (
+	Serve       = "serve"
+	healthcheck = "healthcheck"
+)
 
 // The exit codes of a program: it stopped as asked, it failed, its flags are unusable.
 const (
@@ -83,6 +86,9 @@ func (program *Program) main(flags Flags, args []string, run func(context.Contex
 	if p.Serves() {
 		outliveLogReader()
 	}
+	if asks, ok := flags.(checkable); ok && p.Command == healthcheck {
+		run = func(ctx context.Context, _ *Process) error { return checkWith(ctx, asks) }
+	}
 	err = run(untilStopped(p.Name), p)
 	if err == nil || errors.Is(err, context.Canceled) {
 		return exitOK
@@ -117,8 +123,14 @@ func GrowHeap(percent int) {
 	}
 }
 
-// Version is the version of the build: the module's, or the commit it was built from, or "dev".
+// version is that of a release, which sets it: -ldflags "-X schedule-server/pkg/app.version=0.1.0".
+var version string
+
+// Version is the version of the build: the release's, the module's, or the commit it was built from, or "dev".
 func Version() string {
+	if version != "" {
+		return version
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "dev"

@@ -3,6 +3,7 @@ package app
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -154,7 +155,27 @@ func (h *HTTP) Local() bool {
 
 // Secrets says what secrets are sealed with.
 type Secrets struct {
-	SecretKey string `help:"Key that seals secrets, the same for every process: 32 bytes in base64 or hex, or a passphrase of at least 16 characters. With several, separated by commas, the first one seals and all of them open. Prefer the environment variable: other users can see flags." env:"SECRET_KEY" group:"storage"`
+	SecretKey     string `help:"Key that seals secrets, the same for every process: 32 bytes in base64 or hex, or a passphrase of at least 16 characters. With several, separated by commas, the first one seals and all of them open. Prefer the environment variable: other users can see flags." env:"SECRET_KEY" group:"storage"`
+	SecretKeyFile string `help:"File that holds what --secret-key would." env:"SECRET_KEY_FILE" type:"path" group:"storage"`
+}
+
+// AfterApply reads the file of the key.
+func (s *Secrets) AfterApply() error {
+	if s.SecretKeyFile == "" {
+		return nil
+	}
+	key, found, err := ReadKey(s.SecretKeyFile)
+	switch {
+	case s.SecretKey != "":
+		return &FlagError{Name: "secret-key-file", Err: errors.New("--secret-key (SECRET_KEY) is given too; give one of them")}
+	case err == nil && !found:
+		err = fmt.Errorf("there is no file %s", s.SecretKeyFile)
+	}
+	if err != nil {
+		return &FlagError{Name: "secret-key-file", Err: err}
+	}
+	s.SecretKey = key
+	return nil
 }
 
 // Delivery says how calls are made.

@@ -17,13 +17,13 @@ import (
 
 // Commands are what the programs with the API can do.
 type Commands struct {
-	Serve  struct{} `cmd:"" default:"1" help:"Run the server (default)."`
-	Keys   Keys     `cmd:"" help:"Create, list and delete API keys, in the database itself."`
-	Reseal Reseal   `cmd:"" help:"Seal all secrets in the database again, with the first key of --secret-key or of the key file." uses:"secret-key"`
-	Import Import   `cmd:"" help:"Import jobs from the original, a crontab, JSON or YAML, into the database itself." uses:"secret-key"`
+	app.Commands
+	Keys   Keys   `cmd:"" help:"Create, list and delete API keys, in the database itself."`
+	Reseal Reseal `cmd:"" help:"Seal all secrets in the database again, with the first key of --secret-key or of the key file." uses:"secret-key,secret-key-file"`
+	Import Import `cmd:"" help:"Import jobs from the original, a crontab, JSON or YAML, into the database itself." uses:"secret-key,secret-key-file"`
 
-	Backup  Backup  `cmd:"" help:"Copy the SQLite database and its key file, whether the service runs or not." uses:"secret-key"`
-	Restore Restore `cmd:"" help:"Replace the SQLite database with a backup, or only check the backup." uses:"secret-key"`
+	Backup  Backup  `cmd:"" help:"Copy the SQLite database and its key file, whether the service runs or not." uses:"secret-key,secret-key-file"`
+	Restore Restore `cmd:"" help:"Replace the SQLite database with a backup, or only check the backup." uses:"secret-key,secret-key-file"`
 }
 
 // Do does what the command line asks for other than to serve.
