@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"schedule-server/internal/race"
 	"schedule-server/pkg/client"
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/trigger"
@@ -17,6 +18,9 @@ import (
 
 // A body of the documented size goes through the client too, whose JSON escapes what HTML has a meaning for.
 func TestClientWithALargeBody(t *testing.T) {
+	if race.Enabled {
+		t.Skip("with the race detector each call takes seconds; the run without it has this test")
+	}
 	t.Parallel()
 	w := newWorld(t, worldOptions{})
 	c, err := client.New(w.url, client.Options{HTTP: w.client})

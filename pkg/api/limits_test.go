@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"schedule-server/internal/race"
 	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
@@ -23,7 +24,10 @@ func escaped(text string) string {
 }
 
 // A request body of 1 MiB goes in by every way, however it is written, and what GET answers can be sent back.
-func TestBodiesOfTheDocumentedSize(t *testing.T) { // alone: with the race detector each call takes seconds
+func TestBodiesOfTheDocumentedSize(t *testing.T) {
+	if race.Enabled {
+		t.Skip("with the race detector each call takes seconds; the run without it has this test")
+	}
 	w := newWorld(t, worldOptions{})
 	given := w.try()
 	control, quotes := strings.Repeat("\x01", job.MaxBodyBytes), strings.Repeat(`"`, job.MaxBodyBytes)

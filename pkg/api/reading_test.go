@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"schedule-server/internal/race"
 	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
 )
@@ -99,6 +100,9 @@ func TestRedacted_SentBack(t *testing.T) {
 
 // TestLists_EndAtTheirSize: a page of large jobs ends before its limit, and the pages hold each job once.
 func TestLists_EndAtTheirSize(t *testing.T) {
+	if race.Enabled {
+		t.Skip("with the race detector each call takes seconds; the run without it has this test")
+	}
 	w := newWorld(t, worldOptions{})
 	const jobs, size = 12, 900 << 10
 	for i := range jobs {
