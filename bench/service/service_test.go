@@ -228,7 +228,7 @@ func (s *service) ready() {
 	s.b.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
-		status, answer := s.call("GET", "/readyz", nil)
+		status, answer := s.call("GET", "/readyz?full", nil)
 		if status == http.StatusOK {
 			return
 		}

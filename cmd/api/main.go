@@ -56,7 +56,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	control.AddIdentity(ctx, g, s, broker, "api")
-	shown, err := control.AddAPI(g, p, s, broker, control.AddNews(g, p, broker), f.HTTP, keys, f.ShutdownTimeout, metrics)
+	shown, err := control.AddAPI(g, p, s, broker, control.AddNews(g, p, broker), f.HTTP, keys, f.ShutdownTimeout, metrics, nil)
 	if err != nil {
 		return err
 	}

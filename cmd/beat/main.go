@@ -52,16 +52,17 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	control.AddIdentity(ctx, g, s, broker, "beat")
-	ops, err := app.ListenOps(f.OpsListen, map[string]app.Check{"redis": broker.Ping, "database": s.Ping}, metrics)
+	checks := map[string]app.Check{"redis": broker.Ping, "database": s.Ping, app.HintPrefix + "channels": broker.CheckChannels}
+	ops, err := app.ListenOps(f.OpsListen, checks, metrics)
 	if err != nil {
 		return err
 	}
 	g.Add("ops", ops.Run)
 	news := control.AddNews(g, p, broker)
-	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
+	if checks["results"], err = control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {
+	if checks["schedule"], err = control.AddBeat(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
 	deliver.Started(p, slices.Concat([]any{"roles", []string{"beat", "recorder"}}, ops.Shown(), control.Shown(s),

@@ -82,16 +82,19 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	// What produces work is added after what takes it, and stops before it.
 	metrics := app.NewMetrics()
 	news := control.AddNews(g, p, broker)
-	if err := control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
+	results, err := control.AddRecorder(g, p, s, broker, news, metrics)
+	if err != nil {
 		return err
 	}
-	if _, err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
+	roles, err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics)
+	if err != nil {
 		return err
 	}
-	if err := control.AddBeat(g, p, s, broker, news, metrics); err != nil {
+	roles["results"] = results
+	if roles["schedule"], err = control.AddBeat(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	shown, err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics)
+	shown, err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics, roles)
 	if err != nil {
 		return err
 	}

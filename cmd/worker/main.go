@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"schedule-server/cmd/internal/deliver"
@@ -44,15 +45,17 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	deliver.Follow(g, broker)
-	checks := map[string]app.Check{"redis": broker.Ping}
+	checks := map[string]app.Check{"redis": broker.Ping, app.HintPrefix + "channels": broker.CheckChannels}
 	ops, err := app.ListenOps(f.OpsListen, checks, metrics)
 	if err != nil {
 		return err
 	}
 	g.Add("ops", ops.Run)
-	if checks["calls"], err = deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics); err != nil {
+	own, err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics)
+	if err != nil {
 		return err
 	}
+	maps.Copy(checks, own)
 	deliver.Started(p, slices.Concat([]any{"roles", []string{"worker"}}, ops.Shown(),
 		[]any{"redis", queue.ShownURL(f.RedisURL)}, deliver.Shown(f.Delivery, keys))...)
 	return g.Run(ctx)

@@ -127,7 +127,7 @@ func TestRedisAway(t *testing.T) {
 	}
 	var r readiness
 	w.call("GET", "/readyz", "").is(503).into(&r)
-	if r.Checks.Database != "ok" || r.Checks.Redis == "ok" || r.Checks.Beat == "ok" || r.Checks.Worker == "ok" {
+	if r.Checks["database"] != "ok" || r.Checks["redis"] == "ok" || r.Checks["beat"] == "ok" || r.Checks["worker"] == "ok" {
 		t.Errorf("%+v", r)
 	}
 	for _, want := range []string{"beat not woken", "runs not enqueued yet", "runs not canceled yet"} {

@@ -381,7 +381,7 @@ func TestDatabaseAway(t *testing.T) {
 	w.call("GET", "/", "").is(http.StatusOK)
 	var r readiness
 	w.call("GET", "/readyz", "").is(503).into(&r)
-	if r.Checks.Database == "ok" || r.Checks.Redis != "ok" {
+	if r.Checks["database"] == "ok" || r.Checks["redis"] != "ok" {
 		t.Errorf("readiness %+v", r)
 	}
 }

@@ -48,12 +48,20 @@ type Health interface {
 	PingRedis(ctx context.Context) error
 	// Alive counts the beats and the workers that gave a sign of life lately.
 	Alive(ctx context.Context) (beats, workers int, err error)
+	// CheckDue is an error when a job has been due for a while and was not fired.
+	CheckDue(ctx context.Context, now job.Instant) error
+	// CheckResults is an error when what workers report has not been recorded for a while.
+	CheckResults(ctx context.Context) error
+	// CheckChannels is an error when Redis refuses its channels.
+	CheckChannels(ctx context.Context) error
 }
 
 // Deps are the neighbours of a Server. All are required unless they say otherwise.
 type Deps struct {
 	Service *service.Service
 	Health  Health
+	// Roles are what /readyz asks of other roles in this process, by the names it calls them. Nil: there are none.
+	Roles map[string]func(ctx context.Context) error
 	// Changes is the news that pages watch.
 	Changes live.Source
 	// Access knows who may do what.

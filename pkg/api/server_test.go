@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net"
 	"strings"
 	"testing"
@@ -18,8 +19,16 @@ func TestServiceEndpoints(t *testing.T) {
 		t.Error(a.body)
 	}
 	var r readiness
-	w.call("GET", "/readyz", "").is(503).into(&r)
-	if want := (readiness{"unavailable", checks{"ok", "ok", "none alive", "none alive"}}); r != want {
+	w.call("GET", "/readyz", "").is(200).into(&r)
+	if want := (map[string]string{"database": "ok", "redis": "ok", "beat": "none alive", "worker": "none alive"}); r.Status != "ok" || !maps.Equal(r.Checks, want) {
+		t.Errorf("%+v", r)
+	}
+	w.call("GET", "/readyz?full=false", "").is(200)
+	w.call("GET", "/readyz?full", "").is(503).into(&r)
+	want := map[string]string{
+		"database": "ok", "redis": "ok", "beat": "none alive", "worker": "none alive", "schedule": "ok", "results": "ok", "channels": "ok",
+	}
+	if r.Status != "unavailable" || !maps.Equal(r.Checks, want) {
 		t.Errorf("%+v", r)
 	}
 	w.call("POST", "/api/v1/jobs", cronJob).is(201)
@@ -49,9 +58,49 @@ func TestReady(t *testing.T) {
 	ended := make(chan error, 1)
 	workers := w.broker.NewWorkers(idle{}, queue.WorkerOptions{Concurrency: 1, ShutdownTimeout: time.Second})
 	go func() { ended <- workers.Run(ctx) }()
-	eventually(t, "ready", func() bool { return w.call("GET", "/readyz", "").status == 200 })
+	eventually(t, "ready", func() bool { return w.call("GET", "/readyz?full", "").status == 200 })
 	stop()
 	must(t, <-ended)
+}
+
+// What is due and is not fired, and what was reported and is not recorded, is said by /readyz?full and to the page.
+func TestReadyMeansItFires(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	says := func(check, want string) {
+		t.Helper()
+		var r readiness
+		w.call("GET", "/readyz?full", "").is(503).into(&r)
+		if r.Checks[check] != want {
+			t.Errorf("%s is %q, want %q", check, r.Checks[check], want)
+		}
+	}
+	w.call("POST", "/api/v1/jobs", `{"id":"due","schedule":{"type":"interval","every":"10s"},"request":{"url":"http://example.com/"}}`).is(201)
+	w.pass(12 * time.Second)
+	says("schedule", "ok")
+	w.pass(30 * time.Second)
+	says("schedule", "due jobs have not been fired for 32s")
+	w.call("GET", "/readyz", "").is(200)
+	var got statsAnswer
+	w.call("GET", "/api/v1/stats", "").is(200).into(&got)
+	if len(got.Warnings) != 1 || got.Warnings[0].Code != "not_fired" || got.Warnings[0].MessageZH == "" {
+		t.Errorf("the page is told %+v", got.Warnings)
+	}
+}
+
+// What another role of this process lacks makes the process unready.
+func TestRolesOfThisProcessCount(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	w.server.deps.Roles = map[string]func(context.Context) error{
+		"schedule": func(context.Context) error {
+			return job.Errorf(job.CodeUnavailable, "failing for 7s: redis refuses to work (NOPERM)")
+		},
+		"results": func(context.Context) error { return nil },
+	}
+	var r readiness
+	w.call("GET", "/readyz", "").is(503).into(&r)
+	if r.Checks["schedule"] != "failing for 7s: redis refuses to work (NOPERM)" || r.Checks["results"] != "ok" {
+		t.Errorf("%+v", r)
+	}
 }
 
 type idle struct{}

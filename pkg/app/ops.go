@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,8 +23,11 @@ func NewMetrics() *prometheus.Registry {
 	return metrics
 }
 
-// Check asks a neighbour whether it is there.
+// Check asks whether something that a role needs is there.
 type Check func(context.Context) error
+
+// HintPrefix begins the names of checks that tell what makes work late and stops none: they are shown without it, and do not count.
+const HintPrefix = "?"
 
 // checkTimeout bounds one answer of /readyz.
 const checkTimeout = 2 * time.Second
@@ -87,9 +91,13 @@ func serveReady(w http.ResponseWriter, r *http.Request, checks map[string]Check)
 	defer cancel()
 	status, answers := http.StatusOK, map[string]string{}
 	for name, check := range checks {
-		answers[name] = "ok"
+		shown, hint := strings.CutPrefix(name, HintPrefix)
+		answers[shown] = "ok"
 		if err := check(ctx); err != nil {
-			status, answers[name] = http.StatusServiceUnavailable, err.Error()
+			answers[shown] = err.Error()
+			if !hint {
+				status = http.StatusServiceUnavailable
+			}
 		}
 	}
 	word := "ok"

@@ -115,6 +115,8 @@ type Beat struct {
 	reconcile time.Duration
 	// cancels tells the reconciler that there may be runs to cancel.
 	cancels chan struct{}
+	// pulse tells whether what is due is claimed and enqueued.
+	pulse *job.Pulse
 }
 
 // New makes a beat. The error says which dependency is missing.
@@ -126,6 +128,7 @@ func New(store Store, queue Queue, signals Signals, o Options) (*Beat, error) {
 		store: store, queue: queue, signals: signals, now: o.Now,
 		logger: o.Logger, chunk: o.ChunkSize, metrics: newMetrics(o.Metrics),
 		settled: make(chan struct{}, 1), cancels: make(chan struct{}, 1),
+		pulse: job.NewPulse(nil),
 	}
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
@@ -159,6 +162,7 @@ func (b *Beat) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break
 		}
+		b.pulse.Done(err)
 		wait = outage.after(err, wait)
 		if wakes, err = b.sleep(ctx, wait, wakes); err != nil {
 			break
@@ -166,6 +170,9 @@ func (b *Beat) Run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Check is why what is due is not being claimed and enqueued; nil when it is.
+func (b *Beat) Check(context.Context) error { return b.pulse.Beating() }
 
 // turn fires what is due and says how long nothing else will be.
 func (b *Beat) turn(ctx context.Context, side *sync.WaitGroup) (time.Duration, error) {
@@ -210,6 +217,7 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 		if err := b.enqueue(ctx, claimed.Tasks); err != nil {
 			return deferred, err
 		}
+		b.pulse.Moved()
 		deferred += claimed.Deferred
 		if claimed.Seen < claim.Limit {
 			return deferred, nil
@@ -252,6 +260,7 @@ func (b *Beat) enqueue(ctx context.Context, tasks []job.Task) error {
 		if err == nil {
 			return nil
 		}
+		b.pulse.Done(err)
 		if err := pause(ctx, wait); err != nil {
 			return err // the reconciler of the next start delivers them
 		}

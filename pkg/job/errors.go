@@ -75,6 +75,15 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// DetailOf is what callers may read of an error: its Detail. The cause of others may name hosts and users.
+func DetailOf(err error) string {
+	var known *Error
+	if errors.As(err, &known) {
+		return known.Detail
+	}
+	return "no answer"
+}
+
 // OptionError is a fault of one of the options that a room was given.
 type OptionError struct {
 	// Name is that of the flag that the option comes from, without dashes.

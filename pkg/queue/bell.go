@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"schedule-server/pkg/job"
 )
 
 const (
@@ -41,6 +43,14 @@ func (b *Broker) silent() bool {
 	b.channels.mu.Lock()
 	defer b.channels.mu.Unlock()
 	return b.channels.mute || b.channels.deaf
+}
+
+// CheckChannels is an error when channels cannot be used, which makes work late and stops none.
+func (b *Broker) CheckChannels(context.Context) error {
+	if b.silent() {
+		return job.Errorf(job.CodeUnavailable, "refused: work is looked for again and again, and may be up to a second late; give the Redis user &%sschedule:* and &asynq:cancel", b.prefix)
+	}
+	return nil
 }
 
 // hears reports whether this process can rely on what is published.

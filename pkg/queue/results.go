@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,6 +64,27 @@ func (b *Broker) Results(ctx context.Context, consumer string, handle func(conte
 			b.outage.failed(err)
 			pause(ctx, backoff(failures))
 		}
+	}
+	return nil
+}
+
+// unrecordedFor is how old what was reported may be when it is recorded.
+const unrecordedFor = 15 * time.Second
+
+// CheckResults is an error when what workers report has not been recorded for a while, whichever recorder should have.
+func (b *Broker) CheckResults(ctx context.Context) error {
+	oldest, err := b.client.XRangeN(ctx, b.key(keyResults), "-", "+", 1).Result()
+	if err != nil || len(oldest) == 0 {
+		return unavailable(err)
+	}
+	now, err := b.client.Time(ctx).Result()
+	if err != nil {
+		return unavailable(err)
+	}
+	ms, _, _ := strings.Cut(oldest[0].ID, "-")
+	at, _ := strconv.ParseInt(ms, 10, 64) // Redis made it
+	if age := now.Sub(time.UnixMilli(at)); age >= unrecordedFor {
+		return job.Stalled("results have been waiting to be recorded for %s", job.Duration(age.Truncate(time.Second)))
 	}
 	return nil
 }

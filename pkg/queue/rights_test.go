@@ -163,3 +163,28 @@ func TestEvictionIsWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+// What nobody records is said, by Redis' own clock, and channels that are refused are named.
+func TestChecksNameWhatIsNotDone(t *testing.T) {
+	x := newBench(t)
+	noError(t, x.b.CheckResults(x.ctx))
+	noError(t, x.b.CheckChannels(x.ctx))
+	at := (x.redisNow() - 20) * 1000
+	noError(t, x.b.client.XAdd(x.ctx, &redis.XAddArgs{Stream: x.b.key(keyResults), ID: fmt.Sprintf("%d-1", at), Values: []any{"a", "b"}}).Err())
+	if err := x.b.CheckResults(x.ctx); err == nil || !strings.Contains(err.Error(), "results have been waiting to be recorded for 2") {
+		t.Errorf("got %v", err)
+	}
+	x.server.command("ACL", "SETUSER", "deaf", "on", ">secret", "~*", "+@all", "resetchannels")
+	deaf := openBroker(t, x.server.as("deaf"), "host:2", x.log)
+	if _, err := deaf.publish(x.ctx, channelBell, ""); err != nil {
+		t.Errorf("a bell that cannot be rung is an error: %v", err)
+	}
+	if err := deaf.CheckChannels(x.ctx); err == nil || !strings.Contains(err.Error(), "&schedule:*") {
+		t.Errorf("got %v", err)
+	}
+	tasks := tasksOf(1)
+	noError(t, deaf.Enqueue(x.ctx, tasks))
+	if got := x.state(tasks[0].RunID); got != "pending" {
+		t.Errorf("the task is %q", got)
+	}
+}

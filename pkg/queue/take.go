@@ -45,6 +45,9 @@ type taker struct {
 	bell        chan struct{}
 	closed      chan struct{}
 
+	// pulse tells whether tasks can be taken.
+	pulse *job.Pulse
+
 	mu    sync.Mutex
 	taken map[string]*stock // by the key of the pending tasks
 	// handed counts the tasks that asynq was given, begun those that it began.
@@ -69,7 +72,7 @@ type stock struct {
 
 func (b *Broker) newTaker(slots int, busy func() int) *taker {
 	t := &taker{
-		UniversalClient: b.client, b: b, slots: slots, busy: busy,
+		UniversalClient: b.client, b: b, slots: slots, busy: busy, pulse: job.NewPulse(nil),
 		bell: make(chan struct{}, 1), closed: make(chan struct{}), taken: map[string]*stock{}, soon: map[job.Queue]bool{},
 		delayed: map[string]*delayed{},
 	}
@@ -147,6 +150,7 @@ func (t *taker) fetch(ctx context.Context, s *stock, leaseEnd any) error {
 	}
 	n := max(1, min(takeMost, free-waiting))
 	answer, err := t.b.scripts.take.Run(ctx, t.UniversalClient, s.keys, leaseEnd, s.prefix, n, t.b.life).StringSlice()
+	t.pulse.Done(unavailable(err))
 	if err != nil {
 		s.emptyUntil = time.Now().Add(lookAfterError)
 		return err

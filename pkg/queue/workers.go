@@ -55,6 +55,14 @@ func (w *Workers) Busy() int {
 	return 0
 }
 
+// Check is why this process takes no tasks; nil when it does.
+func (w *Workers) Check(context.Context) error {
+	if now := w.now.Load(); now != nil && now.taker != nil {
+		return now.taker.pulse.Failing()
+	}
+	return job.Errorf(job.CodeUnavailable, "not begun yet")
+}
+
 // NewWorkers makes a worker process's part of the queue.
 func (b *Broker) NewWorkers(d Deliverer, o WorkerOptions) *Workers {
 	if o.Concurrency <= 0 {
@@ -76,9 +84,9 @@ func (w *Workers) Run(ctx context.Context) error {
 	}
 	calls, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	h := &deliveries{b: w.b, d: w.d, calls: calls, running: map[string]context.CancelCauseFunc{}}
-	w.now.Store(h)
 	h.alive = &presence{b: w.b, running: h.delivers, all: h.inHand}
 	h.taker = w.b.newTaker(w.o.Concurrency, h.count)
+	w.now.Store(h)
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	beside.Go(func() { h.listen(calls) })

@@ -50,6 +50,7 @@ type Recorder struct {
 	events    prometheus.Counter
 	ended     *prometheus.CounterVec
 	lag       prometheus.Histogram
+	pulse     *job.Pulse
 }
 
 // New makes a recorder. The error says what is missing.
@@ -61,7 +62,7 @@ func New(source Source, history History, publisher *publish.Publisher, o Options
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Recorder{
-		source: source, history: history, publisher: publisher, logger: o.Logger, name: o.Name, now: o.Now,
+		source: source, history: history, publisher: publisher, logger: o.Logger, name: o.Name, now: o.Now, pulse: job.NewPulse(nil),
 		events: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "schedule_recorded_events_total", Help: "Reports of workers that were written into the history.",
 		}),
@@ -88,12 +89,18 @@ func (r *Recorder) Run(ctx context.Context) error {
 	return err
 }
 
+// Check is why what workers report has not been recorded for a while; nil when it has.
+func (r *Recorder) Check(context.Context) error { return r.pulse.Failing() }
+
 func (r *Recorder) record(ctx context.Context, events []job.Event) error {
 	heard := r.now()
 	for i := range events {
 		events[i].Heard = heard
 	}
 	done, err := r.history.Record(ctx, events)
+	if ctx.Err() == nil {
+		r.pulse.Done(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -141,6 +142,8 @@ type statsReader struct {
 	fleet  Fleet
 	stored *cached[*job.Stats]
 	queues *cached[fleetStats]
+	// idle warns of work that nobody does.
+	idle *cached[[]job.Warning]
 }
 
 // Fleet tells what Redis knows of queues, workers and hosts.
@@ -151,6 +154,8 @@ type Fleet interface {
 	HeldHosts(ctx context.Context) ([]job.HeldHost, error)
 	// Alive counts the beats and the workers that gave a sign of life lately.
 	Alive(ctx context.Context) (beats, workers int, err error)
+	// CheckResults is an error when what workers report has not been recorded for a while.
+	CheckResults(ctx context.Context) error
 	// Warnings are what people should know of Redis.
 	Warnings() []job.Warning
 }
@@ -188,7 +193,29 @@ func newStatsReader(store OverviewStore, fleet Fleet, now func() job.Instant) *s
 		beats, workers, err := fleet.Alive(ctx)
 		return fleetStats{queues, beats, workers, hosts}, err
 	})
+	r.idle = newCached(statsFresh, statsShare, func(ctx context.Context) ([]job.Warning, error) {
+		ctx, stop := context.WithTimeout(ctx, fleetWait)
+		defer stop()
+		return idleWarnings(store.CheckDue(ctx, now()), fleet.CheckResults(ctx)), nil
+	})
 	return r
+}
+
+// idleWarnings warns of jobs that are not fired and results that are not recorded. What could not be asked is said elsewhere.
+func idleWarnings(due, results error) (warnings []job.Warning) {
+	if errors.Is(due, job.ErrStalled) {
+		text := job.DetailOf(due)
+		warnings = append(warnings, job.Warning{Code: "not_fired",
+			Message:   "No beat fires what is due: " + text + ". See /readyz of the beats.",
+			MessageZH: "到期任务没有被触发：" + text + "。请查看各 beat 的 /readyz。"})
+	}
+	if errors.Is(results, job.ErrStalled) {
+		text := job.DetailOf(results)
+		warnings = append(warnings, job.Warning{Code: "not_recorded",
+			Message:   "No beat records what workers report: " + text + ". See /readyz of the beats.",
+			MessageZH: "执行结果没有被记录：" + text + "。请查看各 beat 的 /readyz。"})
+	}
+	return warnings
 }
 
 // Stats answers the statistics. The error is that of the database; where Redis is
@@ -219,6 +246,9 @@ func (r *statsReader) read(ctx context.Context) (*Stats, error) {
 		return answer, nil
 	}
 	answer.Warnings = append(answer.Warnings, r.fleet.Warnings()...)
+	if idle, err := r.idle.get(ctx); err == nil {
+		answer.Warnings = append(answer.Warnings, idle...)
+	}
 	if fleet, err := r.queues.get(ctx); err == nil {
 		answer.Hosts = fleet.hosts
 		answer.Queues, answer.Beats, answer.Workers = fleet.queues, &fleet.beats, &fleet.workers

@@ -172,6 +172,8 @@ type OverviewStore interface {
 	Plans(ctx context.Context, most int64) (job.Plans, error)
 	// Stats counts jobs and runs as of a moment.
 	Stats(ctx context.Context, now job.Instant) (*job.Stats, error)
+	// CheckDue is an error when a job has been due for a while and was not fired.
+	CheckDue(ctx context.Context, now job.Instant) error
 }
 
 // Timeline is past and future on one axis.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"math"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -35,6 +36,22 @@ func (s *Store) NextDue(ctx context.Context, after job.Instant) (*job.Instant, e
 	_, err := readOne(ctx, s, &next, "SELECT MIN(due_at) FROM jobs WHERE due_at IS NOT NULL AND due_at > :after",
 		args{"after": int64(after)})
 	return next, fail("look for the next due job", err)
+}
+
+// unfiredFor is how long a job may be due until it is fired.
+const unfiredFor = 15 * time.Second
+
+// CheckDue is an error when a job has been due for a while and has not been fired, whichever beat should have.
+func (s *Store) CheckDue(ctx context.Context, now job.Instant) error {
+	var first *job.Instant
+	_, err := readOne(ctx, s, &first, "SELECT MIN(due_at) FROM jobs WHERE due_at IS NOT NULL", args{})
+	if err != nil || first == nil {
+		return fail("look for the first due job", err)
+	}
+	if late := now.Sub(*first); late >= unfiredFor {
+		return job.Stalled("due jobs have not been fired for %s", job.Duration(late.Truncate(time.Second)))
+	}
+	return nil
 }
 
 // Claim reads due jobs in the order of (due_at, id), lets decide say what becomes

@@ -195,7 +195,7 @@ func (h *health) check() error {
 	if h.last == 0 || h.now().Sub(h.last) >= unwellFor {
 		return nil
 	}
-	return errors.New(h.what)
+	return job.Errorf(job.CodeUnavailable, "%s", h.what)
 }
 
 // Check is an error that says what this worker lacks, for as long as it could not make a call a moment ago.

@@ -33,7 +33,7 @@ export class Service {
     child.stderr?.on('data', (text: Buffer) => (this.log += text.toString()));
     for (;;) {
       if (child.exitCode !== null) throw new Error(`the program ended with ${child.exitCode}: ${this.log}`);
-      const ready = await fetch(`${this.url}/readyz`).then((answer) => answer.ok, () => false);
+      const ready = await fetch(`${this.url}/readyz?full`).then((answer) => answer.ok, () => false);
       if (ready) return;
       await new Promise((next) => {
         setTimeout(next, 50);

@@ -70,7 +70,7 @@ func (w *world) add(program string, n int, args []string) {
 // ready waits until all parts are there.
 func (w *world) ready() {
 	w.until(time.Minute, "the service is ready", func() string {
-		if a := w.client.once(w.t.Context(), "GET", "/readyz", nil); a.status != 200 {
+		if a := w.client.once(w.t.Context(), "GET", "/readyz?full", nil); a.status != 200 {
 			return fmt.Sprintf("%d %s", a.status, a.body)
 		}
 		return ""

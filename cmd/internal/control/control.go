@@ -52,36 +52,46 @@ func AddNews(g *app.Group, p *app.Process, broker *queue.Broker) *News {
 	return news
 }
 
-// AddRecorder adds the recorder to the group. It goes before whatever reports,
+// AddRecorder adds the recorder to the group, and gives what tells whether results are recorded. It goes before whatever reports,
 // so that it stops after it.
 func AddRecorder(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, metrics prometheus.Registerer,
-) error {
+) (app.Check, error) {
 	r, err := recorder.New(broker, s, publish.New(broker, news.Announce, news.log.Recorded), recorder.Options{
 		Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	g.Add("recorder", r.Run)
-	return nil
+	return both(r.Check, broker.CheckResults), nil
 }
 
-// AddBeat adds a beat and its reconciler to the group.
+// both asks one thing and then another.
+func both(one, other app.Check) app.Check {
+	return func(ctx context.Context) error {
+		if err := one(ctx); err != nil {
+			return err
+		}
+		return other(ctx)
+	}
+}
+
+// AddBeat adds a beat and its reconciler to the group, and gives what tells whether due jobs are fired.
 func AddBeat(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, metrics prometheus.Registerer,
-) error {
+) (app.Check, error) {
 	b, err := beat.New(s, broker, broker, beat.Options{
 		Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce, Log: news.log})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := addUpkeep(g, p, s, metrics); err != nil {
-		return err
+		return nil, err
 	}
 	g.Add("reconciler", b.NewReconciler(s, s, s, broker).Run)
 	g.Add("watch", broker.WatchWorkers)
 	g.Add("beat", broker.While(b.Run)) // it claims nothing that it could not enqueue
-	return nil
+	return both(b.Check, func(ctx context.Context) error { return s.CheckDue(ctx, deliver.Now()) }), nil
 }
 
 // options are the API's.
@@ -102,10 +112,10 @@ func Check(p *app.Process, h app.HTTP) error {
 }
 
 // AddAPI adds the API to the group, listening already, so that an address in use is known at once. An address that
-// others can reach is refused as long as no key was made. What it gives are attributes of the line at the start.
+// others can reach is refused as long as no key was made. Roles are what /readyz asks of the others in this process. What it gives are attributes of the line at the start.
 func AddAPI(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News,
-	h app.HTTP, keys *job.Keyring, timeout time.Duration, metrics *prometheus.Registry,
+	h app.HTTP, keys *job.Keyring, timeout time.Duration, metrics *prometheus.Registry, roles map[string]app.Check,
 ) (shown []any, err error) {
 	known, stop := context.WithTimeout(context.Background(), timeout)
 	defer stop()
@@ -118,7 +128,12 @@ func AddAPI(
 	}
 	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Open: h.Local() || h.InsecureNoAuth, Retention: h.AuditRetention, Logger: p.Logger})
 	parser := &trigger.Parser{}
+	asked := map[string]func(context.Context) error{}
+	for name, check := range roles {
+		asked[name] = check
+	}
 	server, err := api.New(api.Deps{
+		Roles: asked,
 		Service: service.New(s, broker, service.Options{
 			Parser: parser, Keys: keys, Fleet: broker, Now: deliver.Now, Logger: p.Logger,
 			Announce: news.Announce, Recorded: news.log.Recorded}),
@@ -162,8 +177,13 @@ type health struct {
 	broker *queue.Broker
 }
 
-func (h health) PingDatabase(ctx context.Context) error { return h.store.Ping(ctx) }
-func (h health) PingRedis(ctx context.Context) error    { return h.broker.Ping(ctx) }
+func (h health) CheckDue(ctx context.Context, now job.Instant) error {
+	return h.store.CheckDue(ctx, now)
+}
+func (h health) CheckResults(ctx context.Context) error  { return h.broker.CheckResults(ctx) }
+func (h health) CheckChannels(ctx context.Context) error { return h.broker.CheckChannels(ctx) }
+func (h health) PingDatabase(ctx context.Context) error  { return h.store.Ping(ctx) }
+func (h health) PingRedis(ctx context.Context) error     { return h.broker.Ping(ctx) }
 func (h health) Alive(ctx context.Context) (beats, workers int, err error) {
 	return h.broker.Alive(ctx)
 }

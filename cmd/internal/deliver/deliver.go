@@ -66,10 +66,10 @@ func Check(d app.Delivery) error {
 	return o.Check()
 }
 
-// Add adds a worker to the group, and gives what tells whether it can make calls. The error names the faulty flag.
+// Add adds a worker to the group, and gives what tells whether it can take tasks and make calls. The error names the faulty flag.
 func Add(
 	g *app.Group, p *app.Process, broker *queue.Broker, d app.Delivery, keys *job.Keyring, timeout time.Duration, metrics prometheus.Registerer,
-) (app.Check, error) {
+) (map[string]app.Check, error) {
 	o, err := options(d)
 	if err != nil {
 		return nil, err
@@ -84,5 +84,5 @@ func Add(
 	g.Add("hosts", w.Run)
 	g.Add("trials", func(ctx context.Context) error { return broker.Trials(ctx, w) })
 	g.AddBusy("worker", "calls", workers.Busy, workers.Run)
-	return w.Check, nil
+	return map[string]app.Check{"calls": w.Check, "queue": workers.Check}, nil
 }

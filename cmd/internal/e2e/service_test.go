@@ -96,7 +96,7 @@ func (s *service) must(method, path string, body, into any) {
 func (s *service) ready() {
 	s.t.Helper()
 	s.until("the service is ready", func() (bool, string) {
-		status, answer := s.call("GET", "/readyz", nil)
+		status, answer := s.call("GET", "/readyz?full", nil)
 		return status == http.StatusOK, string(answer)
 	})
 }

@@ -966,8 +966,13 @@ export interface components {
         Readiness: {
             checks: {
                 beat: string;
+                calls?: string;
+                channels?: string;
                 database: string;
+                queue?: string;
                 redis: string;
+                results?: string;
+                schedule?: string;
                 worker: string;
             };
             /** @enum {string} */
@@ -2774,7 +2779,9 @@ export interface operations {
     };
     getReadiness: {
         parameters: {
-            query?: never;
+            query?: {
+                full?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
