@@ -18,6 +18,8 @@ const (
 	// how long telling it may take.
 	announceEvery = 100 * time.Millisecond
 	announceWait  = 2 * time.Second
+	// announceWithin is how old news may be that is told one by one: later, others have told what came after it.
+	announceWithin = 5 * time.Second
 	// announceRuns and announceJobs are how many runs and jobs are told of one by
 	// one in that time; the others are only counted.
 	announceRuns = 50
@@ -34,6 +36,8 @@ type Announcer struct {
 	mu   sync.Mutex
 	runs gathered
 	jobs gathered
+	// since is when the oldest of that was gathered; the wall clock, because the process may have slept.
+	since time.Time
 }
 
 // gathered is news of one kind, the latest of each id, in the order of the first.
@@ -82,6 +86,9 @@ func (a *Announcer) Announce(changes ...job.News) {
 		return
 	}
 	a.mu.Lock()
+	if a.since.IsZero() {
+		a.since = time.Now().Round(0)
+	}
 	for _, c := range changes {
 		switch {
 		case c.Run != nil:
@@ -130,8 +137,14 @@ func (a *Announcer) send(ctx context.Context) error {
 	a.mu.Lock()
 	changes, runs := a.runs.take()
 	jobs, others := a.jobs.take()
+	late := !a.since.IsZero() && time.Now().Round(0).Sub(a.since) >= announceWithin
+	a.since = time.Time{}
 	a.mu.Unlock()
 	changes = append(changes, jobs...)
+	if late {
+		many := lost(changes).Many
+		changes, runs, others = nil, runs+many.Runs, others+many.Jobs
+	}
 	if runs+others > 0 {
 		changes = append(changes, job.News{Many: &job.ManyChanges{Runs: runs, Jobs: others}})
 	}

@@ -153,3 +153,16 @@ func (h *heard) seen() []job.News {
 	defer h.mu.Unlock()
 	return h.news
 }
+
+// News that a process could not tell for long, because it was stopped, is only counted: others have told what came after it.
+func TestOldNewsIsOnlyCounted(t *testing.T) {
+	x := newBench(t)
+	h, _ := listen(t, x.b)
+	a := x.b.NewAnnouncer()
+	a.Announce(runNews("old", job.StateQueued), job.DeletionOf("j"))
+	a.since = a.since.Add(-announceWithin)
+	run(t, a.Run)
+	eventually(t, "it is counted", func() bool { told, counted := h.count(); return told == 0 && counted == 2 })
+	a.Announce(runNews("new", job.StateQueued))
+	eventually(t, "what is new is told", func() bool { told, _ := h.count(); return told == 1 })
+}

@@ -52,6 +52,8 @@ type Feed struct {
 	// ring holds the events first to next-1; the one numbered n lies at n % kept.
 	ring        [kept]Event
 	first, next uint64
+	// order leaves out news of runs that come too late. Only take uses it.
+	order order
 	// changed is closed, and made anew, when an event was added.
 	changed chan struct{}
 	// ended is done when the feed ends.
@@ -88,6 +90,9 @@ func (f *Feed) AfterEnd(run func()) (stop func() bool) { return context.AfterFun
 func (f *Feed) take(id string, changes []job.News) {
 	events := make([]Event, 0, len(changes))
 	for i, c := range changes {
+		if c.Run != nil && !f.order.inOrder(c.Run) {
+			continue // its number goes unused: in all processes an event has the same id
+		}
 		event, err := eventOf(c)
 		if err != nil {
 			continue // a version that knows other news announced it
@@ -135,6 +140,50 @@ func eventOf(c job.News) (Event, error) {
 	var err error
 	e.Data, err = json.Marshal(news)
 	return e, err
+}
+
+// rememberedRuns is how many runs are remembered at least: more than are told of
+// in the seconds by which the news of one process can be behind that of another.
+const rememberedRuns = 32 << 10
+
+// order knows how far runs have come. The processes tell their news each at its own pace, so
+// that one may tell that a run was queued after another told that it has ended.
+type order struct {
+	// now and before are how far runs have come; before is forgotten when now is full.
+	now, before map[string]int
+}
+
+// inOrder reports whether news of a run comes in its turn: a run that has begun is not queued any more, and one that has ended has not.
+func (o *order) inOrder(c *job.RunChange) bool {
+	stage := stageOf(c.State)
+	known, found := o.now[c.ID]
+	if !found {
+		known = o.before[c.ID]
+	}
+	if stage < known {
+		return false
+	}
+	if !found && len(o.now) >= rememberedRuns {
+		o.before, o.now = o.now, nil
+	}
+	if o.now == nil {
+		o.now = map[string]int{}
+	}
+	o.now[c.ID] = stage
+	return true
+}
+
+// stageOf is how far a run has come: it never goes back.
+func stageOf(state job.State) int {
+	switch {
+	case state.Final():
+		return 3
+	case state == job.StateRunning, state == job.StateRetrying:
+		return 2
+	case state == job.StateQueued:
+		return 1
+	}
+	return 0
 }
 
 // Watcher reads the events of a feed in their order. It is used by one goroutine.

@@ -132,3 +132,34 @@ func TestTheEndIsHeardAtOnce(t *testing.T) {
 	<-f.Ended()
 	<-heard
 }
+
+// Several processes tell of one run, each at its own pace: no event comes after one of a later stage.
+func TestNoEventOfARunComesAfterItsEnd(t *testing.T) {
+	f, s, _ := newFeed(t)
+	w := f.Watch("")
+	run := func(id string, state job.State) job.News {
+		return job.News{Run: &job.RunChange{ID: id, JobID: "j", State: state}}
+	}
+	s.take("1-0", []job.News{run("a", job.StateSucceeded), run("b", job.StateRunning), run("a", job.StateQueued)})
+	s.take("2-0", []job.News{run("b", job.StateQueued), run("b", job.StateRetrying), run("a", job.StateRunning), run("b", job.StateRunning)})
+	s.take("3-0", []job.News{run("b", job.StateFailed), run("b", job.StateRetrying), run("c", job.StateWaiting), run("c", job.StateQueued)})
+	if got, want := ids(w), "1-0/0 1-0/1 2-0/1 2-0/3 3-0/0 3-0/2 3-0/3 "; got != want {
+		t.Errorf("came %s, want %s", got, want)
+	}
+}
+
+// What is remembered of runs is bounded, and covers the latest.
+func TestTheOrderOfRunsIsBounded(t *testing.T) {
+	var o order
+	for i := range 3 * rememberedRuns {
+		if !o.inOrder(&job.RunChange{ID: fmt.Sprint(i), State: job.StateSucceeded}) {
+			t.Fatal("the first news of a run was left out")
+		}
+		if i > 0 && o.inOrder(&job.RunChange{ID: fmt.Sprint(max(0, i-rememberedRuns+1)), State: job.StateRunning}) {
+			t.Fatalf("run %d is forgotten", i)
+		}
+	}
+	if n := len(o.now) + len(o.before); n > 2*rememberedRuns {
+		t.Errorf("%d runs are remembered", n)
+	}
+}
