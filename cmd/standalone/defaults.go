@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/mattn/go-isatty"
 
@@ -16,14 +19,47 @@ import (
 	"schedule-server/pkg/store"
 )
 
+// watchKeysEvery is how often it is asked whether there is a key by now.
+const watchKeysEvery = time.Second
+
+// ownNetwork lets calls reach this machine and its private network as long as whoever can call the API can reach them
+// anyway: it listens on loopback, no proxy is known to be in front, and there is no key. Nil where that is not so, or
+// where --allow-targets says what is allowed.
+type ownNetwork struct{ open atomic.Bool }
+
+func newOwnNetwork(f *flags, hasKeys bool) *ownNetwork {
+	if hasKeys || !f.HTTP.Local() || len(f.AllowTargets)+len(f.TrustedProxies) > 0 || f.PublicURL != "" {
+		return nil
+	}
+	n := new(ownNetwork)
+	n.open.Store(true)
+	return n
+}
+
+// run closes the network to calls as soon as there is a key. It stays closed if the key is deleted again.
+func (n *ownNetwork) run(ctx context.Context, s *store.Store, logger *slog.Logger) error {
+	tick := time.NewTicker(watchKeysEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if has, err := s.HasKeys(ctx); err == nil && has {
+			n.open.Store(false)
+			logger.Warn("there is a key now, so calls to this machine and its private network are refused from now on; " +
+				"to allow them, start with --allow-targets loopback,private")
+			<-ctx.Done()
+			return nil
+		}
+	}
+}
+
 // fillIn gives the flags that depend on whether others can reach the API.
 func (f *flags) fillIn() {
 	if !f.HTTP.Local() {
 		return
-	}
-	if len(f.AllowTargets) == 0 {
-		// Who can call this API can reach these targets anyway.
-		f.AllowTargets = []string{"loopback", "private"}
 	}
 	if f.PublicURL == "" && !strings.HasSuffix(f.Listen, ":0") { // which port is free shows too late
 		f.PublicURL = "http://" + f.Listen + f.BasePath

@@ -39,7 +39,6 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if !p.Serves() {
 		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets, Standalone: true, OwnRedis: ownRedis})
 	}
-	f.fillIn()
 	if err := f.check(p); err != nil {
 		return err
 	}
@@ -57,6 +56,12 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err != nil {
 		return err
 	}
+	hasKeys, err := s.HasKeys(ctx)
+	if err != nil {
+		return err
+	}
+	own := newOwnNetwork(f, hasKeys)
+	f.fillIn()
 	g, redis := app.NewGroup(p.Logger, f.ShutdownTimeout), queue.ShownURL(f.RedisURL)
 	role := "standalone"
 	if ownRedis {
@@ -78,6 +83,11 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	}
 	defer broker.Close()
 	control.AddIdentity(ctx, g, s, broker, role)
+
+	if own != nil {
+		f.OwnNetwork = own.open.Load
+		g.Add("own network", func(ctx context.Context) error { return own.run(ctx, s, p.Logger) })
+	}
 
 	// What produces work is added after what takes it, and stops before it.
 	metrics := app.NewMetrics()

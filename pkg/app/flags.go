@@ -190,7 +190,11 @@ type Delivery struct {
 
 	PublicURL     string `help:"URL under which targets reach the API, such as https://cron.example.com, with its base path. With it and a secret key, targets may complete runs later.${public_url}" env:"PUBLIC_URL" group:"delivery"`
 	WebhookSecret string `help:"Secret (Standard Webhooks) that signs the calls of jobs without a signing secret: whsec_ and base64. Two, separated by a comma, while receivers change from one to the other." env:"WEBHOOK_SECRET" group:"delivery"`
-	CAFile        string `help:"PEM file of certificate authorities to trust for targets, besides the system's." env:"CA_FILE" type:"path" group:"delivery"`
+	// OwnNetwork, if not nil, is asked at each connection whether loopback and private targets are allowed beside
+	// AllowTargets. A program sets it, no flag does.
+	OwnNetwork func() bool `kong:"-"`
+
+	CAFile string `help:"PEM file of certificate authorities to trust for targets, besides the system's." env:"CA_FILE" type:"path" group:"delivery"`
 }
 
 // Validate is called by kong.

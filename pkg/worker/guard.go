@@ -19,6 +19,8 @@ type guard struct {
 	// nat64 are prefixes under which this network translates IPv6 addresses into IPv4 ones.
 	nat64 []netip.Prefix
 	allow allowed
+	// ownNetwork reports whether loopback and private targets are allowed at this moment. Nil: only if allow says so.
+	ownNetwork func() bool
 }
 
 // special is a range of addresses that is not the public Internet.
@@ -104,10 +106,21 @@ func (g *guard) check(address string) error {
 		class = g.class(inner)
 	}
 	switch {
-	case class == "", class == classLoopback && g.allow.loopback, class == classPrivate && g.allow.private:
+	case class == "", g.allowsClass(class):
 		return nil
 	}
 	return &blockedError{target.Addr().String(), class}
+}
+
+// allowsClass reports whether targets of a class that has a word in the allow list are allowed now.
+func (g *guard) allowsClass(class string) bool {
+	switch class {
+	case classLoopback:
+		return g.allow.loopback || g.ownNetwork != nil && g.ownNetwork()
+	case classPrivate:
+		return g.allow.private || g.ownNetwork != nil && g.ownNetwork()
+	}
+	return false
 }
 
 // class is what kind of special address it is; empty for a public one.
@@ -228,7 +241,7 @@ func (g *guard) checkUnresolved(host, port string) error {
 	if strings.HasSuffix(name, ".localhost") {
 		class = classLoopback
 	}
-	if class == "" || class == classLoopback && g.allow.loopback {
+	if class == "" || g.allowsClass(class) {
 		return nil
 	}
 	return &blockedError{host, class}

@@ -52,6 +52,9 @@ type Options struct {
 	// "private", a range "10.1.0.0/16", an address, a host "intranet" or
 	// "*.corp.example"; addresses and hosts may have a port. Empty: public addresses only.
 	Allow []string
+	// OwnNetwork is asked at each connection: while it returns true, loopback and private targets are allowed, too.
+	// Nil: never.
+	OwnNetwork func() bool
 	// NAT64 are prefixes, "2001:db8:64::/96", under which this network translates
 	// IPv6 addresses into IPv4 ones: the guard judges the IPv4 address. The
 	// well-known 64:ff9b::/96 is always one.
@@ -162,6 +165,7 @@ func (o *Options) read() (read readOptions, err error) {
 	if read.guard, err = newGuard(o.Allow, o.NAT64); err != nil {
 		return read, err
 	}
+	read.guard.ownNetwork = o.OwnNetwork
 	if read.proxy, err = newProxy(o.Proxy, o.NoProxy); err != nil {
 		return read, err
 	}

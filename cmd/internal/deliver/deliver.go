@@ -51,7 +51,7 @@ func Keys(s app.Secrets) (*job.Keyring, error) {
 func options(d app.Delivery) (worker.Options, error) {
 	authorities, err := d.Authorities()
 	return worker.Options{
-		Now: Now, Allow: d.AllowTargets, NAT64: d.NAT64, Proxy: d.Proxy, NoProxy: d.NoProxy, MaxIdlePerHost: d.Concurrency,
+		Now: Now, Allow: d.AllowTargets, OwnNetwork: d.OwnNetwork, NAT64: d.NAT64, Proxy: d.Proxy, NoProxy: d.NoProxy, MaxIdlePerHost: d.Concurrency,
 		PublicURL: d.PublicURL, RootCAs: authorities, WebhookSecret: d.WebhookSecret, Concurrency: d.Concurrency,
 		Limits: job.HostLimits{PerHostConcurrency: d.PerHostConcurrency, PerHostRate: d.PerHostRate},
 	}, err

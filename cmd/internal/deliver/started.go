@@ -19,6 +19,9 @@ func Shown(d app.Delivery, keys *job.Keyring) []any {
 	if len(d.AllowTargets) > 0 {
 		targets += ", " + strings.Join(d.AllowTargets, ", ")
 	}
+	if d.OwnNetwork != nil && d.OwnNetwork() {
+		targets += ", and loopback and private until there is a key"
+	}
 	shown := []any{"targets", targets, "concurrency", d.Concurrency, "secret_key", keys != nil}
 	if d.Proxy != "" {
 		shown = append(shown, "proxy", hosts(d.Proxy))

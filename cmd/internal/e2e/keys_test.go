@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -89,4 +90,30 @@ func firstKey(t *testing.T, database, redis string) {
 	for _, p := range []*process{one, two, three} {
 		p.stop(t)
 	}
+}
+
+// A standalone on loopback calls this machine only until there is a key: from then on others may reach it through a proxy.
+func TestTheFirstKeyClosesTheOwnNetwork(t *testing.T) {
+	t.Parallel()
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(target.Close)
+	address := freeAddress(t)
+	p := start(t, "standalone", "--listen", address, "--data-dir", t.TempDir())
+	s := &service{t: t, url: "http://" + address}
+	s.ready()
+	s.must("POST", "/api/v1/jobs", object{"id": "a", "schedule": object{"type": "cron", "expression": "0 0 1 1 *"},
+		"policy": object{"retry": object{"max_attempts": 1}}, "request": object{"url": target.URL}}, nil)
+	s.must("POST", "/api/v1/jobs/a/run", object{"force": true}, nil)
+	if runs := s.settled("a"); runs[0].State != "succeeded" {
+		t.Fatalf("without a key the run is %s, %s", runs[0].State, runs[0].Reason)
+	}
+	var made struct{ Key string }
+	s.must("POST", "/api/v1/keys", object{"name": "me", "scope": "admin"}, &made)
+	s.key = made.Key
+	s.until("the log says that the own network is closed", p.said("--allow-targets loopback,private"))
+	s.must("POST", "/api/v1/jobs/a/run", object{"force": true}, nil)
+	if runs := s.settled("a"); runs[0].State != "failed" || runs[0].Reason != "blocked_target" {
+		t.Errorf("with a key the run is %s, %s", runs[0].State, runs[0].Reason)
+	}
+	p.stop(t)
 }

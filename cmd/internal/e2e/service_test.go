@@ -18,6 +18,8 @@ import (
 type service struct {
 	t   testing.TB
 	url string
+	// key is shown with every call. Empty: none is.
+	key string
 }
 
 // onEachDatabase runs a test side by side on a new database of each kind.
@@ -66,6 +68,9 @@ func (s *service) call(method, path string, body any) (int, []byte) {
 		s.t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if s.key != "" {
+		request.Header.Set("Authorization", "Bearer "+s.key)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return 0, []byte(err.Error())
