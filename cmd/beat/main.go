@@ -52,7 +52,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 
 	g := app.NewGroup(p.Logger, f.ShutdownTimeout)
 	control.AddIdentity(ctx, g, s, broker, "beat")
-	checks := map[string]app.Check{"redis": broker.Ping, "database": s.Ping, app.HintPrefix + "channels": broker.CheckChannels}
+	checks := map[string]app.Check{"redis": broker.Ping, "database": s.Ping, "clock": broker.CheckClock, app.HintPrefix + "channels": broker.CheckChannels}
 	ops, err := app.ListenOps(f.OpsListen, checks, metrics)
 	if err != nil {
 		return err

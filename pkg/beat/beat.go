@@ -42,6 +42,8 @@ type Signals interface {
 	Settle(ctx context.Context) error
 	// BeatAlive tells the others, for some seconds, that a beat is there.
 	BeatAlive(ctx context.Context) error
+	// CheckClock is an error while the clock of this process must not be gone by.
+	CheckClock(ctx context.Context) error
 }
 
 // RunLog is told of runs that came to an end here. It must not block.
@@ -176,6 +178,9 @@ func (b *Beat) Check(context.Context) error { return b.pulse.Beating() }
 
 // turn fires what is due and says how long nothing else will be.
 func (b *Beat) turn(ctx context.Context, side *sync.WaitGroup) (time.Duration, error) {
+	if err := b.signals.CheckClock(ctx); err != nil {
+		return 0, err // it would fire too early, or too late
+	}
 	now := b.now()
 	deferred, err := b.fire(ctx, now)
 	if err != nil {

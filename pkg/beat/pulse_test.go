@@ -36,3 +36,30 @@ func TestABeatIsReadyWhileItFires(t *testing.T) {
 		synctest.Wait()
 	})
 }
+
+// A beat whose clock is off fires nothing, and says so; what fell due meanwhile is fired when it is right again.
+func TestABeatWithAWrongClockFiresNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.clockOff.Store(true)
+		w.register("a", `{"type":"interval","every":"1s"}`, "")
+		b, err := New(w.store, w, w, Options{Now: w.now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- b.Run(t.Context()) }()
+		time.Sleep(20 * time.Second)
+		if n := len(w.deliveries()); n > 0 {
+			t.Errorf("%d runs were enqueued", n)
+		}
+		if err := b.Check(t.Context()); err == nil {
+			t.Error("it is ready")
+		}
+		w.clockOff.Store(false)
+		time.Sleep(5 * time.Second)
+		if len(w.deliveries()) == 0 || b.Check(t.Context()) != nil {
+			t.Error("it does not fire with the right clock")
+		}
+	})
+}

@@ -69,6 +69,7 @@ type Reconciler struct {
 	cancellations Cancellations
 	transport     Transport
 	now           func() job.Instant
+	checkClock    func(context.Context) error
 	logger        *slog.Logger
 	metrics       *metrics
 	chunk         int
@@ -83,7 +84,7 @@ type Reconciler struct {
 func (b *Beat) NewReconciler(history History, waiting Waiting, cancellations Cancellations, transport Transport) *Reconciler {
 	return &Reconciler{
 		history: history, waiting: waiting, cancellations: cancellations, transport: transport,
-		now: b.now, logger: b.logger, metrics: b.metrics, chunk: b.chunk, cancels: b.cancels, every: b.reconcile,
+		now: b.now, checkClock: b.signals.CheckClock, logger: b.logger, metrics: b.metrics, chunk: b.chunk, cancels: b.cancels, every: b.reconcile,
 		publisher: publish.New(transport, b.announce, b.runLog.Recorded),
 	}
 }
@@ -110,6 +111,10 @@ func (r *Reconciler) Run(ctx context.Context) error {
 // round looks at all open runs once. What was found before counts only if this look at it has succeeded, too.
 func (r *Reconciler) round(ctx context.Context, untouched job.Instant) error {
 	r.before, r.suspects = r.suspects, suspects{}
+	if err := r.checkClock(ctx); err != nil {
+		r.suspects = nil
+		return err // deadlines would seem to have passed
+	}
 	err := errors.Join(r.cancelMarked(ctx, true), r.expireWaits(ctx), r.freeWaiting(ctx),
 		r.deliverOverdue(ctx), r.deliverStale(ctx, untouched))
 	if err != nil {

@@ -25,6 +25,8 @@ type world struct {
 	wakes chan struct{}
 	// ahead is how far the clock of the machine is set forward.
 	ahead atomic.Int64
+	// clockOff: Redis says that the clock is off.
+	clockOff atomic.Bool
 
 	mu        sync.Mutex
 	away      bool
@@ -90,6 +92,12 @@ func (w *world) setAway(away bool) {
 
 func (w *world) Wakes(context.Context) <-chan struct{} { return w.wakes }
 func (w *world) Settle(context.Context) error          { return nil }
+func (w *world) CheckClock(context.Context) error {
+	if w.clockOff.Load() {
+		return errors.New("the clock is off")
+	}
+	return nil
+}
 func (w *world) BeatAlive(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -17,6 +17,8 @@ import (
 
 // Options are what a Broker needs.
 type Options struct {
+	// WatchClock has the process take and fire nothing while its clock is far from that of Redis.
+	WatchClock bool
 	// URL says where Redis is: redis://, rediss://, redis-sentinel:// or redis-cluster://.
 	URL string
 	// Prefix comes before every name in Redis, for several installations in one. Empty: none.
@@ -51,6 +53,9 @@ type Broker struct {
 	outage *outage
 	// eviction is the policy by which Redis throws keys away, empty for none; nil before it was asked.
 	eviction atomic.Pointer[string]
+	// clockwork is what is known of this process's clock, if that is watched.
+	watchClock bool
+	clockwork  clockwork
 	// channels is what is known of the rights to publish and to listen.
 	channels channels
 	// tasks and inspector are asynq's ways to its queues.
@@ -92,7 +97,7 @@ func Open(o Options) (*Broker, error) {
 	client := dial(0)
 	client.AddHook(admission)
 	b := &Broker{
-		client: client, dial: dial, prefix: prefix, admission: admission, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
+		client: client, dial: dial, watchClock: o.WatchClock, prefix: prefix, admission: admission, log: o.Logger, now: o.Now, name: o.Name, life: newLife(o.Name),
 		outage:         &outage{log: o.Logger.With("address", ShownURL(o.URL)), admission: admission},
 		tasks:          asynq.NewClientFromRedisClient(&holder{client}),
 		inspector:      asynq.NewInspectorFromRedisClient(client),

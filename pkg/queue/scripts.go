@@ -15,6 +15,8 @@ const (
 	asynqComplete = "117dca952700588e559c7ace20b925096d587974"
 	// asynqForward makes tasks pending whose time has come, and tells how many.
 	asynqForward = "522b1a6ae66fe79ea2f24a9af58798ab71879035"
+	// asynqExpired lists the tasks whose lease has ended by the clock of who asks.
+	asynqExpired = "16988a462595f6ee317be300951533b004f27f5c"
 	// asynqRetry lets a task wait for its next delivery.
 	asynqRetry = "65fa409c88198a681c53e0892d8276eca0145694"
 )

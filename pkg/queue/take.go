@@ -83,6 +83,10 @@ func (b *Broker) newTaker(slots int, busy func() int) *taker {
 // EvalSha runs a script. The Cmd is what asynq expects of its own.
 func (t *taker) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
 	switch {
+	case (sha == asynqForward || sha == asynqExpired) && t.b.clockOff(ctx): // it would act on others' tasks too early
+		cmd := redis.NewCmd(ctx)
+		cmd.SetVal(map[string]any{asynqForward: int64(0), asynqExpired: []any{}}[sha])
+		return cmd
 	case sha == asynqTake && len(keys) == 4 && len(args) == 2:
 		cmd := redis.NewCmd(ctx)
 		message, err := t.take(ctx, keys, args)
@@ -105,6 +109,17 @@ func (t *taker) EvalSha(ctx context.Context, sha string, keys []string, args ...
 // take hands out one task of a queue; redis.Nil when there is none. Asynq asks
 // for it only when it has a free slot.
 func (t *taker) take(ctx context.Context, keys []string, args []any) (message string, err error) {
+	if t.b.clockOff(ctx) {
+		t.mu.Lock()
+		for _, s := range t.taken {
+			if len(s.ids) > 0 {
+				t.giveBackAll(ctx, s)
+			}
+		}
+		t.mu.Unlock()
+		t.listen(ctx, lookSilent)
+		return "", redis.Nil
+	}
 	if wait := t.idle(); wait > 0 {
 		t.listen(ctx, wait)
 	}

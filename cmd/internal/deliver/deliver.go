@@ -32,7 +32,7 @@ func Broker(p *app.Process, url string, o app.RedisOptions) (*queue.Broker, erro
 	if err != nil {
 		return nil, err
 	}
-	return queue.Open(queue.Options{URL: url, Prefix: o.RedisPrefix, TLS: secured, Logger: p.Logger, Now: Now, Name: p.ID})
+	return queue.Open(queue.Options{URL: url, Prefix: o.RedisPrefix, TLS: secured, Logger: p.Logger, Now: Now, Name: p.ID, WatchClock: true})
 }
 
 // Follow adds to the group what learns from Redis for which installation a worker works.
@@ -84,5 +84,5 @@ func Add(
 	g.Add("hosts", w.Run)
 	g.Add("trials", func(ctx context.Context) error { return broker.Trials(ctx, w) })
 	g.AddBusy("worker", "calls", workers.Busy, workers.Run)
-	return map[string]app.Check{"calls": w.Check, "queue": workers.Check}, nil
+	return map[string]app.Check{"calls": w.Check, "queue": workers.Check, "clock": broker.CheckClock}, nil
 }
