@@ -47,7 +47,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	defer lock.Release()
-	s, err := control.Store(ctx, p, f.Database.URL())
+	s, err := control.RoleStore(ctx, p, f.Database)
 	if err != nil {
 		return err
 	}

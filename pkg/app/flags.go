@@ -59,7 +59,21 @@ type Data struct {
 // Database says where jobs and history live.
 type Database struct {
 	Data
+	DatabaseConnections   int           `help:"Maximum number of connections to PostgreSQL of this process." default:"16" env:"DATABASE_CONNECTIONS" group:"storage"`
+	DatabaseConnectionAge time.Duration `help:"Age at which a connection to PostgreSQL is replaced." default:"30m" env:"DATABASE_CONNECTION_AGE" group:"storage"`
+
 	DatabaseURL string `help:"sqlite:///path/to/file or postgres://user:password@host/name. Default: a SQLite file in --data-dir." env:"DATABASE_URL" group:"storage"`
+}
+
+// Validate is called by kong.
+func (d *Database) Validate() error {
+	if d.DatabaseConnections < 2 || d.DatabaseConnections > 1000 {
+		return &FlagError{Name: "database-connections", Err: fmt.Errorf("must be from 2 to 1000, not %d", d.DatabaseConnections)}
+	}
+	if d.DatabaseConnectionAge < time.Second {
+		return &FlagError{Name: "database-connection-age", Err: fmt.Errorf("must be at least 1s, not %s", d.DatabaseConnectionAge)}
+	}
+	return nil
 }
 
 // URL is the database's URL, with the default filled in.

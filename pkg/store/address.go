@@ -7,12 +7,13 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
 
 	"schedule-server/pkg/job"
@@ -27,6 +28,8 @@ type address struct {
 	file string
 	// config is how PostgreSQL is reached.
 	config *pgx.ConnConfig
+	// pool makes the connections to PostgreSQL; nil before connect.
+	pool *pool
 }
 
 // parseAddress reads a database URL. The error never repeats the URL: it may hold a password.
@@ -60,6 +63,10 @@ func postgresAddress(text string) (*address, error) {
 	if _, set := config.RuntimeParams["application_name"]; !set {
 		config.RuntimeParams["application_name"] = "schedule-server"
 	}
+	if !strings.Contains(text, "connect_timeout=") && os.Getenv("PGCONNECT_TIMEOUT") == "" {
+		config.ConnectTimeout = connectWithin
+		config.DialFunc = (&net.Dialer{Timeout: connectWithin}).DialContext
+	}
 	name := fmt.Sprintf("the database %q at %s:%d", cmp.Or(config.Database, config.User), config.Host, config.Port)
 	return &address{dialect: postgres, name: name, config: config}, nil
 }
@@ -75,9 +82,11 @@ func (a *address) unavailable(err error) error {
 // connect makes the pool that writes and the pool that reads.
 func (a *address) connect(o Options, limits *logLimits) (w, r *sqlx.DB, err error) {
 	if a.dialect == postgres {
-		db := sqlx.NewDb(stdlib.OpenDB(*a.config), "pgx")
+		a.pool = newPool(a.config, o.Logger)
+		db := sqlx.NewDb(sql.OpenDB(a.pool.connector()), "pgx")
 		db.SetMaxOpenConns(cmp.Or(o.MaxOpen, 16))
 		db.SetMaxIdleConns(cmp.Or(o.MaxOpen, 16))
+		db.SetConnMaxLifetime(cmp.Or(o.MaxAge, DefaultConnectionAge))
 		return db, db, nil
 	}
 	if err := prepareFile(a.file, o.Logger); err != nil {

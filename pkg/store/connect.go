@@ -71,6 +71,8 @@ func postgresAils(code string) string {
 		return "refuses the login"
 	case "3D000":
 		return "does not exist on its server"
+	case "26000", "42P05":
+		return "is behind a pooler that loses prepared statements: add ?default_query_exec_mode=cache_describe to its URL"
 	case "57P01", "57P02", "57P03":
 		return "is starting up or shutting down"
 	}

@@ -28,11 +28,18 @@ const (
 
 // migration says how the schema is brought up to date: goose's name of the
 // dialect, the folder of the files, and what else goose is told.
-func (d dialect) migration() (goose.Dialect, string, []goose.ProviderOption, error) {
+func (d dialect) migration(pooled bool) (goose.Dialect, string, []goose.ProviderOption, error) {
 	if d == sqlite {
 		return goose.DialectSQLite3, "migrations/sqlite", nil, nil
 	}
 	seconds := uint64(migrateTimeout / time.Second)
+	if pooled { // a lock of a session would stay with a connection that the pooler gives to others
+		locker, err := lock.NewPostgresTableLocker(lock.WithTableLockTimeout(time.Second, seconds))
+		if err != nil {
+			return "", "", nil, err
+		}
+		return goose.DialectPostgres, "migrations/postgres", []goose.ProviderOption{goose.WithLocker(locker)}, nil
+	}
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, seconds))
 	if err != nil {
 		return "", "", nil, err
@@ -222,7 +229,7 @@ func isCut(err error) bool {
 	case errors.As(err, &connect):
 		return false // there is none to be had
 	case errors.As(err, &pg):
-		return strings.HasPrefix(pg.Code, "57P0") || strings.HasPrefix(pg.Code, "08")
+		return strings.HasPrefix(pg.Code, "57P0") || strings.HasPrefix(pg.Code, "08") || isLostStatement(pg)
 	}
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		strings.Contains(err.Error(), "conn closed")
@@ -277,7 +284,7 @@ func classifyPostgres(err *pgconn.PgError) fault {
 		return faultDuplicate
 	case strings.HasPrefix(err.Code, "40"), err.Code == "55P03": // serialization, deadlock, lock timeout
 		return faultAgain
-	case err.Code == "25006": // read-only: a standby
+	case err.Code == "25006", isLostStatement(err): // read-only: a standby; a pooler in between
 		return faultAway
 	}
 	switch err.Code[:min(2, len(err.Code))] {

@@ -21,7 +21,7 @@ const migrateTimeout = 60 * time.Second
 
 // migrate brings the schema up to date, under a lock that only one process at a time can hold.
 func migrate(ctx context.Context, a *address, db *sql.DB) (schema Schema, err error) {
-	name, folder, options, err := a.dialect.migration()
+	name, folder, options, err := a.dialect.migration(a.pool != nil && a.pool.pooled.Load())
 	if err != nil {
 		return schema, err
 	}

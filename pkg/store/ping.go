@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jmoiron/sqlx"
 
 	"schedule-server/pkg/job"
@@ -36,6 +38,10 @@ func (s *Store) Ping(ctx context.Context) error {
 	if time.Since(s.probe.asked) >= probeEvery {
 		s.probe.err = s.write(ctx, "write to ask whether that goes", func(tx *sqlx.Tx) error { return s.d.probe(ctx, tx) })
 		s.probe.asked = time.Now()
+		var refused *pgconn.PgError
+		if s.pool != nil && errors.As(s.probe.err, &refused) {
+			s.pool.keeps(refused)
+		}
 	}
 	return s.probe.err
 }

@@ -19,6 +19,8 @@ type Options struct {
 	// MaxOpen is how many connections are opened at most: to PostgreSQL in all,
 	// to SQLite for reading, beside the one that writes. Zero: 16 and 4.
 	MaxOpen int
+	// MaxAge is how old a connection to PostgreSQL may become. Zero: DefaultConnectionAge.
+	MaxAge time.Duration
 }
 
 // Store is the database. It is safe for concurrent use, and any number of
@@ -40,7 +42,9 @@ type Store struct {
 	// parser reads the schedules of jobs that change with something due.
 	parser trigger.Parser
 	probe  probe
-	log    logKeeper
+	// pool makes the connections to PostgreSQL. Nil: it is SQLite.
+	pool *pool
+	log  logKeeper
 	// resting is the file of OpenReadOnly. Nil: nothing has to be known of it.
 	resting *restingFile
 }
@@ -70,6 +74,12 @@ func open(ctx context.Context, databaseURL string, o Options, limits logLimits) 
 	if a.dialect == sqlite {
 		file, _ := filepath.EvalSymlinks(a.file) // SQLite puts the log there
 		s.log = logKeeper{limits: limits, file: file + "-wal", db: a.connectLog()}
+	}
+	if s.pool = a.pool; s.pool != nil {
+		if err := s.pool.findPooler(ctx); err != nil {
+			_ = s.Close()
+			return nil, a.unavailable(plain(err))
+		}
 	}
 	s.turns = make(chan struct{}, s.w.Stats().MaxOpenConnections)
 	if s.schema, err = migrate(ctx, a, s.w.DB); err != nil {

@@ -30,7 +30,7 @@ func (b *bundle) openFirst(url string) *sqlx.DB {
 	w, r, err := a.connect(Options{Logger: slog.New(slog.DiscardHandler)}, &defaultLog)
 	must(err)
 	b.t.Cleanup(func() { _, _ = w.Close(), r.Close() })
-	name, folder, options, err := a.dialect.migration()
+	name, folder, options, err := a.dialect.migration(false)
 	must(err)
 	text, err := fs.ReadFile(migrations, folder+"/"+firstMigration)
 	must(err)

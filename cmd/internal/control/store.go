@@ -23,6 +23,17 @@ func Store(ctx context.Context, p *app.Process, address string) (*store.Store, e
 	return openWith(ctx, p, address, store.Open)
 }
 
+// RoleStore is Store for a role, with as many connections as its flags say.
+func RoleStore(ctx context.Context, p *app.Process, d app.Database) (*store.Store, error) {
+	return openWith(ctx, p, d.URL(), func(ctx context.Context, address string, o store.Options) (*store.Store, error) {
+		o.MaxOpen, o.MaxAge = 0, d.DatabaseConnectionAge
+		if isPostgres(address) {
+			o.MaxOpen = d.DatabaseConnections
+		}
+		return store.Open(ctx, address, o)
+	})
+}
+
 // openWith opens the database. A role waits for a server that is away, or refuses the login, and says so
 // again and again; a command waits a while. A file that cannot be used is an error that names it.
 func openWith(

@@ -968,6 +968,7 @@ export interface components {
                 beat: string;
                 calls?: string;
                 channels?: string;
+                clock?: string;
                 database: string;
                 queue?: string;
                 redis: string;
