@@ -121,7 +121,7 @@ func (s *service) ops(role string) []string {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", testserver.FreePort(s.b))
 	s.listeners[role] = address
-	return []string{"--ops-listen", address}
+	return []string{"--pprof-listen", address}
 }
 
 // profile writes profiles of the next seconds, and returns a wait for their end.

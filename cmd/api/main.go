@@ -41,6 +41,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err != nil {
 		return err
 	}
+	deliver.WarnOfPassphrase(p, keys)
 	broker, err := deliver.Broker(p, f.RedisURL, f.RedisOptions)
 	if err != nil {
 		return err

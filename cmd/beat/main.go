@@ -58,6 +58,11 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	g.Add("ops", ops.Run)
+	profiles, err := app.ListenPprof(f.PprofListen)
+	if err != nil {
+		return err
+	}
+	g.Add("profiles", profiles.Run)
 	news := control.AddNews(g, p, broker)
 	if checks["results"], err = control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err

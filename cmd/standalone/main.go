@@ -56,6 +56,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err != nil {
 		return err
 	}
+	deliver.WarnOfPassphrase(p, keys)
 	hasKeys, err := s.HasKeys(ctx)
 	if err != nil {
 		return err

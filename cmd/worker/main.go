@@ -36,6 +36,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if err != nil {
 		return err
 	}
+	deliver.WarnOfPassphrase(p, keys)
 	broker, err := deliver.Broker(p, f.RedisURL, f.RedisOptions)
 	if err != nil {
 		return err
@@ -51,6 +52,11 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	g.Add("ops", ops.Run)
+	profiles, err := app.ListenPprof(f.PprofListen)
+	if err != nil {
+		return err
+	}
+	g.Add("profiles", profiles.Run)
 	own, err := deliver.Add(g, p, broker, f.Delivery, keys, f.ShutdownTimeout, metrics)
 	if err != nil {
 		return err

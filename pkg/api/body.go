@@ -11,6 +11,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/semaphore"
 
 	"schedule-server/pkg/job"
 )
@@ -32,6 +33,52 @@ func encodeJSON(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// How many bytes of bodies the server keeps at once, over all connections. A body counts with the memory that was made
+// for what came of it so far, so that a caller who promises much and sends little takes little.
+const (
+	// maxBodies is for calls with a key, and for those of an open server.
+	maxBodies = 256 << 20
+	// maxPublicBodies is for calls that need no key.
+	maxPublicBodies = 16 << 20
+	// firstBody is what is made for a body at first.
+	firstBody = 4 << 10
+)
+
+// errBodies refuses a body for which there is no room now.
+var errBodies = job.Errorf(job.CodeUnavailable, "too many bodies are being received at this moment; try again in a second")
+
+// bodyBudget bounds the bodies under way.
+type bodyBudget struct{ room *semaphore.Weighted }
+
+func newBodyBudget(most int64) bodyBudget { return bodyBudget{semaphore.NewWeighted(most)} }
+
+// read reads a body of at most limit bytes, and one byte more of a larger one. What it took of the budget is given
+// back by release, whatever the error. The error is errBodies, or that of r.
+func (b bodyBudget) read(r io.Reader, limit int) (data []byte, release func(), err error) {
+	var taken int64
+	release = func() { b.room.Release(taken) }
+	for {
+		if len(data) == cap(data) {
+			size := min(max(firstBody, 2*cap(data)), limit+1)
+			if !b.room.TryAcquire(int64(size)) { // the old memory counts until the call has ended: it may not be collected before
+				return nil, release, errBodies
+			}
+			taken += int64(size)
+			data = append(make([]byte, 0, size), data...)
+		}
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return data, release, nil
+		case err != nil:
+			return nil, release, err
+		case len(data) > limit:
+			return data, release, nil
+		}
+	}
+}
+
 // readBody reads what the caller sent, once it is let in: nobody else has the server keep anything.
 func (s *Server) readBody(c *fiber.Ctx) error {
 	stream := c.Request().BodyStream()
@@ -42,8 +89,15 @@ func (s *Server) readBody(c *fiber.Ctx) error {
 	if c.Request().Header.ContentLength() > limit {
 		return tooLarge(limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(stream, int64(limit)+1))
+	budget := s.bodies
+	if limit <= maxPublicBody {
+		budget = s.publicBodies
+	}
+	data, release, err := budget.read(stream, limit)
+	defer release()
 	switch {
+	case errors.Is(err, errBodies):
+		return err
 	case err != nil:
 		c.Context().SetConnectionClose() // what follows is not known to be a request
 		return job.Errorf(job.CodeMalformed, "the body broke off")

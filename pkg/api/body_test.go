@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"schedule-server/pkg/access"
 )
@@ -73,10 +75,10 @@ func TestBodiesEndWhereTheyEnd(t *testing.T) {
 			conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 			must(t, err)
 			go func() {
-				_, _ = io.WriteString(conn, first+" HTTP/1.1\r\nHost: localhost\r\n"+body+"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+				_, _ = io.WriteString(conn, first+" HTTP/1.1\r\nHost: localhost\r\n"+body+"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			}()
 			answers := bufio.NewReader(conn)
-			for i, want := range []int{want, 503} {
+			for i, want := range []int{want, 404} {
 				response, err := http.ReadResponse(answers, nil)
 				if err != nil {
 					t.Fatalf("%s: answer %d: %v", first, i+1, err)
@@ -99,5 +101,66 @@ func TestBodiesEndWhereTheyEnd(t *testing.T) {
 	answer, err := io.ReadAll(conn)
 	if must(t, err); strings.Count(string(answer), "HTTP/1.1 ") != 1 || !strings.HasPrefix(string(answer), "HTTP/1.1 400") {
 		t.Errorf("a broken chunk is answered with %s", answer)
+	}
+}
+
+// Many callers without a key who send half a body have the server keep little, and nothing once they are gone.
+func TestHalfSentBodies_HaveABudget(t *testing.T) {
+	w := newWorld(t, worldOptions{publicBodies: 256 << 10})
+	const half = 20_000 // of which 4, 8, 16 and 32 KiB are made
+	head := fmt.Sprintf("POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", 2*half)
+	var open []net.Conn
+	refused := 0
+	for range 20 {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		must(t, err)
+		t.Cleanup(func() { conn.Close() })
+		_, err = io.WriteString(conn, head+strings.Repeat(" ", half))
+		must(t, err)
+		open = append(open, conn)
+	}
+	// The others wait for the rest. Those for which there is no room are answered once they have sent it.
+	for _, conn := range open {
+		_, err := io.WriteString(conn, strings.Repeat(" ", half))
+		must(t, err)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		must(t, err)
+		switch response.StatusCode {
+		case http.StatusServiceUnavailable:
+			refused++
+		case http.StatusBadRequest: // nothing but blanks
+		default:
+			t.Errorf("got %s", response.Status)
+		}
+		must(t, response.Body.Close())
+	}
+	if refused < 10 {
+		t.Errorf("%d of %d bodies were refused, want most of them", refused, len(open))
+	}
+	if a := w.call("POST", "/api/v1/session", `{"key":"sk_none"}`); a.status != http.StatusConflict { // there is no key yet
+		t.Errorf("after that a login is answered with %d %s", a.status, a.body)
+	}
+}
+
+func TestBodyBudget(t *testing.T) {
+	b := newBodyBudget(64 << 10)
+	for _, c := range []struct {
+		length, limit, want int
+		refused             bool
+	}{{0, 100, 0, false}, {100, 100, 100, false}, {101, 100, 101, false}, {500, 100, 101, false}, {30_000, 40_000, 30_000, false}, {60_000, 70_000, 0, true}} {
+		data, release, err := b.read(io.LimitReader(zeros{}, int64(c.length)), c.limit)
+		if len(data) != c.want || (err != nil) != c.refused {
+			t.Errorf("%d bytes of at most %d: got %d, %v", c.length, c.limit, len(data), err)
+		}
+		release()
+		if !b.room.TryAcquire(64 << 10) {
+			t.Fatalf("%d bytes of at most %d: not all of the budget came back", c.length, c.limit)
+		}
+		b.room.Release(64 << 10)
+	}
+	_, release, err := b.read(iotest.ErrReader(io.ErrUnexpectedEOF), 100)
+	release()
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a body that breaks off: %v", err)
 	}
 }

@@ -123,6 +123,8 @@ type Server struct {
 	// streams counts the readers of events, requests those that are being answered.
 	streams  streamCount
 	requests atomic.Int64
+	// bodies and publicBodies bound what is kept of bodies under way.
+	bodies, publicBodies bodyBudget
 	// requestTimeout is how long a handler may take.
 	requestTimeout time.Duration
 	// writeWait is how long a reader of events may take to make room.
@@ -176,6 +178,7 @@ func New(d Deps, o Options) (*Server, error) {
 		ErrorHandler:                 s.refuse,
 	})
 	s.feed = live.NewFeed(d.Changes)
+	s.bodies, s.publicBodies = newBodyBudget(maxBodies), newBodyBudget(maxPublicBodies)
 	s.requestTimeout, s.writeWait, s.heartbeat, s.recheck = requestTimeout, writeWait, heartbeat, recheck
 	s.monitor, s.exposition = s.newMonitors(), newExposition(d.Metrics)
 	if s.page, err = newPage(d.Page, o.BasePath); err != nil {

@@ -90,6 +90,8 @@ type worldOptions struct {
 	writeWait time.Duration
 	// heartbeat is how long they may be told nothing, recheck how often it is asked whether they are still let in.
 	heartbeat, recheck time.Duration
+	// publicBodies is what bodies of calls without a key may take together. Zero: as usual.
+	publicBodies int64
 	// cancelWait is how long a call waits until runs are canceled. Zero: patience.
 	cancelWait time.Duration
 	// hosts are AllowedHosts.
@@ -147,6 +149,9 @@ func newWorld(t testing.TB, o worldOptions) *world {
 	w.server, err = New(deps, Options{Listen: "127.0.0.1:0", BasePath: o.basePath, AllowedHosts: o.hosts, TrustedProxies: o.trust, CORSOrigins: o.cors, Version: testVersion, ShutdownTimeout: 5 * time.Second})
 	must(t, err)
 	w.server.requestTimeout = patience
+	if o.publicBodies > 0 {
+		w.server.publicBodies = newBodyBudget(o.publicBodies)
+	}
 	if o.writeWait > 0 {
 		w.server.writeWait = o.writeWait
 	}

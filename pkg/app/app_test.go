@@ -194,6 +194,9 @@ func TestServeOps(t *testing.T) {
 	if status, body := get(t, address, "/readyz"); status != http.StatusOK || !strings.Contains(body, `"status":"ok"`) {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
+	if status, _ := get(t, address, "/debug/pprof/"); status != http.StatusNotFound {
+		t.Errorf("/debug/pprof/ on the address of probes: %d", status)
+	}
 	if _, body := get(t, address, "/metrics"); !strings.Contains(body, "some_total 0") {
 		t.Errorf("/metrics: %s", body)
 	}
@@ -215,6 +218,30 @@ func TestServeOpsNamesAnAddressInUse(t *testing.T) {
 	}
 	if fault, unusable := flagOf(err); fault == nil || unusable {
 		t.Errorf("the address is taken for an unusable one: %v", err)
+	}
+}
+
+func TestProfilesHaveAnAddressOfTheirOwn(t *testing.T) {
+	profiles, err := ListenPprof("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- profiles.Run(ctx) }()
+	address := strings.TrimPrefix(profiles.Shown()[1].(string), "http://")
+	if status, body := get(t, address, "/debug/pprof/"); status != http.StatusOK || !strings.Contains(body, "goroutine") {
+		t.Errorf("/debug/pprof/: %d %s", status, body)
+	}
+	if status, _ := get(t, address, "/metrics"); status != http.StatusNotFound {
+		t.Errorf("/metrics on the address of profiles: %d", status)
+	}
+	if _, err := ListenPprof(address); err == nil || !strings.Contains(err.Error(), "--pprof-listen: cannot listen on "+address) {
+		t.Errorf("an address in use: %v", err)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 

@@ -249,5 +249,6 @@ func authorities(flag, file string) (*x509.CertPool, error) {
 
 // OpsFlags says where health and metrics of a role without an API are served.
 type OpsFlags struct {
-	OpsListen string `help:"Address of /healthz, /readyz and /metrics. Off if empty." env:"OPS_LISTEN_ADDR" group:"listen"`
+	OpsListen   string `help:"Address of /healthz, /readyz and /metrics. Off if empty." env:"OPS_LISTEN_ADDR" group:"listen"`
+	PprofListen string `help:"Address of profiles of the runtime, /debug/pprof/, such as 127.0.0.1:6060. Off if empty; nobody logs in there." env:"PPROF_LISTEN_ADDR" group:"listen"`
 }

@@ -32,16 +32,34 @@ const HintPrefix = "?"
 // checkTimeout bounds one answer of /readyz.
 const checkTimeout = 2 * time.Second
 
-// Ops serves /healthz, /readyz, /metrics and the profiles of the runtime under
-// /debug/pprof/. Make it with ListenOps.
+// Ops serves what operators ask of a role. Make it with ListenOps or ListenPprof.
 type Ops struct {
 	listener net.Listener
 	server   *http.Server
 }
 
-// ListenOps listens at once, so that an address in use is known before anything else
-// is started. An empty address listens nowhere. The error names the address.
+// ListenOps serves /healthz, /readyz and /metrics. It listens at once, so that an address in use is known before
+// anything else is started. An empty address listens nowhere. The error names the flag and the address.
 func ListenOps(address string, checks map[string]Check, metrics prometheus.Gatherer) (*Ops, error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { serveReady(w, r, checks) })
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	return listen("ops-listen", address, mux)
+}
+
+// ListenPprof serves profiles of the runtime under /debug/pprof/, as ListenOps listens. It has an address of its own,
+// because profiles tell of memory and cost processor time, and probes do not.
+func ListenPprof(address string) (*Ops, error) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	return listen("pprof-listen", address, mux)
+}
+
+func listen(flag, address string, handler http.Handler) (*Ops, error) {
 	if address == "" {
 		return &Ops{}, nil
 	}
@@ -51,17 +69,9 @@ func ListenOps(address string, checks map[string]Check, metrics prometheus.Gathe
 		if errors.As(err, &op) {
 			err = op.Err
 		}
-		return nil, &FlagError{Name: "ops-listen", Err: fmt.Errorf("cannot listen on %s: %w", address, err), Usable: true}
+		return nil, &FlagError{Name: flag, Err: fmt.Errorf("cannot listen on %s: %w", address, err), Usable: true}
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { serveReady(w, r, checks) })
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	return &Ops{listener, &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}}, nil
+	return &Ops{listener, &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}}, nil
 }
 
 // Shown are the attributes of the line at the start that say where it listens; none for nowhere.

@@ -29,7 +29,11 @@ const (
 
 // Keyring seals and opens secret texts. A nil one has no key: all it does is an
 // error of CodeUnavailable. It is safe for concurrent use.
-type Keyring struct{ keys []sealKey }
+type Keyring struct {
+	keys []sealKey
+	// passphrase says that some of them come from one.
+	passphrase bool
+}
 
 // sealKey is what one secret key is used for, each part derived for itself.
 type sealKey struct {
@@ -50,7 +54,7 @@ func ParseKeys(text string) (*Keyring, error) {
 	}
 	var ring Keyring
 	for i, part := range strings.Split(text, ",") {
-		secret, err := keyOf(strings.TrimSpace(part))
+		secret, passphrase, err := keyOf(strings.TrimSpace(part))
 		if err != nil {
 			return nil, fmt.Errorf("secret key %d: %w", i+1, err)
 		}
@@ -59,9 +63,15 @@ func ParseKeys(text string) (*Keyring, error) {
 			return nil, fmt.Errorf("secret key %d: %w", i+1, err)
 		}
 		ring.keys = append(ring.keys, key)
+		ring.passphrase = ring.passphrase || passphrase
 	}
 	return &ring, nil
 }
+
+// HasPassphrase reports whether some key is a passphrase and not 32 random bytes. Everybody who holds a token for
+// completing a run, or a copy of the database, can try passphrases as fast as their machines compute PBKDF2. A nil
+// keyring has none.
+func (k *Keyring) HasPassphrase() bool { return k != nil && k.passphrase }
 
 // NewKey makes a random key in the form that ParseKeys reads.
 func NewKey() string {
@@ -70,18 +80,20 @@ func NewKey() string {
 	return base64.StdEncoding.EncodeToString(key[:])
 }
 
-func keyOf(text string) ([]byte, error) {
+// keyOf reads one key, and tells whether it is a passphrase.
+func keyOf(text string) (key []byte, passphrase bool, err error) {
 	if key, err := hex.DecodeString(text); err == nil && len(key) == keyBytes {
-		return key, nil
+		return key, false, nil
 	}
 	plain := strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
 	if key, err := base64.RawStdEncoding.DecodeString(plain); err == nil && len(key) == keyBytes {
-		return key, nil
+		return key, false, nil
 	}
 	if len(text) < minPassphrase {
-		return nil, fmt.Errorf("neither 32 bytes in base64 or hex, nor a passphrase of at least %d characters", minPassphrase)
+		return nil, false, fmt.Errorf("neither 32 bytes in base64 or hex, nor a passphrase of at least %d characters", minPassphrase)
 	}
-	return pbkdf2.Key(sha256.New, text, []byte(passphraseSalt), passphraseRounds, keyBytes)
+	key, err = pbkdf2.Key(sha256.New, text, []byte(passphraseSalt), passphraseRounds, keyBytes)
+	return key, true, err
 }
 
 func newSealKey(secret []byte) (sealKey, error) {

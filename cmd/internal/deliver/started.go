@@ -8,6 +8,14 @@ import (
 	"schedule-server/pkg/job"
 )
 
+// WarnOfPassphrase warns of a secret key that may be guessed.
+func WarnOfPassphrase(p *app.Process, keys *job.Keyring) {
+	if keys.HasPassphrase() {
+		p.Logger.Warn("the secret key is a passphrase: whoever has a copy of the database, or was called with X-Schedule-Completion, can try to guess it; " +
+			"use 32 random bytes (openssl rand -base64 32) and seal anew with reseal --new-key")
+	}
+}
+
 // Started writes the line that says what a program is and does. It comes when everything is listening.
 func Started(p *app.Process, attributes ...any) {
 	p.Logger.Info("started", append([]any{"program", p.Name, "version", p.Version, "id", p.ID}, attributes...)...)
