@@ -2,7 +2,10 @@ module schedule-server
 
 go 1.26.0
 
-ignore ./web/node_modules
+ignore (
+	./docs/node_modules
+	./web/node_modules
+)
 
 require (
 	github.com/alecthomas/kong v1.17.0

@@ -36,16 +36,45 @@ var examples = map[string][]string{
 	"Go":         {os.Args[0]},
 	"Python":     {"python3", "receiver.py"},
 	"JavaScript": {"node", "receiver.mjs"},
+	"Express":    {"node", "receiver_express.mjs"},
+	"FastAPI":    {"python3", "receiver_fastapi.py"},
+}
+
+// needs are what examples need beside their language, as a program that fails without it. CI installs it.
+var needs = map[string][]string{
+	"receiver_express.mjs": {"--input-type=module", "-e", "import 'express'"},
+	"receiver_fastapi.py":  {"-c", "import fastapi, uvicorn"},
+}
+
+// interpreter finds a program of that name that has what the example needs. The machine's own Python may have a package that another
+// one, earlier in the path, has not. It skips the test if there is none.
+func interpreter(t *testing.T, name, script string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed", name)
+	}
+	check := needs[script]
+	if check == nil {
+		return path
+	}
+	for _, candidate := range []string{path, "/usr/bin/" + name} {
+		if exec.Command(candidate, check...).Run() == nil {
+			return candidate
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s lacks what %s needs", name, script)
+	}
+	t.Skipf("%s lacks what %s needs", name, script)
+	return ""
 }
 
 // example is the command of a receiver on a free port, with a secret unless that is nil. It skips the test if the
 // language is not there.
 func example(t *testing.T, command []string, secret *string) *exec.Cmd {
 	t.Helper()
-	path, err := exec.LookPath(command[0])
-	if err != nil {
-		t.Skipf("%s is not installed", command[0])
-	}
+	path := interpreter(t, command[0], command[len(command)-1])
 	cmd := exec.Command(path, append(command[1:len(command):len(command)], "0")...)
 	cmd.Env = append(os.Environ(), asExample+"=1")
 	for i := len(cmd.Env) - 1; i >= 0; i-- {
