@@ -22,7 +22,8 @@ type Commands struct {
 	Healthcheck Healthcheck `cmd:"" help:"Ask the program that runs with the same flags whether it is well: exit code 0 if so, otherwise 1. For images without curl." uses:"listen,base-path,ops-listen"`
 }
 
-func (c *Commands) command() *Healthcheck { return &c.Healthcheck }
+// Health is the command healthcheck with its flags.
+func (c *Commands) Health() *Healthcheck { return &c.Healthcheck }
 
 // Healthcheck asks a running program of this machine whether it is well.
 type Healthcheck struct {
@@ -31,7 +32,7 @@ type Healthcheck struct {
 
 // checkable are the flags of a program that can be asked whether it is well.
 type checkable interface {
-	command() *Healthcheck
+	Health() *Healthcheck
 	// served is the address below which /healthz is.
 	served() (*url.URL, error)
 }
@@ -42,7 +43,7 @@ func checkWith(ctx context.Context, flags checkable) error {
 	if err != nil {
 		return err
 	}
-	return flags.command().do(ctx, at, os.Stdout)
+	return flags.Health().do(ctx, at, os.Stdout)
 }
 
 func (h *HTTP) served() (*url.URL, error) {
