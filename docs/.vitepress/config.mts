@@ -2,7 +2,7 @@ import { defineConfig } from 'vitepress';
 
 const pages = {
   Begin: ['install', 'jobs', 'schedules', 'receivers', 'api', 'migrating', 'faq'],
-  Operate: ['running', 'upgrading', 'backup', 'security', 'redis', 'limits-and-long-jobs'],
+  Operate: ['running', 'upgrading', 'backup', 'security', 'redis', 'limits-and-long-jobs', 'limits'],
   Know: ['architecture', 'delivery', 'reliability', 'performance', 'history', 'compatibility'],
 };
 const chinese = [['start', '开始'], ['jobs', '任务与策略'], ['schedules', '调度'], ['migrating', '迁移'], ['deploy', '部署']];
