@@ -205,8 +205,10 @@ type Input struct {
 	Status      *Status  `json:"status"`
 	PauseReason *string  `json:"pause_reason"`
 	PausedUntil *Instant `json:"paused_until"`
-	// AnchorMade says that the anchor of an interval was not given: DecodeInput made it.
+	// AnchorMade says that the anchor of an interval, or the start of a calendar interval, was not given: DecodeInput made it.
 	AnchorMade bool `json:"-"`
+	// ZoneMade says the same of the time zone.
+	ZoneMade bool `json:"-"`
 	// IDMade says the same of the id.
 	IDMade bool `json:"-"`
 
@@ -239,7 +241,10 @@ func (in *Input) complete(id string, parser *trigger.Parser, now Instant) error 
 	if in.ID == "" {
 		in.ID, in.IDMade = NewID(now), true
 	}
-	in.AnchorMade = in.Schedule.Type == trigger.TypeInterval && in.Schedule.Anchor == nil
+	in.AnchorMade = in.Schedule.Type == trigger.TypeInterval && in.Schedule.Anchor == nil ||
+		in.Schedule.Type == trigger.TypeCalendarInterval && in.Schedule.StartAt == nil && in.Schedule.Local == nil
+	in.ZoneMade = in.Schedule.TimeZone == ""
+	parser.Settle(&in.Schedule, now)
 	in.Normalize(now)
 	if in.Status != nil && *in.Status != StatusActive && *in.Status != StatusPaused && *in.Status != StatusCompleted {
 		faults = append(faults, FieldError{"status", faultInvalid, "status is active or paused"})

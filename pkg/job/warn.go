@@ -15,7 +15,7 @@ const WarnDuplicateHeader = "duplicate_header"
 
 // Warn returns what may surprise about the job as it stands at a moment; never nil. The schedule is the job's own.
 func (j *Job) Warn(schedule *trigger.Schedule, now Instant) []trigger.Warning {
-	list := []trigger.Warning{}
+	list := append([]trigger.Warning{}, j.Schedule.Notes...)
 	past, isPast := j.PastDate(now)
 	switch {
 	case isPast:

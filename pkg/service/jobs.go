@@ -252,6 +252,12 @@ func (s *Service) revise(old *job.Job, in *job.Input, now job.Instant) (*job.Job
 	if in.AnchorMade && old != nil && old.Schedule.Type == trigger.TypeInterval && old.Schedule.Every == j.Schedule.Every {
 		j.Schedule.Anchor = old.Schedule.Anchor // the same definition sent again shifts no phase
 	}
+	if in.AnchorMade && old != nil && old.Schedule.Type == trigger.TypeCalendarInterval && old.Schedule.Period == j.Schedule.Period {
+		j.Schedule.StartAt = old.Schedule.StartAt
+	}
+	if in.ZoneMade && old != nil && old.Schedule.TimeZone == "" && j.Schedule.Type != trigger.TypeDate {
+		j.Schedule.TimeZone = "" // the server's own zone is for new jobs: this one was made in UTC
+	}
 	if err := s.seal(&j, old); err != nil {
 		return nil, err
 	}

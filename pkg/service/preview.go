@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"schedule-server/pkg/job"
@@ -15,8 +16,10 @@ type occurrence struct {
 	At job.Instant `json:"at"`
 	// Local is the same moment in the schedule's zone.
 	Local string `json:"local"`
-	// Note is trigger.NoteGap or trigger.NoteFold; absent otherwise.
+	// Note is trigger.NoteGap or trigger.NoteFold, or what a calendar says of the day: "holiday:国庆节"; absent otherwise.
 	Note string `json:"note,omitempty"`
+	// MovedFrom is the day that a calendar moved it from; absent otherwise.
+	MovedFrom string `json:"moved_from,omitempty"`
 }
 
 // Preview says what a schedule means.
@@ -34,7 +37,7 @@ type description struct {
 
 // Preview says what a schedule, given as JSON, means after a moment. The error is job.CodeInvalid where it is none.
 func (s *Service) Preview(text json.RawMessage, from job.Instant, count int) (*Preview, error) {
-	schedule, err := s.readSchedule(text, from)
+	schedule, notes, err := s.readSchedule(text, from)
 	if err != nil {
 		return nil, err
 	}
@@ -42,30 +45,32 @@ func (s *Service) Preview(text json.RawMessage, from job.Instant, count int) (*P
 		Valid:       true,
 		Description: description{EN: schedule.Describe(trigger.English), ZH: schedule.Describe(trigger.Chinese)},
 		Next:        upcoming(schedule, from, count),
-		Warnings:    append([]trigger.Warning{}, schedule.Warnings(from, 0)...),
+		Warnings:    append(append([]trigger.Warning{}, notes...), schedule.Warnings(from, 0)...),
 	}, nil
 }
 
-// readSchedule reads a schedule alone, as a job's would be read.
-func (s *Service) readSchedule(text json.RawMessage, from job.Instant) (*trigger.Schedule, error) {
+// readSchedule reads a schedule alone, as a job's would be read. The notes say what was read in another form.
+func (s *Service) readSchedule(text json.RawMessage, from job.Instant) (*trigger.Schedule, []trigger.Warning, error) {
 	if len(text) == 0 {
-		return nil, job.FieldErrorf("schedule", "required", "a schedule is missing")
+		return nil, nil, job.FieldErrorf("schedule", "required", "a schedule is missing")
 	}
 	whole, err := json.Marshal(map[string]json.RawMessage{"schedule": text})
 	if err != nil {
-		return nil, job.Errorf(job.CodeMalformed, "the schedule is not JSON")
+		return nil, nil, job.Errorf(job.CodeMalformed, "the schedule is not JSON")
 	}
 	var in struct {
 		Schedule trigger.Spec `json:"schedule"`
 	}
 	if err := job.Decode(whole, &in); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	s.parser.Settle(&in.Schedule, from)
 	if in.Schedule.Type == trigger.TypeInterval && in.Schedule.Anchor == nil {
 		in.Schedule.Anchor = &from
 	}
 	d := job.Definition{Schedule: in.Schedule}
-	return d.Compile(s.parser)
+	schedule, err := d.Compile(s.parser)
+	return schedule, in.Schedule.Notes, err
 }
 
 // upcoming lists the occurrences strictly after a moment.
@@ -76,8 +81,9 @@ func upcoming(schedule *trigger.Schedule, from job.Instant, count int) []occurre
 		if !ok {
 			break
 		}
+		day, movedFrom := schedule.CalendarNote(next)
 		list = append(list, occurrence{
-			At: next, Local: next.Time().In(schedule.Location()).Format(localLayout), Note: schedule.Note(next),
+			At: next, Local: next.Time().In(schedule.Location()).Format(localLayout), Note: cmp.Or(schedule.Note(next), day), MovedFrom: movedFrom,
 		})
 		at = next
 	}

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -49,6 +50,10 @@ func parseCrontab(expression, seed string, c *calendar, at faults) []part {
 			texts[count] = word
 		}
 		rest = tail
+	}
+	if code, problem := wrongWords(strings.Fields(expression)); problem != "" {
+		at.add(code, problem)
+		return nil
 	}
 	if code, problem := wrongCount(count, texts[:]); problem != "" {
 		at.add(code, problem)
@@ -112,7 +117,7 @@ func refused(s string) (code, problem string) {
 	if s == "" {
 		return CodeRequired, `is empty; write like "0 2 * * *"`
 	}
-	if s[0] <= '9' { // nearly all begin with a digit or *
+	if s[0] <= '9' || s[0] == 'H' { // nearly all begin with a digit or *
 		return "", ""
 	}
 	lower := strings.ToLower(s)
@@ -121,14 +126,57 @@ func refused(s string) (code, problem string) {
 		return refusedMacro(s, lower)
 	case strings.HasPrefix(s, "TZ=") || strings.HasPrefix(s, "CRON_TZ="):
 		name, _ := cutWord(s[strings.IndexByte(s, '=')+1:])
-		return CodeUnsupported, fmt.Sprintf("a zone is not part of the expression; leave %s out and set time_zone to %s", quote(s[:strings.IndexByte(s, '=')+1]+name), quote(name))
+		return CodeUnsupported, fmt.Sprintf("a zone is not part of the expression; leave %s out and set time_zone to %s",
+			quote(s[:strings.IndexByte(s, '=')+1]+name), quote(strings.Trim(name, `"'`)))
 	case strings.HasPrefix(lower, "cron("):
-		return CodeUnsupported, "this is the EventBridge form; write its first five fields alone, without cron( ) and the year, and mind that its weekday 1 is Sunday and ours is Monday"
+		return CodeUnsupported, "this is the EventBridge form, and not one that can be read; write five fields alone, without cron( ) and the year, and mind that its weekday 1 is Sunday and ours is Monday"
 	case strings.HasPrefix(lower, "rate("):
-		return CodeUnsupported, `this is the EventBridge form; write {"type": "interval", "every": "5m"}`
+		inner := strings.TrimSuffix(lower[len("rate("):], ")")
+		if right := durationWords(inner); right != "" {
+			return CodeUnsupported, fmt.Sprintf(`this is the EventBridge form; write {"type": "interval", "every": %s}`, quote(right))
+		}
+		return CodeUnsupported, fmt.Sprintf(`this is the EventBridge form, and %s is no length of time; write {"type": "interval", "every": "5m"}`, quote(inner))
+	case strings.HasPrefix(lower, "at("):
+		return CodeUnsupported, `this is one moment; write {"type": "date", "at": "2026-11-18T07:00:00"}`
+	case strings.HasPrefix(lower, "every "):
+		return refusedEvery(s, lower)
+	case strings.HasPrefix(lower, "freq=") || strings.HasPrefix(lower, "rrule:"):
+		return CodeUnsupported, "this is a rule of RFC 5545; FREQ, INTERVAL, BYDAY, BYMONTHDAY, BYHOUR, BYMINUTE and UNTIL can be read, and " + rruleFault(s)
+	case strings.HasPrefix(s, "P") || strings.HasPrefix(s, "R/"):
+		return CodeUnsupported, `this is a length of ISO 8601; weeks, days, hours, minutes and seconds can be read, as in PT5M; for months and years write {"type": "calendar_interval", "every": {"months": 1}, "at": "09:00"}`
 	}
 	return "", ""
 }
+
+// refusedEvery says how "every 24 hours" and "every monday 09:00" are written.
+func refusedEvery(s, lower string) (code, problem string) {
+	if right := durationWords(s); right != "" {
+		return CodeUnsupported, fmt.Sprintf(`this is an interval; write {"type": "interval", "every": %s}`, quote(right))
+	}
+	words := strings.Fields(shortNames(lower))
+	if len(words) == 3 && clockText.MatchString(words[2]) {
+		second, bad := clockTime(words[2], false)
+		day := words[1]
+		if day == "day" {
+			day = "*"
+		}
+		if bad == "" && (day == "*" || indexOf(sundayFirst[:], day) >= 0) {
+			return CodeUnsupported, fmt.Sprintf(`write "%d %d * * %s"`, second/60%60, second/3600, day)
+		}
+	}
+	return CodeUnsupported, `this is no cron expression; write {"type": "interval", "every": "24h"}, or five fields such as "0 9 * * mon"`
+}
+
+// zoneWord is the last word of an expression if it names a zone.
+func zoneWord(words []string) string {
+	last := words[len(words)-1]
+	if last == "UTC" || last == "GMT" || zoneName.MatchString(last) {
+		return last
+	}
+	return ""
+}
+
+var zoneName = regexp.MustCompile(`^[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_+-]+){1,2}$`)
 
 func refusedMacro(s, lower string) (code, problem string) {
 	word, rest := cutWord(s)
@@ -149,6 +197,24 @@ func refusedMacro(s, lower string) (code, problem string) {
 	}
 }
 
+// wrongWords refuses what is no field at all, and says what it is.
+func wrongWords(words []string) (code, problem string) {
+	for i, word := range words {
+		switch {
+		case word == "-" && i > 0 && i+1 < len(words):
+			return CodeInvalid, fmt.Sprintf("there are blanks within a field; write %s", quote(words[i-1]+"-"+words[i+1]))
+		case strings.HasSuffix(word, ",") && i+1 < len(words):
+			return CodeInvalid, fmt.Sprintf("there are blanks within a field; write %s", quote(word+words[i+1]))
+		}
+	}
+	if len(words) >= 5 {
+		if zone := zoneWord(words); zone != "" {
+			return CodeUnsupported, fmt.Sprintf("a zone is not part of the expression; leave it out and set time_zone to %s", quote(zone))
+		}
+	}
+	return "", ""
+}
+
 // wrongCount refuses any number of fields but 5 and 6.
 func wrongCount(count int, texts []string) (code, problem string) {
 	const right = "a cron expression has 5 (minute hour day-of-month month day-of-week), or 6 with seconds first"
@@ -158,7 +224,7 @@ func wrongCount(count int, texts []string) (code, problem string) {
 	case count == 5 || count == 6:
 		return "", ""
 	case count == 7 && strings.Trim(texts[6], "0123456789*-,/") == "":
-		return CodeUnsupported, `7 fields with a year last are Quartz's; leave the year out, or write {"fields": {"year": …}}; mind that Quartz counts its weekdays from 1 = Sunday`
+		return CodeUnsupported, fmt.Sprintf(`7 fields with a year last are Quartz's; a year can be one, a range or *; leave %s out and set start_at and end_at, or write {"fields": {"year": %s, …}}; mind that Quartz counts its weekdays from 1 = Sunday`, texts[6], quote(texts[6]))
 	case count > 6:
 		return CodeInvalid, fmt.Sprintf("has %d fields; %s; a command does not belong here", count, right)
 	case count == 1:

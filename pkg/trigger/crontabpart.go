@@ -255,7 +255,7 @@ func crontabValue(f *crontabField, s string) (int, string) {
 	}
 	i := indexOf(f.names, lower)
 	if i < 0 {
-		return 0, fmt.Sprintf("%s is not a name of this field; write %s", quote(s), nameChoice(f.names, lower))
+		return 0, fmt.Sprintf("%s is not a name of this field; write %s", quote(s)+named(s), nameChoice(f.names, lower))
 	}
 	return i + f.min, ""
 }

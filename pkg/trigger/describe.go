@@ -23,6 +23,8 @@ type phrases interface {
 	cron(d *description) string
 	interval(every time.Duration, anchor, zone string) string
 	date(at, zone string) string
+	periodic(s *Schedule, zone string) string
+	workdays(rule CalendarRule) string
 	bounds(from, until string) string
 	except(list []Exclusion) string
 }
@@ -36,20 +38,31 @@ func (s *Schedule) Describe(lang Language) string {
 	}
 	zone := s.zone.loc.String()
 	var b strings.Builder
+	worded := false // the calendar is in the words already
 	switch s.kind {
 	case kindCron:
-		b.WriteString(say.cron(s.describe(zone)))
+		d := s.describe(zone)
+		if s.days != nil && s.days.otherwise == 0 && d.times != nil && d.everyDay() {
+			d.rule = &s.days.rule // "every working day" in place of "every day"
+		}
+		worded = d.rule != nil
+		b.WriteString(say.cron(d))
 	case kindInterval:
 		anchor := ""
 		if s.every >= int64(time.Hour/time.Millisecond) { // of a shorter one nobody asks for the phase
 			anchor = s.local(s.at)
 		}
 		b.WriteString(say.interval(time.Duration(s.every)*time.Millisecond, anchor, zone))
+	case kindPeriodic:
+		b.WriteString(say.periodic(s, zone))
 	default:
 		b.WriteString(say.date(s.local(s.at), zone))
 	}
+	if s.days != nil && !worded {
+		b.WriteString(say.workdays(s.days.rule))
+	}
 	from, until := "", ""
-	if s.start > MinInstant {
+	if s.start > MinInstant && !s.countsFrom(s.start) {
 		from = s.local(s.start)
 	}
 	if s.end < MaxInstant {
@@ -67,6 +80,11 @@ func (s *Schedule) Describe(lang Language) string {
 		b.WriteString(say.except(s.exclude))
 	}
 	return b.String()
+}
+
+// countsFrom reports whether the words of a calendar interval say the bound already: it lies before the first day's time.
+func (s *Schedule) countsFrom(start Instant) bool {
+	return s.kind == kindPeriodic && s.zone.civil(start) <= s.periodic.first*daySeconds+s.periodic.second
 }
 
 // local writes a moment as the zone's clock shows it, as short as it is exact.
@@ -95,6 +113,12 @@ type description struct {
 	either                bool
 	dialect               dialect
 	excluded, anyDateTime bool
+	rule                  *CalendarRule // its days stand for every day
+}
+
+// everyDay reports whether no date is left out.
+func (d *description) everyDay() bool {
+	return d.days == nil && d.weekdays == 0 && d.weekdayPlaces == nil && d.months == 0 && d.weeks == nil && d.years == nil
 }
 
 // shape is the form of an hour, minute or second field.
@@ -117,7 +141,7 @@ const (
 )
 
 func (s *Schedule) describe(zone string) *description {
-	d := &description{zone: zone, either: s.cron.either, dialect: s.dialect, excluded: s.excluded != nil}
+	d := &description{zone: zone, either: s.cron.either, dialect: s.dialect, excluded: s.excluded != nil || s.days != nil}
 	d.second = s.shape(atSecond, 60)
 	d.minute = s.shape(atMinute, 60)
 	d.hour = s.shape(atHour, 24)
@@ -135,6 +159,9 @@ func (s *Schedule) describe(zone string) *description {
 				d.weekdayPlaces = append(d.weekdayPlaces, p)
 			}
 		}
+	}
+	if d.either && (s.cron.days.all || s.cron.weekdays.all) { // either day field is enough, and one holds every day
+		d.days, d.weekdays, d.weekdayPlaces, d.either = nil, 0, nil, false
 	}
 	d.anyDateTime = d.hour.kind == shapeAll && d.days == nil && d.weekdays == 0 && d.weekdayPlaces == nil &&
 		d.months == 0 && d.weeks == nil && d.years == nil && !d.excluded

@@ -17,6 +17,13 @@ var (
 
 func (e english) cron(d *description) string {
 	text := e.time(d)
+	if d.rule != nil {
+		days := "working day"
+		if d.rule.On == OnRestday {
+			days = "day off"
+		}
+		return "every " + days + " (" + d.rule.ID + ") " + text + ", " + d.zone
+	}
 	if d.times != nil && d.days == nil && d.weekdays == 0 && d.weekdayPlaces == nil {
 		text += " every day"
 	}

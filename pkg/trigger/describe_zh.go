@@ -14,6 +14,13 @@ var chineseWeekdays = [...]string{"一", "二", "三", "四", "五", "六", "日
 
 func (c chinese) cron(d *description) string {
 	when := c.dates(d)
+	if d.rule != nil {
+		days := "每个工作日 "
+		if d.rule.On == OnRestday {
+			days = "每个休息日 "
+		}
+		return days + c.time(d) + "（" + d.rule.ID + " 日历），" + d.zone
+	}
 	if when == "" && d.times != nil {
 		when = "每天"
 	}

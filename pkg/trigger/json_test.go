@@ -45,7 +45,7 @@ func TestSpecJSONErrors(t *testing.T) {
 		`{"type":"interval","every":"10"}`:            `every: "10" has no unit; write it like "10s"`,
 		`{"type":"interval","every":"-1s"}`:           `every: "-1s" is negative; a duration is written like "10s"`,
 		`{"type":"interval","every":"99999w"}`:        `every: "99999w" is too long; the longest duration is 106751d`,
-		`{"type":"date","at":1700000000}`:             `at: a time is a string like "2026-11-18T07:00:00Z"`,
+		`{"type":"date","at":1700000000}`:             `at: a time is a string; write "2023-11-14T22:13:20.000Z"`,
 		`{"type":"date","at":"tomorrow"}`:             `at: "tomorrow" is not a time; write it like 2026-11-18T07:00:00Z`,
 		`{"type":"date","at":"0000-01-01T00:00:00Z"}`: "at: a time must lie in the years 0001 to 9999",
 		`{"fields":{"week":""}}`:                      `fields.week: is empty; leave it out or write "*"`,

@@ -64,7 +64,7 @@ func TestCrontabErrors(t *testing.T) {
 		"Hx * * * *":                  `minute: "Hx" is not a hash; write H, H/15, H(0-29) or H(0-29)/10`,
 		"0 2 * *":                     "has 4 fields; a cron expression has 5 (minute hour day-of-month month day-of-week), or 6 with seconds first",
 		"0 2 * * * /bin/true":         "the command does not belong here; write the first five fields alone",
-		"0 0 12 * * ? 2026":           `7 fields with a year last are Quartz's; leave the year out, or write {"fields": {"year": …}}; mind that Quartz counts its weekdays from 1 = Sunday`,
+		"0 0 12 * * ? 2026":           `7 fields with a year last are Quartz's; a year can be one, a range or *; leave 2026 out and set start_at and end_at, or write {"fields": {"year": "2026", …}}; mind that Quartz counts its weekdays from 1 = Sunday`,
 		"@every 5m":                   `@every is an interval; write {"type": "interval", "every": "5m"}`,
 		"@Daily":                      `"@Daily": macros are written in lower case: @daily`,
 		"@":                           `"@" is no macro; write @yearly @annually @monthly @weekly @daily @midnight or @hourly`,

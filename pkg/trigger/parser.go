@@ -10,7 +10,11 @@ import (
 // Parser compiles Specs. The zero value is ready. It keeps the time zones it has read and nothing else (bounded by
 // the time zone database), and is safe for concurrent use. Do not copy it after first use.
 type Parser struct {
-	zones zones
+	// TimeZone is the zone that Settle gives to a spec that names none. Empty: UTC. Set it before first use.
+	TimeZone string
+	// Calendars are those that specs may name; nil: the built-in ones. Set it before first use.
+	Calendars *Calendars
+	zones     zones
 }
 
 // Parse compiles a spec with a Parser of its own; who compiles many keeps a Parser.
@@ -22,6 +26,7 @@ func Parse(spec Spec, seed string) (*Schedule, error) { return new(Parser).Parse
 func (p *Parser) Parse(spec Spec, seed string) (*Schedule, error) {
 	var found Errors
 	at := faults{"", &found}
+	p.settleLocal(&spec)
 	s := &Schedule{start: MinInstant, end: MaxInstant, zone: utc}
 	z, err := p.zones.get(spec.TimeZone)
 	if err != nil {
@@ -36,14 +41,24 @@ func (p *Parser) Parse(spec Spec, seed string) (*Schedule, error) {
 	case TypeInterval:
 		s.kind = kindInterval
 		parseInterval(s, &spec, at)
+	case TypeCalendarInterval:
+		s.kind = kindPeriodic
+		p.parseCalendarInterval(s, &spec, at)
 	case TypeDate:
 		s.kind = kindDate
 		parseDate(s, &spec, at)
 	case "":
-		at.at("type").add(CodeRequired, "must be cron, interval or date")
+		at.at("type").add(CodeRequired, "must be cron, interval, calendar_interval or date")
 	default:
-		at.at("type").add(CodeInvalid, quote(spec.Type)+" is not a type; write cron, interval or date")
+		at.at("type").add(CodeInvalid, quote(spec.Type)+" is not a type; write cron, interval, calendar_interval or date")
 	}
+	if spec.Type != TypeDate {
+		refuseDelay(&spec, at)
+	}
+	if spec.Type != TypeCalendarInterval && spec.Type != "" {
+		refusePeriod(&spec, at)
+	}
+	s.days = p.parseCalendar(&spec, s.zone, at.at("calendar"))
 	parseBounds(s, &spec, at)
 	s.excluded = compileExclusions(spec.Exclude, s.zone, at.at("exclude"))
 	if len(found) > 0 {
@@ -145,6 +160,16 @@ func parseInterval(s *Schedule, spec *Spec, at faults) {
 func parseDate(s *Schedule, spec *Spec, at faults) {
 	refuseMembers(spec, at, spec.Every != 0, spec.Anchor != nil, false)
 	refuseCron(spec, at)
+	switch {
+	case spec.Delay != 0 && spec.At != nil:
+		at.at("delay").add(CodeInvalid, "at and delay are two ways to say it; give one")
+	case spec.Delay < 0 || time.Duration(spec.Delay) > maxDelay:
+		at.at("delay").add(CodeInvalid, fmt.Sprintf("a delay is at most %s", Duration(maxDelay)))
+		return
+	case spec.At == nil && spec.Delay != 0:
+		at.at("at").add(CodeRequired, "is missing: the delay was not counted from a moment")
+		return
+	}
 	if spec.At == nil {
 		at.at("at").add(CodeRequired, `is missing; write like "2026-11-18T07:00:00Z"`)
 		return
@@ -173,6 +198,30 @@ func refuseCron(spec *Spec, at faults) {
 	}
 	if spec.Fields != nil {
 		at.at("fields").add(CodeInvalid, "belongs to type cron, not "+spec.Type)
+	}
+}
+
+// refusePeriod refuses what only a calendar interval has.
+func refusePeriod(spec *Spec, at faults) {
+	const belongs = "belongs to type calendar_interval, not "
+	if spec.Period != (Period{}) {
+		at.at("every").add(CodeInvalid, "an object "+belongs+spec.Type)
+	}
+	if spec.Clock != "" {
+		at.at("at").add(CodeInvalid, "a time of day "+belongs+spec.Type)
+	}
+	if len(spec.Weekdays) > 0 {
+		at.at("weekdays").add(CodeInvalid, belongs+spec.Type)
+	}
+	if spec.Overflow != "" {
+		at.at("overflow").add(CodeInvalid, belongs+spec.Type)
+	}
+}
+
+// refuseDelay refuses a delay where there is no date.
+func refuseDelay(spec *Spec, at faults) {
+	if spec.Delay != 0 {
+		at.at("delay").add(CodeInvalid, "belongs to type date, not "+spec.Type)
 	}
 }
 

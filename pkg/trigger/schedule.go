@@ -15,6 +15,8 @@ type Schedule struct {
 	start, end Instant // both included
 	zone       *zone
 	excluded   *exclusions
+	days       *dayRule    // nil: all days
+	periodic   *periodic   // kindPeriodic
 	exclude    []Exclusion // as written, for Describe
 	parts      []part      // of a cron
 	expression string      // as written, trimmed; "" for fields
@@ -26,6 +28,7 @@ const (
 	kindCron kind = iota + 1
 	kindInterval
 	kindDate
+	kindPeriodic
 )
 
 // Next returns the first occurrence after a moment; false when there is none up to the end of year 9999.
@@ -36,6 +39,13 @@ func (s *Schedule) Next(after Instant) (Instant, bool) {
 		return 0, false
 	}
 	from := max(after+1, s.start)
+	if s.days != nil {
+		found, ok := s.onDays(from)
+		if !ok || found > s.end {
+			return 0, false
+		}
+		return found, true
+	}
 	if s.excluded == nil {
 		found, ok := s.bare(from)
 		if !ok || found > s.end {
@@ -87,6 +97,8 @@ func (s *Schedule) bare(from Instant) (Instant, bool) {
 			found += Instant(n * s.every)
 		}
 		return found, true
+	case kindPeriodic:
+		return s.nextPeriodic(from)
 	default:
 		return s.at, s.at >= from
 	}
@@ -100,7 +112,7 @@ func (s *Schedule) Through(first, to Instant, most int) (n int, last Instant) {
 		return 0, first
 	}
 	to = min(to, s.end)
-	if s.kind == kindInterval && s.excluded == nil {
+	if s.kind == kindInterval && s.excluded == nil && s.days == nil {
 		more := max(0, min(int64(to-first)/s.every, int64(most)-1))
 		return int(more) + 1, first + Instant(more*s.every)
 	}

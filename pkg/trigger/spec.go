@@ -13,11 +13,13 @@ const (
 	TypeCron     = "cron"
 	TypeInterval = "interval"
 	TypeDate     = "date"
+	// TypeCalendarInterval is every n days, weeks, months or years at a time of the wall clock.
+	TypeCalendarInterval = "calendar_interval"
 )
 
 // Spec is the JSON form of a schedule, as a user writes it. Parse turns it into a Schedule and says what is wrong.
 type Spec struct {
-	// Type is TypeCron, TypeInterval or TypeDate.
+	// Type is TypeCron, TypeInterval, TypeCalendarInterval or TypeDate.
 	Type string `json:"type"`
 	// Expression is a crontab expression of 5 fields, of 6 with seconds first, or a macro. For TypeCron; then Fields
 	// is nil.
@@ -30,6 +32,19 @@ type Spec struct {
 	Anchor *Instant `json:"anchor,omitempty"`
 	// At is the one occurrence. For TypeDate.
 	At *Instant `json:"at,omitempty"`
+	// Delay says At as a distance from when the job is made; Settle turns it into At. For TypeDate.
+	Delay Duration `json:"delay,omitempty"`
+	// Period is written as "every". For TypeCalendarInterval.
+	Period Period `json:"-"`
+	// Clock is the time of day, HH:MM or HH:MM:SS, written as "at". For TypeCalendarInterval.
+	Clock string `json:"-"`
+	// Weekdays are the days of a week on which it fires, "mon" or "mon-fri"; none: that of StartAt. For a Period of weeks.
+	Weekdays []string `json:"weekdays,omitempty"`
+	// Overflow is what becomes of a day that a month lacks: OverflowLast, which "" is too, or OverflowSkip. For a Period
+	// of months or years.
+	Overflow string `json:"overflow,omitempty"`
+	// Calendar keeps the occurrences to working days, or to the others. Nil: no calendar.
+	Calendar *CalendarRule `json:"calendar,omitempty"`
 	// TimeZone is an IANA name; "" is UTC.
 	TimeZone string `json:"time_zone,omitempty"`
 	// StartAt is the first moment that may be an occurrence; nil is no bound.
@@ -38,6 +53,12 @@ type Spec struct {
 	EndAt *Instant `json:"end_at"`
 	// Exclude takes occurrences away; an occurrence that any of them matches is none. Written as [] when empty.
 	Exclude []Exclusion `json:"exclude"`
+
+	// Notes say what was read in another form than ours. They are not kept.
+	Notes []Warning `json:"-"`
+	// Local are the moments that were written without an offset, by the names of their members, until Settle reads them
+	// in the time zone.
+	Local map[string]LocalTime `json:"-"`
 }
 
 // MarshalJSON writes exclude as [] when there is none.
@@ -46,7 +67,14 @@ func (s Spec) MarshalJSON() ([]byte, error) {
 	if s.Exclude == nil {
 		s.Exclude = []Exclusion{}
 	}
-	return json.Marshal(plain(s))
+	if s.Period == (Period{}) && s.Clock == "" {
+		return json.Marshal(plain(s))
+	}
+	return json.Marshal(struct {
+		plain
+		Every Period `json:"every"`
+		At    string `json:"at,omitempty"`
+	}{plain(s), s.Period, s.Clock})
 }
 
 // UnmarshalJSON reads a schedule strictly. The error is Errors, with a path for each fault, when the JSON is
@@ -67,6 +95,7 @@ func (s *Spec) UnmarshalJSON(data []byte) error {
 	if len(found) > 0 {
 		return found
 	}
+	out.Accept()
 	*s = out
 	return nil
 }
@@ -84,17 +113,27 @@ func (s *Spec) member(name string, value json.RawMessage, at faults) bool {
 			s.Fields.read(value, at)
 		}
 	case "every":
-		decode(value, &s.Every, at)
+		s.readEvery(value, at)
 	case "anchor":
-		decode(value, &s.Anchor, at)
+		s.readMoment(name, value, &s.Anchor, at)
 	case "at":
-		decode(value, &s.At, at)
+		s.readMoment(name, value, &s.At, at)
+	case "delay":
+		decode(value, &s.Delay, at)
+	case "weekdays":
+		decodeStrings(value, &s.Weekdays, at)
+	case "overflow":
+		s.Overflow = text(value, at)
+	case "calendar":
+		if !isNull(value) {
+			s.Calendar = readCalendarRule(value, at)
+		}
 	case "time_zone":
 		s.TimeZone = text(value, at)
 	case "start_at":
-		decode(value, &s.StartAt, at)
+		s.readMoment(name, value, &s.StartAt, at)
 	case "end_at":
-		decode(value, &s.EndAt, at)
+		s.readMoment(name, value, &s.EndAt, at)
 	case "exclude":
 		s.Exclude = readExclusions(value, at)
 	default:

@@ -44,6 +44,12 @@ const (
 	WarnEitherDay = "either_day"
 	// WarnStarDay: a day field begins with *, so both must match; some libraries differ.
 	WarnStarDay = "star_day"
+	// WarnCalendarEnds: the calendar does not know all of the next days; there the weekend decides.
+	WarnCalendarEnds = "calendar_ends"
+	// WarnForeignForm: it was written in another scheduler's form, and is kept in ours.
+	WarnForeignForm = "foreign_form"
+	// WarnLookalike: characters that only look like those of a schedule were read as these.
+	WarnLookalike = "lookalike_characters"
 	// WarnQuartzWeekday: written like Quartz, whose weekdays count from 1 = Sunday.
 	WarnQuartzWeekday = "quartz_weekday"
 )
@@ -70,6 +76,7 @@ func (s *Schedule) Warnings(now Instant, attemptTimeout time.Duration) []Warning
 		w.dayFields()
 	}
 	if fires {
+		w.calendarEnds(now)
 		w.timeout(now, attemptTimeout)
 	}
 	return w.list
@@ -158,6 +165,29 @@ func (w *warner) gap(now Instant) {
 	}
 }
 
+// calendarEnds warns where the calendar ends within the next hundred occurrences or the next 30 days.
+func (w *warner) calendarEnds(now Instant) {
+	ends, ok := w.s.calendarEnds()
+	if !ok {
+		return
+	}
+	last := now
+	for range 100 {
+		next, ok := w.s.Next(last)
+		if !ok {
+			break
+		}
+		if last = next; last >= ends {
+			break
+		}
+	}
+	if last >= ends || now.Add(30*day) >= ends {
+		id, day := w.s.CalendarID(), w.s.days.calendar.Ends()
+		w.add(WarnCalendarEnds, "the calendar "+id+" knows no days after "+day+": from then on the weekend decides",
+			"日历 "+id+" 只到 "+day+"：之后按周末判断")
+	}
+}
+
 // outside reports whether nothing can happen at a moment anyway.
 func (w *warner) outside(at Instant) bool {
 	if at < w.s.start || at > w.s.end {
@@ -195,7 +225,7 @@ func (w *warner) timeout(now Instant, attemptTimeout time.Duration) {
 		}
 		shortest = min(shortest, next.Sub(last))
 		last = next
-		if w.s.kind == kindInterval && w.s.excluded == nil {
+		if w.s.kind == kindInterval && w.s.excluded == nil && w.s.days == nil {
 			break
 		}
 	}
@@ -212,7 +242,11 @@ func (w *warner) dayFields() {
 	if s.dialect != crontab {
 		return
 	}
-	if s.cron.either {
+	if s.cron.either && (s.cron.days.all || s.cron.weekdays.all) {
+		w.add(WarnEitherDay,
+			"both day fields are restricted, so either is enough (crontab), and one of them holds every day: it fires every day; begin that field with * to restrict by the other alone",
+			"日与星期都有限定时，满足其一即触发（crontab 规则），而其中一个包含每一天：因此每天触发；如只按另一个限定，请让该字段以 * 开头")
+	} else if s.cron.either {
 		w.add(WarnEitherDay,
 			"both day fields are restricted, so either is enough (crontab); for both at once use fields",
 			"日与星期都有限定时，满足其一即触发（crontab 规则）；如需同时满足，请使用 fields")

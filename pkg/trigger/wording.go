@@ -54,7 +54,7 @@ func tooWide(s string, step, width int) string {
 }
 
 func notNumber(s string, info fieldInfo) string {
-	return fmt.Sprintf("%s is not a number in %d-%d", quote(s), info.min, info.max)
+	return fmt.Sprintf("%s is not a number in %d-%d", quote(s)+named(s), info.min, info.max)
 }
 
 func indexOf(names []string, s string) int {

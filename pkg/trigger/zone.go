@@ -178,21 +178,16 @@ func loadLocation(name string) (*time.Location, error) {
 	}
 	loc, err := time.LoadLocation(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not in the time zone database; %s%s: %w", quote(name), hint, offsetHint(name), errZone)
+		if right := zoneHint(name); right != "" {
+			return nil, fmt.Errorf("%s is not in the time zone database%s: %w", quote(name), right, errZone)
+		}
+		short := ""
+		if i := sort.SearchStrings(shortZones[:], strings.ToUpper(name)); i < len(shortZones) && shortZones[i] == strings.ToUpper(name) {
+			short = " (short names are ambiguous)"
+		}
+		return nil, fmt.Errorf("%s is not in the time zone database; %s%s: %w", quote(name)+named(name), hint, short, errZone)
 	}
 	return loc, nil
-}
-
-// offsetHint helps who wrote an offset: Etc/GMT names have their sign reversed.
-func offsetHint(name string) string {
-	if strings.HasPrefix(name, "+") || strings.HasPrefix(name, "-") || strings.HasPrefix(name, "UTC+") ||
-		strings.HasPrefix(name, "UTC-") || strings.HasPrefix(name, "GMT+") || strings.HasPrefix(name, "GMT-") {
-		return " (a fixed offset is written Etc/GMT-8, which is 8 hours EAST of UTC)"
-	}
-	if i := sort.SearchStrings(shortZones[:], strings.ToUpper(name)); i < len(shortZones) && shortZones[i] == strings.ToUpper(name) {
-		return " (short names are ambiguous)"
-	}
-	return ""
 }
 
 var shortZones = [...]string{"AEST", "AKST", "BST", "CEST", "CST", "EDT", "IST", "JST", "KST", "MDT", "PDT", "PST", "SGT"}
