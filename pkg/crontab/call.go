@@ -39,7 +39,13 @@ type call struct {
 	attempts       int
 	retryDelay     time.Duration
 	retryDuration  time.Duration
+	// concurrency is that of a lock; empty: none.
+	concurrency job.Concurrency
+	// parts are those of a form that is sent as multipart/form-data.
+	parts []formPart
 
+	// query is what is added to the URL's.
+	query []string
 	// literalURL says that braces and brackets in the URL stand for themselves.
 	literalURL bool
 	stdin      *string
@@ -131,6 +137,10 @@ func (c *call) definition(policy job.Policy) (*job.Definition, error) {
 		d.Request.Headers = c.headers
 	}
 	c.writeBody(&d.Request)
+	if !slices.Contains([]string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}, d.Request.Method) {
+		return nil, fmt.Errorf("the method %s is not one of GET POST PUT PATCH DELETE HEAD OPTIONS", clip(d.Request.Method))
+	}
+	c.keepLiteral(&d.Request)
 	if c.redirects {
 		d.Request.FollowRedirects = job.MaxRedirects
 		if c.mostRedirects != nil && *c.mostRedirects >= 0 {
@@ -143,6 +153,9 @@ func (c *call) definition(policy job.Policy) (*job.Definition, error) {
 }
 
 func (c *call) writeBody(r *job.Request) {
+	if c.parts != nil {
+		c.writeForm()
+	}
 	if c.body != nil && !c.inQuery {
 		r.Body = job.Body(*c.body)
 		r.Headers = maps.Clone(c.headers)
@@ -228,6 +241,17 @@ func (c *call) target() (string, error) {
 		}
 		target = address + separator + *c.body
 		if fragment != "" {
+			target += "#" + fragment
+		}
+	}
+	if c.query != nil {
+		address, fragment, cutOff := strings.Cut(target, "#")
+		separator := "?"
+		if strings.Contains(address, "?") {
+			separator = "&"
+		}
+		target = address + separator + strings.Join(c.query, "&")
+		if cutOff {
 			target += "#" + fragment
 		}
 	}

@@ -47,7 +47,9 @@ func curlSyntax() *syntaxOf {
 	ignored(o, true, "output", "output-dir", "write-out", "dump-header", "cookie-jar", "stderr", "trace", "trace-ascii", "keepalive-time",
 		"limit-rate", "speed-limit", "speed-time", "max-filesize", "tls-max", "expect100-timeout", "ciphers", "proto", "proto-redir", "parallel-max")
 	refused(o, true, needsFile, "upload-file", "config", "cacert", "capath", "cert", "key", "netrc-file", "cert-type", "pass")
-	refused(o, true, needsForm, "form", "form-string")
+	o["form"] = option{value: true, set: func(c *call, v string) error { return c.form(v, true) }}
+	o["form-string"] = option{value: true, set: func(c *call, v string) error { return c.form(v, false) }}
+	o["url-query"] = option{value: true, set: (*call).urlQuery}
 	refused(o, false, needsFile, "netrc", "netrc-optional")
 	refused(o, true, needsNetwork, "proxy", "socks5", "socks5-hostname", "socks4", "preproxy", "resolve", "connect-to", "interface",
 		"unix-socket", "abstract-unix-socket", "local-port", "dns-servers", "doh-url", "noproxy", "proxy-user")
@@ -79,6 +81,10 @@ func (c *call) header(text string) error {
 		return fmt.Errorf("%q is no header", clip(text))
 	}
 	if value = strings.TrimSpace(value); value == "" {
+		return nil
+	}
+	if strings.EqualFold(strings.TrimSpace(name), "Accept-Encoding") {
+		c.warn("the header Accept-Encoding is left out: the service asks for what it can read")
 		return nil
 	}
 	return c.setHeader(strings.TrimSpace(name), value)

@@ -1,6 +1,7 @@
 package crontab
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"schedule-server/pkg/job"
@@ -44,8 +46,8 @@ type File struct {
 
 // Entry is a line that became a job.
 type Entry struct {
-	// Line counts from 1.
-	Line int
+	// Line counts from 1. It is the first where Lines, joined by a backslash at their ends, are more than one.
+	Line, Lines int
 	// Definition is normalized and valid. Its id follows from its request, so that the same line gives the same id again.
 	Definition job.Definition
 	// Warnings say what of the line is not carried over. May be nil.
@@ -82,13 +84,54 @@ func Parse(ctx context.Context, text string, o Options) (*File, error) {
 	if r.room == 0 {
 		r.room = maxRoom
 	}
-	for i, line := range lines {
+	for i := 0; i < len(lines); {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		r.read(i+1, strings.TrimSpace(strings.TrimSuffix(line, "\r")))
+		line, count := joined(lines[i:])
+		r.read(i+1, count, strings.TrimSpace(line))
+		i += count
 	}
 	return r.file, nil
+}
+
+// maxJoined is how many lines may be joined.
+const maxJoined = 200
+
+// joined is the first of some lines, with those that a backslash at its end joins to it. Only entries are joined, and not
+// to what is an entry of its own.
+func joined(lines []string) (line string, count int) {
+	line, count = strings.TrimSuffix(lines[0], "\r"), 1
+	if !goesOn(line) || !hasEntry(plainBlanks(strings.TrimSpace(line))) {
+		return line, count
+	}
+	for goesOn(line) && count < min(len(lines), maxJoined) {
+		next := strings.TrimSuffix(lines[count], "\r")
+		trimmed := strings.TrimSpace(next)
+		_, _, setting := cutSetting(trimmed)
+		if trimmed == "" || trimmed[0] == '#' || trimmed[0] == '@' || setting || hasEntry(trimmed) {
+			return line, count
+		}
+		line = strings.TrimSuffix(strings.TrimRight(line, " \t"), `\`) + next
+		count++
+	}
+	return line, count
+}
+
+// goesOn reports whether a line ends in a backslash that hides its end.
+func goesOn(line string) bool {
+	line = strings.TrimRight(line, " \t")
+	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
+}
+
+// plainBlanks writes what only looks like a plain character as one where the schedule stands: in front of the first letter.
+func plainBlanks(line string) string {
+	end := strings.IndexFunc(line, unicode.IsLetter)
+	if end < 0 {
+		return line
+	}
+	plain, _ := trigger.Plain(line[:end])
+	return plain + line[end:]
 }
 
 // reader goes down the lines of a crontab.
@@ -101,6 +144,8 @@ type reader struct {
 	zoneFault string
 	// comment is the text right above the line.
 	comment string
+	// movedZone is the line that sets TZ, which cron does not read schedules in; 0: none does.
+	movedZone int
 	// seen counts the lines of each id.
 	seen map[string]int
 	// room is how many bytes variables may still add.
@@ -108,7 +153,7 @@ type reader struct {
 	file *File
 }
 
-func (r *reader) read(n int, line string) {
+func (r *reader) read(n, count int, line string) {
 	comment := r.comment
 	r.comment = ""
 	switch {
@@ -117,18 +162,39 @@ func (r *reader) read(n int, line string) {
 	case line[0] == '#':
 		text := strings.ToValidUTF8(strings.ReplaceAll(line, "\x00", ""), "\uFFFD")
 		r.comment = strings.TrimSpace(strings.TrimLeft(text, "# "))
+		if heading.MatchString(r.comment) || hasEntry(r.comment) { // what stands above the columns, or a job that is off
+			r.comment = ""
+		}
 		return
 	}
+	written := line
+	line = plainBlanks(line)
 	if name, value, ok := asSetting(line); ok {
 		r.set(n, name, value)
 		return
 	}
 	entry, err := r.entry(line)
 	if err != nil {
+		err = wordProcessed(line, err)
+		defer func() {
+			for i := 1; i < count; i++ {
+				r.file.Skipped = append(r.file.Skipped, Skipped{Line: n + i, Text: "", Reason: fmt.Sprintf("it goes on from line %d, which is skipped", n)})
+			}
+		}()
 		r.file.Skipped = append(r.file.Skipped, Skipped{Line: n, Text: cut(line, 200), Reason: cut(err.Error(), 500)})
 		return
 	}
-	entry.Line = n
+	entry.Line, entry.Lines = n, count
+	if count > 1 {
+		entry.Warnings = append(entry.Warnings, fmt.Sprintf("the lines %d to %d are read as one; cron itself does not join lines", n, n+count-1))
+	}
+	if written != line {
+		_, found := trigger.Plain(written)
+		entry.Warnings = append(entry.Warnings, "read as the plain characters they look like: "+strings.Join(found, ", "))
+	}
+	if r.movedZone > 0 && r.zone == r.options.TimeZone {
+		entry.Warnings = append(entry.Warnings, fmt.Sprintf("line %d sets TZ, in which cron does not read schedules: it is read in %s", r.movedZone, cmp.Or(r.zone, "UTC")))
+	}
 	entry.Definition.Description = cut(comment, job.MaxTextRunes-1)
 	r.file.Jobs = append(r.file.Jobs, *entry)
 }
@@ -143,6 +209,9 @@ func (r *reader) set(n int, name, value string) {
 			r.zoneFault = fmt.Sprintf("line %d sets CRON_TZ to %q, which is not in the time zone database", n, clip(value))
 		}
 		return
+	}
+	if name == "TZ" {
+		r.movedZone = n
 	}
 	delete(r.variables, name)
 	if valid {
@@ -163,11 +232,20 @@ func (r *reader) entry(line string) (*Entry, error) {
 	if err := refuseLine(line); err != nil {
 		return nil, err
 	}
-	expression, text, err := r.schedule(line)
+	line, warnings := withoutFlags(line)
+	spec, text, err := r.schedule(line)
 	if err != nil {
 		return nil, err
 	}
-	text, warnings := withoutUser(text)
+	for _, note := range spec.Notes {
+		warnings = append(warnings, note.Message)
+	}
+	text, more := withoutUser(text)
+	warnings = append(warnings, more...)
+	if flags := cronFlags.FindString(text); flags != "" {
+		text = text[len(flags):]
+		warnings = append(warnings, fmt.Sprintf("%s in front of the command tells cron what to log and is left out", strings.TrimSpace(flags)))
+	}
 	text, stdin := percent(text)
 	cmd, err := split(text, r.variables, &r.room)
 	if err != nil {
@@ -176,11 +254,17 @@ func (r *reader) entry(line string) (*Entry, error) {
 	if stdin != nil {
 		cmd.stdin, cmd.mustRead = stdin, true
 	}
-	d, more, err := convert(cmd, Policy())
+	d, converted, err := convert(cmd, Policy())
 	if err != nil {
 		return nil, err
 	}
-	d.Schedule = trigger.Spec{Type: trigger.TypeCron, Expression: expression, TimeZone: r.zone}
+	d.Schedule = spec
+	if cmd.sleep > 0 {
+		if d.Schedule.Expression, err = cmd.second(spec.Expression); err != nil {
+			return nil, err
+		}
+		warnings = append(warnings, fmt.Sprintf("the sleep of %s is kept as the second of its schedule", job.Duration(cmd.sleep)))
+	}
 	if d.ID, err = r.id(d); err != nil {
 		return nil, err
 	}
@@ -188,14 +272,32 @@ func (r *reader) entry(line string) (*Entry, error) {
 	if faults := d.Validate(r.options.Parser); len(faults) > 0 {
 		return nil, fmt.Errorf("%s: %s", faults[0].Field, faults[0].Message)
 	}
-	return &Entry{Definition: *d, Warnings: append(warnings, more...)}, nil
+	return &Entry{Definition: *d, Warnings: append(warnings, converted...)}, nil
+}
+
+// heading is what crontabs write above their columns.
+var heading = regexp.MustCompile(`(?i)^(m|min|minute|\*)\s+(h|hour)\s+.*(dow|week|command|cmd)`)
+
+// cronFlags are options of OpenBSD's cron in front of the command.
+var cronFlags = regexp.MustCompile(`^(-[nqs]+\s+)+`)
+
+// withoutFlags takes off the dash with which some crons are told to log nothing.
+func withoutFlags(line string) (string, []string) {
+	if len(line) > 1 && line[0] == '-' && hasEntry(line[1:]) {
+		return line[1:], []string{"the - in front of the schedule tells cron not to log and is left out"}
+	}
+	return line, nil
 }
 
 // schedule splits a line into when and what.
-func (r *reader) schedule(line string) (expression, rest string, err error) {
+func (r *reader) schedule(line string) (spec trigger.Spec, rest string, err error) {
+	spec = trigger.Spec{Type: trigger.TypeCron, TimeZone: r.zone}
 	count := 5
 	if line[0] == '@' {
 		count = 1
+		if first, _ := cutWord(line); strings.EqualFold(first, "@every") {
+			count = 2
+		}
 	}
 	rest = line
 	var words []string
@@ -203,22 +305,26 @@ func (r *reader) schedule(line string) (expression, rest string, err error) {
 		word, tail := cutWord(rest)
 		words, rest = append(words, word), tail
 	}
-	expression = strings.Join(words, " ")
+	spec.Expression = strings.Join(words, " ")
 	switch {
 	case strings.HasPrefix(line, "@reboot"):
-		return "", "", errors.New("it runs when a machine starts, which is no moment of a schedule")
+		return spec, "", errors.New("it runs when a machine starts, which is no moment of a schedule")
 	case rest == "":
-		return "", "", errors.New("it is not a crontab line: five fields, or a word such as @daily, and a command")
+		return spec, "", errors.New("it is not a crontab line: five fields, or a word such as @daily, and a command")
 	case r.zoneFault != "":
-		return "", "", errors.New(r.zoneFault)
+		return spec, "", errors.New(r.zoneFault)
 	}
 	if next, tail := cutWord(rest); tail != "" && isField(next) {
-		return "", "", errors.New("its schedule has more than five fields: a crontab has neither seconds nor years")
+		return spec, "", errors.New("its schedule has more than five fields: a crontab has neither seconds nor years")
 	}
-	if _, err := r.options.Parser.Parse(trigger.Spec{Type: trigger.TypeCron, Expression: expression, TimeZone: r.zone}, ""); err != nil {
-		return "", "", fmt.Errorf("its schedule is invalid: %s", cut(err.Error(), 300))
+	spec.Accept()
+	if spec.Type == trigger.TypeInterval {
+		spec.Anchor = &r.options.Now
 	}
-	return expression, rest, nil
+	if _, err := r.options.Parser.Parse(spec, ""); err != nil {
+		return spec, "", fmt.Errorf("its schedule is invalid: %s", cut(err.Error(), 300))
+	}
+	return spec, rest, nil
 }
 
 func cutWord(text string) (word, rest string) {

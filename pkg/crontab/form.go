@@ -100,7 +100,7 @@ func unquote(text string) string {
 var (
 	clockField = regexp.MustCompile(`^[-0-9*?,/~#()HLW]*[0-9*?H][-0-9*?,/~#()HLW]*$`)
 	dayField   = regexp.MustCompile(`^[-0-9A-Za-z*?,/~#()]+$`)
-	macro      = regexp.MustCompile(`^@[a-z_]+$`)
+	macro      = regexp.MustCompile(`^@[A-Za-z_]+$`)
 	// weekdayField is a field that only weekdays make, such as mon-fri.
 	weekdayField = regexp.MustCompile(`(?i)^(sun|mon|tue|wed|thu|fri|sat)([-,/#].*|l)?$`)
 )
@@ -131,14 +131,14 @@ func refuseLine(line string) error {
 	if err := misplaced(line); err != nil {
 		return err
 	}
-	if slashes := len(line) - len(strings.TrimRight(line, `\`)); slashes%2 == 1 {
-		return errors.New(`it ends in \, and cron does not join lines: write the command on one line`)
+	if goesOn(line) {
+		return errors.New(`it ends in \, and no line that goes on with it follows: cron does not join lines`)
 	}
 	return nil
 }
 
 // login is what the name of a user looks like.
-var login = regexp.MustCompile(`^[a-z_][a-z0-9_-]*\$?$`)
+var login = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*(:[A-Za-z0-9_-]+)?\$?$`)
 
 // runners are programs that run the command behind them, or print it, in ways that we cannot
 // carry over. A name among them is never a user.
@@ -160,7 +160,7 @@ func withoutUser(text string) (command string, warnings []string) {
 	switch {
 	case rest == "" || isCommand(first) || runners[first]:
 		return text, nil
-	case first == "root":
+	case first == "root" || strings.HasPrefix(first, "root:"):
 		return rest, nil
 	case login.MatchString(first) && isCommand(second):
 		return rest, []string{fmt.Sprintf("the word %s in front of the command is taken for the user of /etc/crontab and left out", clip(first))}

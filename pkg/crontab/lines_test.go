@@ -2,6 +2,7 @@ package crontab_test
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strings"
@@ -20,7 +21,9 @@ func accounted(t *testing.T, text string) *crontab.File {
 	}
 	seen := map[int]int{}
 	for _, entry := range file.Jobs {
-		seen[entry.Line]++
+		for i := range entry.Lines {
+			seen[entry.Line+i]++
+		}
 	}
 	for _, s := range file.Skipped {
 		seen[s.Line]++
@@ -80,7 +83,11 @@ func TestNothingVanishes(t *testing.T) {
 		}
 		text := strings.Join(lines, []string{"\n", "\r\n"}[random.IntN(2)])
 		file := accounted(t, text)
-		if got := len(file.Jobs) + len(file.Skipped); got != want {
+		got := len(file.Skipped)
+		for _, entry := range file.Jobs {
+			got += entry.Lines
+		}
+		if got != want {
 			t.Fatalf("of %d lines %d are accounted for:\n%s", want, got, text)
 		}
 	}
@@ -121,7 +128,7 @@ func TestSkippedLines(t *testing.T) {
 		"CRON_TZ=Mars/Olympus\n0 9 * * * curl https://a.example/":      "line 1 sets CRON_TZ to \"Mars/Olympus\"",
 		"CRON_TZ=\xff\n0 9 * * * curl https://a.example/":              "line 1 sets CRON_TZ",
 		"BASE=https://a.example\nBASE=\xff\n0 9 * * * curl $BASE/":     "BASE has no value",
-		"TOKEN=x\n*/5 * * * * sh -c 'curl https://a.example/'":         "it calls sh",
+		"TOKEN=x\n*/5 * * * * sh 'curl https://a.example/'":            "it calls sh",
 		"*/5 * * * * curl -d @- https://a.example/ -H $(cat x)%{\"a\"": "contains another",
 	} {
 		if want == "write" {
@@ -169,5 +176,101 @@ func TestFormOf(t *testing.T) {
 		if got := crontab.FormOf(text); got != want {
 			t.Errorf("%q: %+v, want %+v", text, got, want)
 		}
+	}
+}
+
+// TestRealLines reads what crontabs hold around one call. An arrow stands for the end of a line.
+func TestRealLines(t *testing.T) {
+	const call = "https://m.example/q"
+	for line, want := range map[string]string{
+		"*/5 * * * * sleep 30; curl " + call:                                 "30 */5 * * * * | GET | sleep of 30s",
+		`*/5 * * * * sleep $((RANDOM \% 60)) && curl ` + call:                "jitter 60s | GET | random sleep",
+		"*/5 * * * * flock -n /tmp/l curl " + call:                           "forbid | GET | flock",
+		"*/5 * * * * flock /tmp/l curl " + call:                              "queue | GET | flock",
+		`*/5 * * * * root flock -xn /tmp/l -c "curl -s ` + call + `"`:        "forbid | GET | flock",
+		"*/5 * * * * sh -c 'curl " + call + "'":                              "GET",
+		`*/5 * * * * /bin/bash -lc "curl -fsS ` + call + ` || true"`:         "GET | || true",
+		"*/5 * * * * curl " + call + " | logger -t x":                        "GET | not piped to logger",
+		"*/5 * * * * curl " + call + " || echo x | mail -s y a@b":            "GET | || echo | | mail",
+		"*/5 * * * * cd /tmp && curl " + call:                                "GET | the cd",
+		"*/5 * * * * curl -F a=b --form-string 'c=@d' " + call:               `POST | name="a" | name="c"`,
+		"*/5 * * * * lynx -dump " + call:                                     "GET",
+		"*/5 * * * * fetch -qo - " + call:                                    "GET",
+		"*/5 * * * * GET " + call:                                            "GET",
+		"@every 1h curl " + call:                                             "every 1h | GET | is kept as",
+		"-*/5 * * * * root curl " + call:                                     "*/5 * * * * | GET | the -",
+		"* * * * * -n -q curl " + call:                                       "* * * * * | GET | -n -q",
+		`0 3 * * * curl ` + call + ` \⏎  -H "A: b" \⏎  -d x=1`:               "POST | A=b | the lines 1 to 3",
+		`0 3 * * * curl ` + call + `\⏎  -H "A: b"`:                           "GET | A=b | the lines 1 to 2",
+		"TZ=Asia/Tokyo⏎0 3 * * * curl " + call:                               "0 3 * * * | line 1 sets TZ",
+		`OPTS="-s -m 10"⏎0 3 * * * curl $OPTS ` + call:                       "timeout 10s",
+		"0 9 * * MONDAY curl " + call:                                        "0 9 * * mon | is kept as",
+		"\ufeff0\u00a09\u3000* * 1\u20135 curl " + call:                      "0 9 * * 1-5 | U+00A0",
+		`0 9 * * * curl -d '{"a":"{{ states(1) }}"}' ` + call:                "literal | as it stands",
+		"0 9 * * * curl --compressed -H 'Accept-Encoding: gzip, br' " + call: "GET | Accept-Encoding is left out",
+		"0 9 * * * curl --url-query 'a=b c' " + call:                         "GET | ?a=b%20c",
+		"0 9 * * * Bob.smith curl " + call:                                   "GET | Bob.smith",
+	} {
+		file := accounted(t, strings.ReplaceAll(line, "⏎", "\n"))
+		if len(file.Jobs) != 1 || len(file.Skipped) > 0 {
+			t.Errorf("%s gives %d jobs and %v", line, len(file.Jobs), file.Skipped)
+			continue
+		}
+		d := &file.Jobs[0].Definition
+		text := fmt.Sprintf("%s | every %s | jitter %s | %s | timeout %s | %s | %s | %s", d.Schedule.Expression, d.Schedule.Every, d.Policy.Jitter,
+			d.Policy.ConcurrencyPolicy, d.Policy.AttemptTimeout, d.Request.Method, d.Request.URL, d.Request.Body)
+		for name, value := range d.Request.Headers {
+			text += " | " + name + "=" + value
+		}
+		if d.Request.Literal {
+			text += " | literal"
+		}
+		text += " | " + strings.Join(file.Jobs[0].Warnings, " | ")
+		for _, part := range strings.Split(want, " | ") {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s gives %s, which lacks %q", line, text, part)
+			}
+		}
+	}
+	for line, want := range map[string]string{
+		"*/5 * * * * sleep 90; curl " + call:                   "90s",
+		"*/5 * * * * curl " + call + " | sh":                   "another command reads its output",
+		"*/5 * * * * curl " + call + " && curl " + call:        "more than one command",
+		`0 3 * * * curl ` + call + ` \⏎0 4 * * * curl ` + call: "no line that goes on",
+		"*/5 * * * * curl \u201c" + call + "\u201d":            "word processor",
+		"0 9 * * * curl -X PURGE " + call:                      "PURGE",
+		"0 9 * * * curl " + call + "?d=$(date +\\%F)":          "contains another",
+		"0 9 * * * curl -F file=@x " + call:                    "reads a file",
+	} {
+		file := accounted(t, strings.ReplaceAll(line, "⏎", "\n"))
+		if len(file.Skipped) == 0 || !strings.Contains(file.Skipped[0].Reason, want) {
+			t.Errorf("%s gives %v, want %q", line, file.Skipped, want)
+		}
+	}
+	for _, comment := range []string{"# m h  dom mon dow   command", "# */5 * * * * curl https://a.example/off"} {
+		if file := accounted(t, comment+"\n0 3 * * * curl "+call); len(file.Jobs) != 1 || file.Jobs[0].Definition.Description != "" {
+			t.Errorf("%q is the description of a job", comment)
+		}
+	}
+}
+
+// TestOtherShells reads a command as browsers copy it for cmd and for PowerShell.
+func TestOtherShells(t *testing.T) {
+	const want = `POST https://m.example/q?a=1&b=%20 {"t":"it's 50%"} A=b`
+	for name, text := range map[string]string{
+		"cmd":        "curl ^\"https://m.example/q?a=1^&b=^%^20^\" ^\r\n  -H ^\"A: b^\" ^\r\n  --data-raw ^\"^{^\\^\"t^\\^\":^\\^\"it's 50^%^\\^\"^}^\"",
+		"PowerShell": "curl.exe 'https://m.example/q?a=1&b=%20' `\n  -H 'A: b' `\n  --data-raw \"{`\"t`\":`\"it's 50%`\"}\"",
+	} {
+		d, _, err := crontab.ParseCommand(text, crontab.Policy())
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := fmt.Sprintf("%s %s %s A=%s", d.Request.Method, d.Request.URL, d.Request.Body, d.Request.Headers["A"]); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
+	}
+	if _, _, err := crontab.ParseCommand("curl https://a/ ; Invoke-WebRequest x", crontab.Policy()); err == nil || !strings.Contains(err.Error(), "copy it as cURL") {
+		t.Errorf("got %v", err)
 	}
 }

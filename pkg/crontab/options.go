@@ -131,7 +131,6 @@ func (o *option) apply(c *call, name string, value word) error {
 // Reasons for which an option is refused.
 const (
 	needsFile    = "it reads a file, which the service does not have"
-	needsForm    = "it sends a form as multipart/form-data, which the service does not write"
 	needsNetwork = "how the target is reached is a setting of the whole service"
 )
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
@@ -27,6 +28,10 @@ type command struct {
 	mustRead bool
 	// warnings say what is not carried over.
 	warnings []string
+	// sleep is how long it waits before the call, jitter up to how long.
+	sleep, jitter time.Duration
+	// nested takes a script apart that the command runs, as the command was.
+	nested func(script string) (*command, error)
 }
 
 // word is a word of a command.
@@ -50,12 +55,12 @@ func split(text string, variables map[string]string, room *int) (*command, error
 	if err != nil {
 		return nil, fmt.Errorf("the command cannot be read: %s", syntaxFault(err))
 	}
-	call, stmt, err := simple(file)
+	c := &command{nested: func(script string) (*command, error) { return split(script, variables, room) }}
+	call, stmt, err := c.simple(file)
 	if err != nil {
 		return nil, err
 	}
 	s := shell{variables: variables, own: maxWords - len(text), shared: room}
-	c := &command{}
 	if len(call.Assigns) > 0 {
 		c.warnings = append(c.warnings, "variables set in front of the command are not carried over")
 	}
@@ -66,6 +71,12 @@ func split(text string, variables map[string]string, room *int) (*command, error
 				return nil, err
 			}
 			text = source(arg)
+		}
+		if _, bare := arg.Parts[0].(*syntax.ParamExp); err == nil && bare && len(arg.Parts) == 1 {
+			for _, one := range strings.Fields(text) { // outside quotes a shell takes the words of a variable apart
+				c.words = append(c.words, word{one, nil})
+			}
+			continue
 		}
 		c.words = append(c.words, word{text, err})
 	}
@@ -85,18 +96,16 @@ func syntaxFault(err error) string {
 	return err.Error()
 }
 
-// simple finds the one command of a script that has no other.
-func simple(file *syntax.File) (*syntax.CallExpr, *syntax.Stmt, error) {
+// simple finds the one call of a script.
+func (c *command) simple(file *syntax.File) (*syntax.CallExpr, *syntax.Stmt, error) {
 	if len(file.Stmts) == 0 {
 		return nil, nil, errors.New("there is no command")
 	}
-	stmt := file.Stmts[0]
-	switch {
-	case stmt.Background && len(file.Stmts) > 1:
-		return nil, nil, errors.New("an & outside quotes ends the command: put the URL into quotes")
-	case len(file.Stmts) > 1:
-		return nil, nil, errors.New("there is more than one command")
-	case stmt.Negated || stmt.Coprocess || stmt.Disown:
+	stmt, err := c.choose(file.Stmts)
+	if err != nil {
+		return nil, nil, err
+	}
+	if stmt.Negated || stmt.Coprocess || stmt.Disown {
 		return nil, nil, errors.New("the command is part of a script")
 	}
 	switch cmd := stmt.Cmd.(type) {
@@ -111,11 +120,6 @@ func simple(file *syntax.File) (*syntax.CallExpr, *syntax.Stmt, error) {
 				return call, cmd.Stmt, nil
 			}
 		}
-	case *syntax.BinaryCmd:
-		if cmd.Op == syntax.Pipe || cmd.Op == syntax.PipeAll {
-			return nil, nil, errors.New("another command reads its output")
-		}
-		return nil, nil, errors.New("there is more than one command")
 	}
 	return nil, nil, errors.New("the command is part of a script")
 }
