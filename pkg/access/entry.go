@@ -20,6 +20,8 @@ const (
 	ActionDeleteKey   = "key.delete"
 	ActionPutSecret   = "secret.put"
 	ActionDelSecret   = "secret.delete"
+	ActionPutCalendar = "calendar.put"
+	ActionDelCalendar = "calendar.delete"
 	ActionLogin       = "session.create"
 	ActionLogout      = "session.delete"
 	ActionTestRequest = "request.test"

@@ -93,7 +93,7 @@ func (f *bulkFilter) query(fault func(field, code, message string)) job.JobQuery
 		name, value string
 		words       []string
 	}{
-		{"type", f.Type, []string{trigger.TypeCron, trigger.TypeInterval, trigger.TypeDate}},
+		{"type", f.Type, []string{trigger.TypeCron, trigger.TypeInterval, trigger.TypeCalendarInterval, trigger.TypeDate}},
 		{"status", f.Status, words(job.StatusActive, job.StatusPaused, job.StatusCompleted)},
 		{"last_state", f.LastState, words(finalStates()...)},
 	} {

@@ -71,6 +71,10 @@ func (w *world) prepare(o operation) string {
 		w.call("PUT", "/api/v1/secrets/API_TOKEN", `{"value":"x"}`).is(201)
 		return strings.Replace(o.path, "{id}", "API_TOKEN", 1)
 	}
+	if strings.HasPrefix(o.path, "/api/v1/calendars/") {
+		w.call("PUT", "/api/v1/calendars/cn", `{"off":[{"date":"2027-01-01"}]}`).is(201)
+		return strings.Replace(o.path, "{id}", "cn", 1)
+	}
 	w.call("PUT", "/api/v1/jobs/nightly-report", strings.Replace(cronJob, `"id":"a",`, "", 1)).is(201)
 	id := "nightly-report"
 	if strings.HasPrefix(o.path, "/api/v1/runs/{id}") {

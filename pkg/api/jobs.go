@@ -74,7 +74,7 @@ func jobFilter(params *query) job.JobQuery {
 	return job.JobQuery{
 		Text:      params.text("q"),
 		Tags:      tags,
-		Type:      params.choice("type", trigger.TypeCron, trigger.TypeInterval, trigger.TypeDate),
+		Type:      params.choice("type", trigger.TypeCron, trigger.TypeInterval, trigger.TypeCalendarInterval, trigger.TypeDate),
 		Status:    job.Status(params.choice("status", words(job.StatusActive, job.StatusPaused, job.StatusCompleted)...)),
 		LastState: job.State(params.choice("last_state", words(finalStates()...)...)),
 		Host:      params.text("host"),

@@ -70,6 +70,10 @@ func (s *Server) table() []route {
 		{fiber.MethodDelete, v1 + "/keys/:id", "deleteKey", access.Admin, s.deleteKey},
 		{fiber.MethodGet, v1 + "/audit", "listAudit", access.Admin, s.listAudit},
 
+		{fiber.MethodGet, v1 + "/calendars", "listCalendars", access.Read, s.listCalendars},
+		{fiber.MethodGet, v1 + "/calendars/:id", "getCalendar", access.Read, s.getCalendar},
+		{fiber.MethodPut, v1 + "/calendars/:id", "putCalendar", access.Write, s.putCalendar},
+		{fiber.MethodDelete, v1 + "/calendars/:id", "deleteCalendar", access.Write, s.deleteCalendar},
 		{fiber.MethodGet, v1 + "/secrets", "listSecrets", access.Admin, s.listSecrets},
 		{fiber.MethodGet, v1 + "/secrets/:id", "getSecret", access.Admin, s.getSecret},
 		{fiber.MethodPut, v1 + "/secrets/:id", "putSecret", access.Admin, s.putSecret},

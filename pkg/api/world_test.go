@@ -26,6 +26,7 @@ import (
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/service"
 	"schedule-server/pkg/store"
+	"schedule-server/pkg/trigger"
 )
 
 func TestMain(m *testing.M) {
@@ -133,7 +134,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 		keys, err = job.ParseKeys(strings.Repeat("0f", 32))
 		must(t, err)
 	}
-	w.service = service.New(jobs, q, service.Options{Keys: keys, Fleet: w.broker, CancelWait: cmp.Or(o.cancelWait, patience), Now: w.clock, Logger: logger, Announce: w.news.Announce,
+	w.service = service.New(jobs, q, service.Options{Parser: &trigger.Parser{Calendars: w.store.Calendars()}, Keys: keys, Fleet: w.broker, CancelWait: cmp.Or(o.cancelWait, patience), Now: w.clock, Logger: logger, Announce: w.news.Announce,
 		Recorded: func(done *job.Recorded) { w.ended.Add(int64(len(done.Ended))) }})
 	w.access = access.NewKeeper(w.store, access.Options{Now: w.clock, Open: true, Logger: logger})
 	deps := w.deps()
@@ -168,7 +169,7 @@ func newWorld(t testing.TB, o worldOptions) *world {
 // deps are the neighbours of a server in this world, without a log and a monitor.
 func (w *world) deps() Deps {
 	return Deps{Service: w.service, Pickles: store.ReadPickles, Replays: w.store, Health: neighbours{w.store, w.broker}, Access: w.access, Audit: w.store,
-		Changes: w.broker, Page: pageFiles(), Now: w.clock}
+		Changes: w.broker, Page: pageFiles(), Now: w.clock, Parser: &trigger.Parser{Calendars: w.store.Calendars()}}
 }
 
 // serve runs the server until the test ends.

@@ -140,6 +140,7 @@ type HTTP struct {
 	CORSOrigins    []string      `name:"cors-origins" help:"Origins such as https://ops.example whose pages may call the API, or * for every page that sends a key. Repeatable or comma-separated." env:"CORS_ORIGINS" group:"listen"`
 	AllowedHosts   []string      `help:"Host names such as cron.example.com under which the API may be called while no API key exists, besides localhost; * for any. Repeatable or comma-separated." env:"ALLOWED_HOSTS" group:"listen"`
 	TrustedProxies []string      `help:"Addresses and networks of proxies whose X-Forwarded-For, -Proto and -Host are trusted. Repeatable or comma-separated." env:"TRUSTED_PROXIES" group:"listen"`
+	TimeZone       string        `help:"Time zone of a new job or crontab that names none, such as Asia/Shanghai. Jobs that exist already keep theirs." default:"UTC" env:"TIME_ZONE" group:"listen"`
 	AuditRetention time.Duration `help:"How long to keep the audit log, such as 90d." default:"365d" env:"AUDIT_RETENTION" group:"listen"`
 }
 

@@ -52,13 +52,25 @@ func zoneOf(v any) (string, error) {
 			return "UTC", nil
 		case "datetime.timezone":
 			if len(o.args) > 0 {
-				if offset, err := lengthOf(o.args[0]); err == nil && offset == 0 {
-					return "UTC", nil
+				if offset, err := lengthOf(o.args[0]); err == nil {
+					return offsetZone(offset)
 				}
 			}
 		}
 	}
 	return "", fmt.Errorf("its time zone has no IANA name")
+}
+
+// offsetZone is the zone of a fixed offset, whose names have their sign reversed.
+func offsetZone(offset time.Duration) (string, error) {
+	hours := int(offset / time.Hour)
+	switch {
+	case offset == 0:
+		return "UTC", nil
+	case offset%time.Hour != 0 || hours < -12 || hours > 14:
+		return "", fmt.Errorf("its time zone is the fixed offset %s, and only those of whole hours have a name", offset)
+	}
+	return fmt.Sprintf("Etc/GMT%+d", -hours), nil
 }
 
 // lengthOf is a datetime.timedelta.

@@ -72,6 +72,8 @@ type Options struct {
 	Announce func(changes ...job.News)
 	// Log takes what is to be said of runs. Nil: nothing is.
 	Log RunLog
+	// Calendars are those that schedules may name. Nil: the built-in ones.
+	Calendars *trigger.Calendars
 	// ChunkSize is how many jobs one transaction claims. Zero: 1,000.
 	ChunkSize int
 	// Reconcile is how often open runs are compared with the queue, and how long a run
@@ -132,6 +134,7 @@ func New(store Store, queue Queue, signals Signals, o Options) (*Beat, error) {
 		settled: make(chan struct{}, 1), cancels: make(chan struct{}, 1),
 		pulse: job.NewPulse(nil),
 	}
+	b.parser.Calendars = o.Calendars
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
 	}

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"context"
 
 	"schedule-server/pkg/crontab"
@@ -42,7 +43,7 @@ func ParseText(ctx context.Context, text, timeZone string, parser *trigger.Parse
 		return parseCommand(text, now), nil
 	}
 	file, err := crontab.Parse(ctx, text, crontab.Options{
-		TimeZone: timeZone, Parser: parser, Now: now, MaxJobs: maxDrafts, Room: parsedRoom,
+		TimeZone: cmp.Or(timeZone, parser.TimeZone), Parser: parser, Now: now, MaxJobs: maxDrafts, Room: parsedRoom,
 	})
 	if err != nil {
 		return nil, err

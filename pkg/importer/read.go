@@ -7,6 +7,7 @@ package importer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -357,7 +358,7 @@ func (f *File) readCrontab(ctx context.Context, text []byte, parser *trigger.Par
 		return nil, err
 	}
 	lines := string(text)
-	file, err := crontab.Parse(ctx, lines, crontab.Options{TimeZone: f.TimeZone, Parser: parser, Now: now})
+	file, err := crontab.Parse(ctx, lines, crontab.Options{TimeZone: cmp.Or(f.TimeZone, parser.TimeZone), Parser: parser, Now: now})
 	if err != nil {
 		return nil, err
 	}

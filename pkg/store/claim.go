@@ -68,6 +68,11 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 		if err != nil || len(due) == 0 {
 			return err
 		}
+		if usesCalendar(due) {
+			if _, err := s.readCalendars(ctx, tx); err != nil {
+				return err
+			}
+		}
 		before := make([]state, len(due))
 		for i := range due {
 			before[i] = stateOf(&due[i].Job)

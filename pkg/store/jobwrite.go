@@ -19,6 +19,8 @@ type jobWriter struct {
 	gone []string
 	// users are the new versions that use secrets.
 	users []secretUser
+	// calendars says that some of the jobs go by a calendar.
+	calendars bool
 }
 
 // add takes one change in. Latest are the accounts of what the changes overtook,
@@ -98,19 +100,20 @@ func (w *jobWriter) define(j *job.Job) ([]any, error) {
 		w.users = append(w.users, secretUser{j.ID, &j.Request, uses})
 	}
 	w.definitions.add(j.ID, j.Version, j.Description, d.Schedule, d.Request, d.Policy, d.Secrets)
+	w.calendars = w.calendars || j.Schedule.Calendar != nil
 	var reason *string
 	if j.PauseReason != nil {
 		text := cleanText(*j.PauseReason)
 		reason = &text
 	}
 	return []any{j.ID, string(j.Status), j.NextRunAt, j.DueAt, j.Version, j.UpdatedAt, reason, j.PausedUntil, j.PausedFrom,
-		j.Schedule.Type, hostOf(j.Request.URL), j.Name, encodeTags(j.Tags), searchText(j)}, nil
+		j.Schedule.Type, hostOf(j.Request.URL), j.Name, encodeTags(j.Tags), searchText(j), calendarOf(j)}, nil
 }
 
 // jobWriteColumns are those columns.
 func jobWriteColumns(more ...string) []string {
 	return append([]string{"id TEXT", "status TEXT", "next_run_at BIGINT", "due_at BIGINT", "version BIGINT", "updated_at BIGINT",
-		"pause_reason TEXT", "paused_until BIGINT", "paused_from BIGINT", "type TEXT", "host TEXT", "name TEXT", "tags TEXT", "search TEXT"}, more...)
+		"pause_reason TEXT", "paused_until BIGINT", "paused_from BIGINT", "type TEXT", "host TEXT", "name TEXT", "tags TEXT", "search TEXT", "calendar TEXT"}, more...)
 }
 
 // remove deletes a job. Its last version stays: whole where runs follow it, else
@@ -139,6 +142,11 @@ func (s *Store) writeJobs(ctx context.Context, tx *sqlx.Tx, w *jobWriter) error 
 	if err := s.checkSecrets(ctx, tx, w.users); err != nil {
 		return err
 	}
+	if w.calendars {
+		if err := s.checkCalendars(ctx, tx); err != nil {
+			return err
+		}
+	}
 	version := s.d.rows("job_id TEXT", "version BIGINT")
 	for _, part := range []struct {
 		rows *rowset
@@ -150,11 +158,11 @@ func (s *Store) writeJobs(ctx context.Context, tx *sqlx.Tx, w *jobWriter) error 
 		{&w.blank, `UPDATE definitions SET description = '', schedule = '', request = '', policy = '', secrets = NULL FROM ` + version +
 			" AS v WHERE definitions.job_id = v.job_id AND definitions.version = v.version"},
 		{&w.made, `INSERT INTO jobs (id, status, next_run_at, due_at, version, updated_at, pause_reason, paused_until, paused_from, type, host,
-				name, tags, search, created_at, last_run_at, last_state, last_run, failures, ran_version)
+				name, tags, search, calendar, created_at, last_run_at, last_state, last_run, failures, ran_version)
 			SELECT v.*, 0, 0 FROM ` + s.d.rows(jobWriteColumns("created_at BIGINT", "last_run_at BIGINT", "last_state TEXT", "last_run TEXT")...) + " AS v"},
 		{&w.changed, `UPDATE jobs SET status = v.status, next_run_at = v.next_run_at, due_at = v.due_at, version = v.version,
 				updated_at = v.updated_at, pause_reason = v.pause_reason, paused_until = v.paused_until, paused_from = v.paused_from,
-				type = v.type, host = v.host, name = v.name, tags = v.tags, search = v.search, failures = v.failures
+				type = v.type, host = v.host, name = v.name, tags = v.tags, search = v.search, calendar = v.calendar, failures = v.failures
 			FROM ` + s.d.rows(jobWriteColumns("failures BIGINT")...) + " AS v WHERE jobs.id = v.id"},
 	} {
 		if part.rows.n == 0 {

@@ -41,6 +41,8 @@ type Store struct {
 	shown  string
 	// parser reads the schedules of jobs that change with something due.
 	parser trigger.Parser
+	// calendars are those of the database, as this process last read them.
+	calendars keptCalendars
 	probe  probe
 	// pool makes the connections to PostgreSQL. Nil: it is SQLite.
 	pool *pool
@@ -87,6 +89,11 @@ func open(ctx context.Context, databaseURL string, o Options, limits logLimits) 
 		return nil, a.unavailable(err)
 	}
 	s.schema.log(s.logger)
+	s.parser.Calendars = &s.calendars.set
+	if err := s.RefreshCalendars(ctx); err != nil {
+		_ = s.Close()
+		return nil, a.unavailable(err)
+	}
 	if err := s.undoInMemory(ctx); err != nil {
 		_ = s.Close()
 		return nil, a.unavailable(err)

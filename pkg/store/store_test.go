@@ -30,6 +30,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"change by many at once":                 testChangeConcurrently,
 		"delete marks open runs":                 testDelete,
 		"a change accounts for what it drops":    testOvertaken,
+		"calendars plan jobs anew":               testCalendars,
 		"a pause whose end nobody noticed":       testPauseUnnoticed,
 		"failures account for what they drop":    testFailuresOvertake,
 		"a summary after a step back":            testSummaryAfterStepBack,

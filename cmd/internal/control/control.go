@@ -4,6 +4,8 @@ package control
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -81,7 +83,7 @@ func AddBeat(
 	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, metrics prometheus.Registerer,
 ) (app.Check, error) {
 	b, err := beat.New(s, broker, broker, beat.Options{
-		Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce, Log: news.log})
+		Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce, Log: news.log, Calendars: s.Calendars()})
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +109,9 @@ func Check(p *app.Process, h app.HTTP) error {
 	if err := h.Check(); err != nil {
 		return err
 	}
+	if _, err := trigger.Parse(trigger.Spec{Type: trigger.TypeDate, At: new(job.Instant), TimeZone: h.TimeZone}, ""); err != nil {
+		return &app.FlagError{Name: "time-zone", Err: errors.New(strings.TrimPrefix(err.Error(), "time_zone: "))}
+	}
 	o := options(p, h, 0)
 	return o.Check()
 }
@@ -127,7 +132,7 @@ func AddAPI(
 		return nil, err
 	}
 	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Open: h.Local() || h.InsecureNoAuth, Retention: h.AuditRetention, Logger: p.Logger})
-	parser := &trigger.Parser{}
+	parser := &trigger.Parser{TimeZone: strings.TrimPrefix(h.TimeZone, "UTC"), Calendars: s.Calendars()}
 	asked := map[string]func(context.Context) error{}
 	for name, check := range roles {
 		asked[name] = check

@@ -22,11 +22,13 @@ func addUpkeep(g *app.Group, p *app.Process, s *store.Store, metrics prometheus.
 		{Name: "definitions", Every: day, Step: pruner.Definitions},
 		{Name: "counts", Every: time.Hour, Step: pruner.Counts},
 		{Name: "job_counts", Every: 5 * time.Minute, Step: pruner.JobCounts},
+		{Name: "calendars", Every: time.Second, Step: s.PlanCalendars},
 		{Name: "space", Every: time.Hour, Step: pruner.Space},
 	}, upkeep.Options{Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics})
 	if err != nil {
 		return err
 	}
 	g.Add("upkeep", u.Run)
+	g.Add("calendars", s.FollowCalendars)
 	return nil
 }

@@ -1,0 +1,16 @@
+-- +goose Up
+
+-- Calendars that somebody wrote. The definition is JSON; the version tells what an id means now from what it meant before,
+-- and planned is the version up to which the jobs that use it are planned.
+CREATE TABLE calendars (
+    id         TEXT PRIMARY KEY,
+    version    BIGINT NOT NULL,
+    planned    BIGINT NOT NULL,
+    definition TEXT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+-- The calendar that a job's schedule goes by; NULL for none.
+ALTER TABLE jobs ADD COLUMN calendar TEXT;
+
+CREATE INDEX jobs_calendar ON jobs (calendar, id) WHERE calendar IS NOT NULL;
