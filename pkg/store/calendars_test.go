@@ -12,7 +12,7 @@ import (
 
 // testCalendars changes a calendar under jobs that go by it.
 func testCalendars(t *testing.T, b *bundle) {
-	const at = job.Instant(1_801_353_600_000) // Saturday 30 January 2027, midnight in UTC
+	const at = job.Instant(1_801_267_200_000) // Saturday 30 January 2027, midnight in UTC
 	put := func(now job.Instant, spec trigger.CalendarSpec) {
 		t.Helper()
 		c := &job.Calendar{ID: "plant", CalendarSpec: spec}
