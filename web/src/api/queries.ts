@@ -55,6 +55,13 @@ export const previewQuery = (schedule: Schedule, count: number) =>
     queryFn: ({ signal }) => unwrap(api.POST('/api/v1/schedules/preview', { body: { schedule, count }, signal })),
   });
 
+/** The calendars that schedules can go by. */
+export const calendarsQuery = queryOptions({
+  queryKey: ['calendars'],
+  staleTime: 60_000,
+  queryFn: () => unwrap(api.GET('/api/v1/calendars')),
+});
+
 /** A schedule in words. What it means does not change. */
 export const wordsQuery = (schedule: Schedule) =>
   queryOptions({

@@ -36,6 +36,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listCalendars"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendars/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get: operations["getCalendar"];
+        put: operations["putCalendar"];
+        post?: never;
+        delete: operations["deleteCalendar"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -634,6 +668,33 @@ export interface components {
             type: "basic" | "bearer" | "oauth2";
             username?: string | null;
         } | null;
+        Calendar: {
+            built_in: boolean;
+            /** Format: date */
+            ends: string | null;
+            id: string;
+            name: string;
+            off: components["schemas"]["CalendarDay"][];
+            /** Format: date-time */
+            updated_at: string | null;
+            used_by: number;
+            weekend: string[];
+            work: components["schemas"]["CalendarDay"][];
+        };
+        CalendarDay: {
+            date: string;
+            name?: string;
+        };
+        CalendarRule: {
+            id: string;
+            /** @enum {string} */
+            on: "workday" | "restday";
+            /**
+             * @default skip
+             * @enum {string}
+             */
+            otherwise?: "skip" | "next" | "previous";
+        } | null;
         Comparison: {
             after: components["schemas"]["Outlook"];
             before: components["schemas"]["Outlook"];
@@ -823,8 +884,9 @@ export interface components {
             at: components["schemas"]["Time"];
             /** Format: date-time */
             local: string;
-            /** @enum {string} */
-            note?: "dst_gap" | "dst_fold";
+            /** Format: date */
+            moved_from?: string;
+            note?: string;
         };
         Outlook: {
             next: components["schemas"]["Occurrence"][];
@@ -838,6 +900,12 @@ export interface components {
             /** @enum {string} */
             kind: "command" | "crontab";
             skipped: components["schemas"]["Skipped"][];
+        };
+        Period: {
+            days?: number;
+            months?: number;
+            weeks?: number;
+            years?: number;
         };
         Policy: {
             attempt_timeout: components["schemas"]["Duration"];
@@ -1076,11 +1144,11 @@ export interface components {
         Schedule: {
             /** Format: date-time */
             anchor?: string | null;
-            /** Format: date-time */
             at?: string | null;
-            /** Format: date-time */
+            calendar?: components["schemas"]["CalendarRule"];
+            delay?: components["schemas"]["Duration"];
             end_at?: string | null;
-            every?: components["schemas"]["Duration"];
+            every?: components["schemas"]["Duration"] | components["schemas"]["Period"];
             exclude?: (string | {
                 dates?: string[];
                 name?: string;
@@ -1101,14 +1169,19 @@ export interface components {
                 week?: components["schemas"]["CronField"];
                 year?: components["schemas"]["CronField"];
             } | null;
-            /** Format: date-time */
+            /**
+             * @default last
+             * @enum {string}
+             */
+            overflow?: "last" | "skip";
             start_at?: string | null;
             /** @default UTC */
             time_zone?: string;
             type: components["schemas"]["ScheduleType"];
+            weekdays?: string[] | null;
         };
         /** @enum {string} */
-        ScheduleType: "cron" | "interval" | "date";
+        ScheduleType: "cron" | "interval" | "calendar_interval" | "date";
         /** @enum {string} */
         Scope: "read" | "run" | "write" | "admin";
         Secret: {
@@ -1221,6 +1294,15 @@ export interface components {
         };
     };
     responses: {
+        Calendar: {
+            headers: {
+                "X-Request-Id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Calendar"];
+            };
+        };
         Conflict: {
             headers: {
                 [name: string]: unknown;
@@ -1441,6 +1523,134 @@ export interface operations {
             };
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listCalendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        calendars: components["schemas"]["Calendar"][];
+                    };
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Calendar"];
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    built_in?: unknown;
+                    days?: Record<string, never>[];
+                    ends?: unknown;
+                    id?: string;
+                    name?: string;
+                    off?: components["schemas"]["CalendarDay"][] | null;
+                    updated_at?: unknown;
+                    used_by?: unknown;
+                    weekend?: string[] | null;
+                    work?: components["schemas"]["CalendarDay"][] | null;
+                };
+                "text/calendar": string;
+            };
+        };
+        responses: {
+            200: components["responses"]["Calendar"];
+            201: {
+                headers: {
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];

@@ -14,7 +14,8 @@ export function Words({ schedule, known }: { schedule: Schedule; known?: Job['sc
 /** A schedule as its author wrote it. */
 export function written(schedule: Schedule): string {
   if (schedule.expression) return schedule.expression;
-  if (schedule.every) return schedule.every;
+  if (typeof schedule.every === 'string') return schedule.every;
+  if (schedule.every) return `${Object.entries(schedule.every).map(([unit, n]) => `${n} ${unit}`).join(' ')} ${schedule.at ?? ''}`;
   if (schedule.at) return schedule.at;
   const fields = Object.entries(schedule.fields ?? {}).filter(([, value]) => value !== null);
   return fields.map(([name, value]) => `${name}=${value}`).join(' ');

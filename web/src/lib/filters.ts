@@ -2,7 +2,7 @@
 export interface JobFilter {
   q: string;
   status: 'all' | 'active' | 'failing' | 'paused' | 'completed';
-  type: '' | 'cron' | 'interval' | 'date';
+  type: '' | 'cron' | 'interval' | 'calendar_interval' | 'date';
   tags: string[];
   host: string;
   /** When the next run is: RFC 3339, or empty. */
@@ -12,7 +12,7 @@ export interface JobFilter {
 }
 
 export const statuses = ['all', 'active', 'failing', 'paused', 'completed'] as const;
-export const types = ['cron', 'interval', 'date'] as const;
+export const types = ['cron', 'interval', 'calendar_interval', 'date'] as const;
 const sorts = ['id', 'name', 'next_run_at', 'updated_at', '-id', '-name', '-next_run_at', '-updated_at'];
 
 function oneOf<T extends string, D extends string>(value: string | null, words: readonly T[], or: D): T | D {

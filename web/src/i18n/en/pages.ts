@@ -54,6 +54,7 @@ export const pages = {
   'trigger.backfill': 'Backfill',
   'type.cron': 'Cron',
   'type.interval': 'Interval',
+  'type.calendar_interval': 'Every n weeks',
   'type.date': 'Date',
   'job.ok': 'OK',
   'job.new': 'New',

@@ -56,6 +56,7 @@ export const pages: Record<keyof typeof english, string> = {
   'trigger.backfill': '补跑',
   'type.cron': 'Cron',
   'type.interval': '间隔',
+  'type.calendar_interval': '每隔几周',
   'type.date': '日期',
   'job.ok': '正常',
   'job.new': '新建',

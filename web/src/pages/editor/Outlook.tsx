@@ -4,7 +4,7 @@ import { api, type Occurrence, unwrap } from '../../api/client';
 import { previewQuery } from '../../api/queries';
 import { Glyph } from '../../components/icons';
 import { Warning, Warnings } from '../../components/Warnings';
-import { useI18n } from '../../i18n';
+import { type Translate, useI18n } from '../../i18n';
 import { now, useNow } from '../../lib/clock';
 import { countdown } from '../../lib/duration';
 import { clock, nearTime } from '../../lib/time';
@@ -85,13 +85,29 @@ function NextRuns({ next, past }: { next: readonly Occurrence[]; past: boolean }
             <span className="num soft">{i + 1}</span>
             <Local local={occurrence.local} />
             <span className="num soft next-in">{i === 0 ? t('time.in', { time: countdown(Date.parse(occurrence.at) - moment) }) : ''}</span>
-            {occurrence.note && <span className="next-note">{t(`note.${occurrence.note}`)}</span>}
+            {occurrence.note && <span className="next-note">{noteText(t, occurrence.note)}</span>}
+            {occurrence.moved_from && <span className="next-note">{t('note.moved', { day: occurrence.moved_from })}</span>}
           </li>
         ))}
         {next.length === 0 && <li className="soft">{t(past ? 'editor.past' : 'editor.never')}</li>}
       </ol>
     </>
   );
+}
+
+/** What there is to say of an occurrence. A name follows the colon of what a calendar says. */
+function noteText(t: Translate, note: string): string {
+  const [kind, name] = [note.replace(/:.*$/s, ''), note.replace(/^[^:]*:?/s, '')];
+  switch (kind) {
+    case 'dst_gap':
+    case 'dst_fold':
+      return t(`note.${kind}`);
+    case 'holiday':
+    case 'workday':
+      return t(`note.${kind}`, { name });
+    default:
+      return note;
+  }
 }
 
 /** The wall clock of the schedule's own zone, as the server wrote it. */

@@ -2,8 +2,9 @@ import { Field } from '../../components/Field';
 import { Segmented } from '../../components/Segmented';
 import { useI18n } from '../../i18n';
 import { types } from '../../lib/filters';
+import { CalendarDays } from './CalendarDays';
 import { CronFields } from './CronFields';
-import type { ScheduleDraft } from './draft';
+import { periodUnits, type ScheduleDraft } from './draft';
 import { type Faults, otherFaults } from './faults';
 import { TimeZone } from './TimeZone';
 
@@ -14,8 +15,9 @@ interface Props {
 }
 
 const examples = ['*/5 * * * *', '0 9 * * mon-fri', '30 2 * * 5L', '@hourly'] as const;
+const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
 const lengths = ['10s', '1m', '15m', '1h', '1d'] as const;
-const shown = ['expression', 'every', 'at', 'time_zone', 'start_at', 'end_at', 'exclude'].map((name) => `schedule.${name}`);
+const shown = ['expression', 'every', 'at', 'time_zone', 'start_at', 'end_at', 'exclude', 'calendar.id', 'weekdays'].map((name) => `schedule.${name}`);
 
 /** When to call. */
 export function When({ schedule: s, onChange, faults }: Props) {
@@ -49,6 +51,45 @@ export function When({ schedule: s, onChange, faults }: Props) {
           <TimeZone value={s.timeZone} onChange={(timeZone) => set({ timeZone })} error={faults['schedule.time_zone']} />
         </div>
       )}
+      {s.type === 'calendar_interval' && (
+        <>
+          <div className="pair">
+            <Field label={t('editor.every')} error={faults['schedule.every']}>
+              <input type="number" min={1} max={10000} value={s.count} onChange={(event) => set({ count: event.target.value })} />
+            </Field>
+            <Field label={t('editor.unit')}>
+              <select value={s.unit} onChange={(event) => set({ unit: periodUnits.find((unit) => unit === event.target.value) ?? 'weeks' })}>
+                {periodUnits.map((unit) => (
+                  <option key={unit} value={unit}>
+                    {t(`editor.unit.${unit}`)}
+                  </option>
+                ))}
+              </select>
+            </Field>
+          </div>
+          <div className="pair">
+            <Field label={t('editor.clock')} error={faults['schedule.at']}>
+              <input type="time" step="1" value={s.clock} onChange={(event) => set({ clock: event.target.value })} />
+            </Field>
+            {s.unit === 'weeks' && (
+              <Field label={t('editor.weekdays')} error={faults['schedule.weekdays']} hint={<Choices list={weekdays} onChoose={(day) => set({ weekdays: [s.weekdays, day].filter(Boolean).join(', ') })} />}>
+                <input type="text" className="mono" value={s.weekdays} onChange={(event) => set({ weekdays: event.target.value })} />
+              </Field>
+            )}
+            {(s.unit === 'months' || s.unit === 'years') && (
+              <Field label={t('editor.overflow')}>
+                <select value={s.overflow} onChange={(event) => set({ overflow: event.target.value === 'skip' ? 'skip' : 'last' })}>
+                  <option value="last">{t('editor.overflow.last')}</option>
+                  <option value="skip">{t('editor.overflow.skip')}</option>
+                </select>
+              </Field>
+            )}
+          </div>
+          <TimeZone value={s.timeZone} onChange={(timeZone) => set({ timeZone })} error={faults['schedule.time_zone']} />
+          <p className="soft">{t('editor.counted')}</p>
+        </>
+      )}
+      {s.type !== 'date' && <CalendarDays schedule={s} onChange={set} error={faults['schedule.calendar.id']} />}
       {s.type === 'date' && (
         <div className="pair">
           <Field label={t('editor.at')} error={faults['schedule.at']}>

@@ -51,3 +51,21 @@ describe('a draft', () => {
   });
   it('splits tags', () => expect(splitTags(' a, b，c  a ')).toEqual(['a', 'b', 'c']));
 });
+
+describe('a calendar interval and a calendar', () => {
+  it('come back as they were', () => {
+    const schedule = {
+      type: 'calendar_interval',
+      every: { weeks: 2 },
+      at: '09:30',
+      weekdays: ['tue'],
+      start_at: '2026-12-01T00:00:00.000Z',
+      time_zone: 'UTC',
+      calendar: { id: 'cn', on: 'workday', otherwise: 'next' },
+    } as const;
+    const draft = draftOf({ ...job, schedule: { ...schedule, weekdays: [...schedule.weekdays] } }, emptyDraft('UTC', 0));
+    const { start_at: start, ...rest } = schedule;
+    expect(toSchedule(draft.schedule, draft.base.schedule)).toMatchObject(rest);
+    expect(Date.parse(toSchedule(draft.schedule).start_at ?? '')).toBe(Date.parse(start));
+  });
+});

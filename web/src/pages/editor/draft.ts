@@ -13,6 +13,9 @@ export interface Header {
 
 export const cronFields = ['second', 'minute', 'hour', 'day', 'week', 'day_of_week', 'month', 'year'] as const;
 
+export const periodUnits = ['days', 'weeks', 'months', 'years'] as const;
+export type PeriodUnit = (typeof periodUnits)[number];
+
 /** A schedule as it is being written; every kind keeps its text while another is looked at. */
 export interface ScheduleDraft {
   type: Schedule['type'];
@@ -20,6 +23,15 @@ export interface ScheduleDraft {
   expression: string;
   fields: Record<(typeof cronFields)[number], string>;
   every: string;
+  /** A calendar interval: every `count` units at `clock`, in weeks on `weekdays`. */
+  count: string;
+  unit: PeriodUnit;
+  clock: string;
+  weekdays: string;
+  overflow: 'last' | 'skip';
+  /** `cn workday`, or empty for all days. */
+  calendar: string;
+  otherwise: 'skip' | 'next' | 'previous';
   /** Moments are in the draft's own zone, as inputs have them: `2026-11-18T09:00:00`. */
   at: string;
   timeZone: string;
@@ -65,6 +77,13 @@ export function emptyDraft(timeZone: string, now: number): Draft {
       expression: '0 9 * * *',
       fields: noFields,
       every: '10m',
+      count: '2',
+      unit: 'weeks',
+      clock: '09:00',
+      weekdays: '',
+      overflow: 'last',
+      calendar: '',
+      otherwise: 'skip',
       at: toLocalInput(Math.ceil(now / 3_600_000) * 3_600_000, timeZone),
       timeZone,
       startAt: '',
@@ -101,13 +120,35 @@ function scheduleDraft(s: Schedule, empty: ScheduleDraft): ScheduleDraft {
     form: s.fields ? 'fields' : 'expression',
     expression: s.expression ?? empty.expression,
     fields,
-    every: s.every ?? empty.every,
-    at: local(s.at) || empty.at,
+    every: typeof s.every === 'string' ? s.every : empty.every,
+    ...periodDraft(s, empty),
+    at: (s.type === 'date' && local(s.at)) || empty.at,
     timeZone,
     startAt: local(s.start_at),
     endAt: local(s.end_at),
     exclude: (s.exclude ?? []).map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry))).join('\n'),
   };
+}
+
+/** What a calendar interval and a calendar are in the draft. */
+function periodDraft(s: Schedule, empty: ScheduleDraft): Pick<ScheduleDraft, 'count' | 'unit' | 'clock' | 'weekdays' | 'overflow' | 'calendar' | 'otherwise'> {
+  const every = typeof s.every === 'object' ? s.every : undefined;
+  const unit = periodUnits.find((name) => every?.[name] !== undefined) ?? empty.unit;
+  return {
+    unit,
+    count: String(every?.[unit] ?? empty.count),
+    clock: s.type === 'calendar_interval' ? (s.at ?? empty.clock) : empty.clock,
+    weekdays: (s.weekdays ?? []).join(', '),
+    overflow: s.overflow ?? 'last',
+    calendar: s.calendar ? `${s.calendar.id} ${s.calendar.on}` : '',
+    otherwise: s.calendar?.otherwise ?? 'skip',
+  };
+}
+
+/** The calendar as the API takes it. */
+function toCalendar(s: ScheduleDraft): Schedule['calendar'] {
+  const [id, on] = s.calendar.split(' ');
+  return id ? { id, on: on === 'restday' ? 'restday' : 'workday', otherwise: s.otherwise } : undefined;
 }
 
 /** The schedule as the API takes it. */
@@ -118,12 +159,22 @@ export function toSchedule(s: ScheduleDraft, base?: Schedule): Schedule {
     start_at: moment(s.startAt),
     end_at: moment(s.endAt),
     exclude: excludes(s.exclude),
+    calendar: toCalendar(s),
   };
   switch (s.type) {
     case 'cron':
       return s.form === 'fields' ? { type: 'cron', fields: givenFields(s), ...common } : { type: 'cron', expression: s.expression.trim(), ...common };
     case 'interval':
       return { type: 'interval', every: s.every.trim(), anchor: base?.anchor, ...common };
+    case 'calendar_interval':
+      return {
+        type: 'calendar_interval',
+        every: { [s.unit]: Number(s.count) },
+        at: s.clock,
+        weekdays: s.unit === 'weeks' && s.weekdays.trim() !== '' ? s.weekdays.split(/[,，\s]+/).filter(Boolean) : undefined,
+        overflow: s.unit === 'months' || s.unit === 'years' ? s.overflow : undefined,
+        ...common,
+      };
     case 'date':
       return { type: 'date', at: moment(s.at) ?? '', time_zone: s.timeZone };
   }

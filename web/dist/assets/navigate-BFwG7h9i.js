@@ -1,1 +1,0 @@
-import{m as e,p as t}from"./Page-CIcjGsPR.js";import{z as n}from"./words-wiOscAaa.js";function r(e){return`/jobs/${encodeURIComponent(e)}`}function i(e){return`/runs/${encodeURIComponent(e)}`}function a(e,t,n){let r=e.slice(t.length).split(`/`)[n+1]??``;try{return decodeURIComponent(r)}catch{return r}}function o(){return a(t(),n,1)}var s=e;export{s as i,i as n,o as r,r as t};
