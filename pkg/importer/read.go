@@ -151,7 +151,7 @@ func checkUTF8(text []byte) error {
 }
 
 // yamlBegin is what the first line of jobs in YAML looks like that is no comment.
-var yamlBegin = regexp.MustCompile(`^(---(\s|$)|%YAML\b|jobs\s*:(\s|$)|-\s+[A-Za-z_]+\s*:(\s|$))`)
+var yamlBegin = regexp.MustCompile(`^(---(\s|$)|%YAML\b|jobs\s*:(\s|$)|apiVersion\s*:(\s|$)|kind\s*:(\s|$)|-\s+[A-Za-z_]+\s*:(\s|$))`)
 
 // recognise tells what a file is by what it begins with and by its name, which may be
 // empty. Why says by what. No format is taken because no other fits: the error names all that were tried.
@@ -308,12 +308,17 @@ func (f *File) read(ctx context.Context, parser *trigger.Parser, now job.Instant
 		return nil, err
 	}
 	if f.Format == FormatYAML {
-		if text, err = yamlToJSON(ctx, text); err != nil {
+		if text, err = manyToJSON(ctx, text); err != nil {
 			return nil, err
 		}
 	}
+	if list, convert := foreignJobs(text); convert != nil {
+		return f.readForeign(list, convert, parser, now)
+	}
 	jobs, err := readJobs(text, parser, now)
-	return &Batch{Format: f.Format, Jobs: jobs}, err
+	batch := &Batch{Format: f.Format, Jobs: jobs}
+	batch.tellForms()
+	return batch, err
 }
 
 // readJobs reads {"jobs": […]}, or the list alone.
