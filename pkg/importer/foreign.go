@@ -137,7 +137,7 @@ func cronJob(raw json.RawMessage) (id string, members map[string]any, warnings [
 	id = strings.TrimPrefix(in.Metadata.Namespace+"/"+in.Metadata.Name, "/")
 	pod := in.Spec.JobTemplate.Spec.Template.Spec
 	switch {
-	case in.Kind != "CronJob":
+	case in.Kind != "CronJob" && in.Kind != "": // the API's own lists leave it out
 		return id, nil, nil, fmt.Errorf("it is a %s, not a CronJob", cutBytes(in.Kind))
 	case in.Metadata.Name == "":
 		return id, nil, nil, errors.New("it has no name")
