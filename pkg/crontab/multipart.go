@@ -85,8 +85,12 @@ func (c *call) urlQuery(text string) error {
 	return nil
 }
 
-// keepLiteral sends {{ as it stands: a command that was written for curl knows no templates of ours.
+// keepLiteral sends {{ as it stands: a command that was written for curl knows no templates of ours. One that names a
+// secret of ours does.
 func (c *call) keepLiteral(r *job.Request) {
+	if len(r.SecretNames()) > 0 {
+		return
+	}
 	texts := []string{r.URL, string(r.Body)}
 	for _, value := range r.Headers {
 		texts = append(texts, value)

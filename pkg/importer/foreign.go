@@ -274,6 +274,9 @@ func dkronJob(raw json.RawMessage) (id string, members map[string]any, warnings 
 // yamlDocument is what stands between documents of YAML.
 var yamlDocument = regexp.MustCompile(`(?m)^---[ \t]*(#.*)?\r?$`)
 
+// yamlKind is what an object of Kubernetes has.
+var yamlKind = regexp.MustCompile(`(?m)^apiVersion\s*:`)
+
 // maxDocuments is how many documents one file of YAML may have.
 const maxDocuments = 1000
 
@@ -291,8 +294,9 @@ func yamlDocuments(text []byte) [][]byte {
 // manyToJSON turns YAML into JSON: several documents, as of Kubernetes, into a list.
 func manyToJSON(ctx context.Context, text []byte) ([]byte, error) {
 	documents := yamlDocuments(text)
-	if len(documents) < 2 {
-		return yamlToJSON(ctx, text)
+	foreign := func(one []byte) bool { return yamlKind.Match(one) }
+	if len(documents) < 2 || !slices.ContainsFunc(documents, foreign) {
+		return yamlToJSON(ctx, text) // which refuses several
 	}
 	list := make([]json.RawMessage, len(documents))
 	for i, one := range documents {

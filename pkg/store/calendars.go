@@ -213,7 +213,9 @@ func (s *Store) PutCalendar(ctx context.Context, c *job.Calendar, now job.Instan
 	return created, s.RefreshCalendars(ctx)
 }
 
-func unstorableCalendar() error { return job.Errorf(job.CodeInvalid, "texts must be UTF-8 without NUL") }
+func unstorableCalendar() error {
+	return job.Errorf(job.CodeInvalid, "texts must be UTF-8 without NUL")
+}
 
 // DeleteCalendar deletes a calendar that was written. The error is CodeNotFound, or CodeConflict as long as a job goes by it.
 func (s *Store) DeleteCalendar(ctx context.Context, id string, now job.Instant) error {

@@ -43,7 +43,7 @@ type Store struct {
 	parser trigger.Parser
 	// calendars are those of the database, as this process last read them.
 	calendars keptCalendars
-	probe  probe
+	probe     probe
 	// pool makes the connections to PostgreSQL. Nil: it is SQLite.
 	pool *pool
 	log  logKeeper

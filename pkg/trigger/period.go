@@ -90,11 +90,14 @@ func (p *Parser) parseCalendarInterval(s *Schedule, spec *Spec, at faults) {
 	case !ok:
 		at.at("every").add(CodeInvalid, `holds one of days, weeks, months and years, such as {"weeks": 2}`)
 	}
-	second, problem := int64(0), ""
+	second := int64(0)
 	if spec.Clock == "" {
 		at.at("at").add(CodeRequired, `is missing; write a time of day such as "09:00"`)
-	} else if second, problem = clockTime(spec.Clock, false); problem != "" {
-		at.at("at").add(CodeInvalid, problem)
+	} else {
+		var problem string
+		if second, problem = clockTime(spec.Clock, false); problem != "" {
+			at.at("at").add(CodeInvalid, problem)
+		}
 	}
 	weekdays := uint8(0)
 	for i, one := range spec.Weekdays {
@@ -181,15 +184,6 @@ func (s *Schedule) nextPeriodic(from Instant) (Instant, bool) {
 		}
 		day = found + 1
 	}
-}
-
-// weekdayNamesOf returns the names in a set, Monday first.
-func weekdayNamesOf(set uint8) []string {
-	var names []string
-	for _, i := range mondayFirst(set) {
-		names = append(names, weekdayNames[i])
-	}
-	return names
 }
 
 // clock is the time of day as it is shown.
