@@ -97,6 +97,64 @@ type Policy struct {
 	Limits HostLimits `json:"limits,omitzero"`
 	// Keep is how much history the job keeps.
 	Keep Keep `json:"keep"`
+	// Expect says what is to be watched.
+	Expect Expect `json:"expect"`
+	// Notify says who is told beside, or instead of, those whom the rules name.
+	Notify Notify `json:"notify"`
+}
+
+// Expect says when something is wrong although nothing has failed. Watching never cancels anything. Nil: that is not watched.
+type Expect struct {
+	// StartWithin is how long after scheduled_at the first call begins at the latest.
+	StartWithin *Duration `json:"start_within"`
+	// FinishWithin is how long after scheduled_at the run has succeeded at the latest.
+	FinishWithin *Duration `json:"finish_within"`
+	// SuccessEvery is how long the job may be without a success, whatever the reason.
+	SuccessEvery *Duration `json:"success_every"`
+	// PausedAtMost is how long the job may be paused.
+	PausedAtMost *Duration `json:"paused_at_most"`
+}
+
+// IsZero reports whether nothing is watched.
+func (e Expect) IsZero() bool { return e == Expect{} }
+
+// Notify says who is told of a job's incidents. The zero value: whom the rules name.
+type Notify struct {
+	// Rules is inherit or none. Empty: inherit.
+	Rules string `json:"rules"`
+	// Channels are told in any case.
+	Channels []string `json:"channels"`
+	// Kinds are what these channels are told of. Empty: all but missed.
+	Kinds []string `json:"kinds"`
+	// After is how many runs in a row must have failed. Zero: one.
+	After int `json:"after"`
+}
+
+// What a job says about the rules.
+const (
+	NotifyInherit = "inherit"
+	NotifyNone    = "none"
+)
+
+// IsZero reports whether the job says nothing about it.
+func (n Notify) IsZero() bool {
+	return (n.Rules == "" || n.Rules == NotifyInherit) && len(n.Channels) == 0 && len(n.Kinds) == 0 && n.After <= 1
+}
+
+// MarshalJSON writes also what was left out.
+func (n Notify) MarshalJSON() ([]byte, error) {
+	type plain Notify
+	whole := plain{n.Rules, n.Channels, n.Kinds, max(1, n.After)}
+	if whole.Rules == "" {
+		whole.Rules = NotifyInherit
+	}
+	if whole.Channels == nil {
+		whole.Channels = []string{}
+	}
+	if whole.Kinds == nil {
+		whole.Kinds = []string{}
+	}
+	return json.Marshal(whole)
 }
 
 // Retry says how often and when a failed call is made again.

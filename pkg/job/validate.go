@@ -230,6 +230,34 @@ func (v *validator) policy(p *Policy) {
 	}
 	v.pattern("policy.success.body_match", p.Success.BodyMatch)
 	v.pattern("policy.success.body_not_match", p.Success.BodyNotMatch)
+	v.expect(&p.Expect)
+	v.notify(&p.Notify)
+}
+
+func (v *validator) expect(e *Expect) {
+	for _, one := range []struct {
+		field string
+		value *Duration
+	}{{"start_within", e.StartWithin}, {"finish_within", e.FinishWithin}, {"success_every", e.SuccessEvery}, {"paused_at_most", e.PausedAtMost}} {
+		if one.value != nil {
+			v.between("policy.expect."+one.field, *one.value, time.Second, 3650*24*time.Hour)
+		}
+	}
+}
+
+// notify checks all but whether the channels exist, which the database knows.
+func (v *validator) notify(n *Notify) {
+	if n.Rules != "" {
+		v.oneOf("policy.notify.rules", n.Rules, NotifyInherit, NotifyNone)
+	}
+	v.check(len(n.Channels) <= MaxPatterns, "policy.notify.channels", "there are at most %d channels", MaxPatterns)
+	for i, id := range n.Channels {
+		v.check(id != "" && plainText(id, MaxTagRunes), fmt.Sprintf("policy.notify.channels[%d]", i), "a channel's id is 1 to %d characters", MaxTagRunes)
+	}
+	for i, kind := range n.Kinds {
+		v.oneOf(fmt.Sprintf("policy.notify.kinds[%d]", i), kind, "failing", "missed", "late", "overdue", "silent", "paused", "calendar_ends")
+	}
+	v.check(n.After >= 0 && n.After <= 1000, "policy.notify.after", "1 to 1000")
 }
 
 func (v *validator) oneOf(field, value string, allowed ...string) {
