@@ -18,6 +18,8 @@ type flags struct {
 	app.Database
 	app.Redis
 	app.OpsFlags
+	app.Heartbeat
+	app.Links
 	app.Lifetime
 	app.Commands
 }
@@ -67,7 +69,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if checks["results"], err = control.AddRecorder(g, p, s, broker, news, metrics); err != nil {
 		return err
 	}
-	if checks["schedule"], err = control.AddBeat(g, p, s, broker, news, metrics); err != nil {
+	if checks["schedule"], err = control.AddBeat(g, p, s, broker, news, f.PublicURL, f.HeartbeatURL, metrics); err != nil {
 		return err
 	}
 	deliver.Started(p, slices.Concat([]any{"roles", []string{"beat", "recorder"}}, ops.Shown(), control.Shown(s),

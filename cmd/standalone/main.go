@@ -20,6 +20,7 @@ type flags struct {
 	RedisURL string `help:"redis://host:6379/0, rediss:// with TLS, redis-sentinel:// or redis-cluster://. Default: a Redis inside this process." env:"REDIS_URL" group:"storage"`
 	app.RedisOptions
 	app.Delivery
+	app.Heartbeat
 	app.Secrets
 	app.Lifetime
 	control.Commands
@@ -102,7 +103,7 @@ func (f *flags) run(ctx context.Context, p *app.Process) error {
 		return err
 	}
 	roles["results"] = results
-	if roles["schedule"], err = control.AddBeat(g, p, s, broker, news, metrics); err != nil {
+	if roles["schedule"], err = control.AddBeat(g, p, s, broker, news, f.PublicURL, f.HeartbeatURL, metrics); err != nil {
 		return err
 	}
 	shown, err := control.AddAPI(g, p, s, broker, news, f.HTTP, keys, f.ShutdownTimeout, metrics, roles)

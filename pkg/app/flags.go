@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -191,6 +192,27 @@ func (s *Secrets) AfterApply() error {
 	}
 	s.SecretKey = key
 	return nil
+}
+
+// Heartbeat says who is told that the service fires.
+type Heartbeat struct {
+	HeartbeatURL string `name:"heartbeat-url" help:"URL that beat calls every minute while jobs are fired in time, such as one of healthchecks.io, which tells you when the calls stop." env:"HEARTBEAT_URL" group:"delivery"`
+}
+
+// Validate is called by kong.
+func (h *Heartbeat) Validate() error {
+	if h.HeartbeatURL == "" {
+		return nil
+	}
+	if u, err := url.Parse(h.HeartbeatURL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--heartbeat-url: write a URL such as https://hc-ping.com/your-id")
+	}
+	return nil
+}
+
+// Links says where the page is, where no calls are made.
+type Links struct {
+	PublicURL string `name:"public-url" help:"URL of the page, such as https://cron.example.com, with its base path, for the links in notifications." env:"PUBLIC_URL" group:"delivery"`
 }
 
 // Delivery says how calls are made.

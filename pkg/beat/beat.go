@@ -218,7 +218,8 @@ func (b *Beat) fire(ctx context.Context, now job.Instant) (deferred int, err err
 		}
 		b.metrics.claimed(claimed, now)
 		b.runLog.Claimed(endedBy(verdicts))
-		b.announce(job.NewsOfVerdicts(verdicts)...) // before the workers hear of the runs, and tell more of them
+		// The pages are told before the workers hear of the runs, and tell more of them.
+		b.announce(append(job.NewsOfVerdicts(verdicts), job.NewsOfIncidents(claimed.Incidents)...)...)
 		if claimed.Replaced > 0 {
 			signal(b.cancels)
 		}

@@ -40,6 +40,8 @@ type Claimed struct {
 	Seen, Deferred int
 	// Last is the place of the last one seen.
 	Last ClaimKey
+	// Incidents are those that the claim opened or closed.
+	Incidents []IncidentChange
 }
 
 // Recorded is what a batch of events did.
@@ -52,6 +54,8 @@ type Recorded struct {
 	Tasks []Task
 	// Paused are the jobs that the failure of one of those paused.
 	Paused []Job
+	// Incidents are those that were opened, counted again or closed.
+	Incidents []IncidentChange
 }
 
 // News is the news of what was recorded.
@@ -60,7 +64,7 @@ func (r *Recorded) News() []News {
 	for i := range r.Paused {
 		changes = append(changes, r.Paused[i].News())
 	}
-	return changes
+	return append(changes, NewsOfIncidents(r.Incidents)...)
 }
 
 const (

@@ -5,6 +5,8 @@ package job
 type News struct {
 	Run *RunChange `json:"run,omitempty"`
 	Job *JobChange `json:"job,omitempty"`
+	// Incident is one that was opened, counted again or closed.
+	Incident *IncidentChange `json:"incident,omitempty"`
 	// Many stands for changes that were too many, or could not be told one by one.
 	Many *ManyChanges `json:"many,omitempty"`
 }
@@ -22,6 +24,26 @@ type RunChange struct {
 	DurationMS  *int64   `json:"duration_ms"`
 	// StatusCode is the target's last answer; nil when there was none.
 	StatusCode *int `json:"status_code"`
+}
+
+// IncidentChange is where an incident stands now.
+type IncidentChange struct {
+	ID string `json:"id"`
+	// JobID is empty for an incident of the service.
+	JobID    string   `json:"job_id"`
+	Kind     string   `json:"kind"`
+	OpenedAt Instant  `json:"opened_at"`
+	ClosedAt *Instant `json:"closed_at"`
+}
+
+// NewsOfIncidents is the news of incidents, the last of which are told of.
+func NewsOfIncidents(changes []IncidentChange) []News {
+	changes = changes[max(0, len(changes)-maxNotified):]
+	news := make([]News, len(changes))
+	for i := range changes {
+		news[i].Incident = &changes[i]
+	}
+	return news
 }
 
 // JobChange is where a job stands now.

@@ -40,11 +40,13 @@ const (
 	QueueCritical Queue = "critical"
 	QueueDefault  Queue = "default"
 	QueueLow      Queue = "low"
+	// QueueNotify is for messages to people; no job has it.
+	QueueNotify Queue = "notify"
 )
 
 // QueueWeights is how often each queue is asked when all of them hold tasks.
 func QueueWeights() map[Queue]int {
-	return map[Queue]int{QueueCritical: 6, QueueDefault: 3, QueueLow: 1}
+	return map[Queue]int{QueueCritical: 6, QueueDefault: 3, QueueNotify: 2, QueueLow: 1}
 }
 
 // Grace is how late an occurrence may be claimed and still run. It reads and

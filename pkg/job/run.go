@@ -212,8 +212,18 @@ type Task struct {
 	Sealed map[string]string `json:"sealed,omitempty"`
 	// Unsigned keeps the server's signing secret out of the call: its caller may not speak for the server.
 	Unsigned bool `json:"unsigned,omitempty"`
+	// Notice says that this is no run, but a message to people. Nil: it is a run.
+	Notice *Notice `json:"notice,omitempty"`
 	// SecretHosts are where the secrets that name their hosts may be sent, by their names. Nil: all may be sent anywhere.
 	SecretHosts map[string]SecretHosts `json:"secret_hosts,omitempty"`
+}
+
+// Notice is a message on its way to a channel. The channel's settings are in Task.Sealed, as "settings".
+type Notice struct {
+	Channel string `json:"channel"`
+	Kind    string `json:"kind"`
+	// Message is what notify.Build makes a call of, in JSON.
+	Message string `json:"message"`
 }
 
 // TaskOf joins a run with the definition it follows.

@@ -29,8 +29,8 @@ type Call struct {
 type signer int
 
 const (
-	signNothing signer = iota
-	signStandard
+	signNothing  signer = iota
+	signStandard        // the caller does that: see Preset.Signed
 	signFeishu
 	signDingTalk
 )
@@ -66,21 +66,11 @@ func Build(t Type, settings Settings, m *Message, now job.Instant) (*Call, error
 	if made.Body, err = c.body(values); err != nil {
 		return nil, err
 	}
-	if secret := c.settings.Text("secret"); preset.Sign == signStandard && secret != "" {
-		keys, err := job.ParseSigningSecrets(secret)
-		if err != nil {
-			return nil, fmt.Errorf("the setting secret: %w", err)
-		}
-		at := strconv.FormatInt(now.Time().Unix(), 10)
-		signatures := make([]string, len(keys))
-		for i, key := range keys {
-			signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac(key, m.ID+"."+at+"."+string(made.Body)))
-		}
-		made.Header["webhook-id"], made.Header["webhook-timestamp"] = m.ID, at
-		made.Header["webhook-signature"] = strings.Join(signatures, " ")
-	}
 	return made, nil
 }
+
+// Signed reports whether the caller signs the call by Standard Webhooks with the setting secret.
+func (p *Preset) Signed() bool { return p.Sign == signStandard }
 
 func mac(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"schedule-server/pkg/job"
@@ -93,7 +94,10 @@ type Channel struct {
 }
 
 // SettingsPlace is what the sealed settings of a channel are bound to.
-func SettingsPlace(id string) string { return "channel/" + id }
+func SettingsPlace(id string) string { return job.CredentialPlace(TaskOwner(id), "settings") }
+
+// TaskOwner stands for a channel where a task names its job.
+func TaskOwner(id string) string { return "channel:" + id }
 
 // Hidden stands for what is not shown.
 const Hidden = "****"
@@ -257,4 +261,22 @@ func (c *Channel) PerMinute() int {
 		return preset.PerMinute
 	}
 	return min(c.Limit.PerMinute, preset.PerMinute)
+}
+
+const (
+	// sendFor is how long a message is tried. Between two tries are at most five minutes, unless the other side asks for more.
+	sendFor = 24 * time.Hour
+	// SendTimeout bounds one try.
+	SendTimeout = 30 * time.Second
+)
+
+// Task is the task that takes a message, in JSON, to the channel. Made are the tries that are known.
+func (c *Channel) Task(id, message string, now job.Instant, made []job.Attempt) *job.Task {
+	policy := job.DefaultPolicy()
+	policy.AttemptTimeout = job.Duration(SendTimeout)
+	policy.Retry = job.Retry{MaxAttempts: 1000, MinBackoff: job.Duration(5 * time.Second), MaxBackoff: job.Duration(sendFor), MaxDoublings: 6,
+		MaxRetryDuration: job.Duration(sendFor)}
+	return &job.Task{RunID: id, JobID: TaskOwner(c.ID), ScheduledAt: now, QueuedAt: now, Queue: job.QueueNotify, Made: made, Policy: policy,
+		Request: job.Request{Method: "POST"}, Sealed: map[string]string{"settings": c.Sealed},
+		Notice: &job.Notice{Channel: c.ID, Kind: string(c.Kind), Message: message}}
 }

@@ -136,3 +136,67 @@ type Message struct {
 	// Test says that somebody tries the channel.
 	Test bool `json:"test,omitempty"`
 }
+
+// IncidentQuery asks for incidents. Empty members set no condition.
+type IncidentQuery struct {
+	// State is open or closed.
+	State string
+	JobID string
+	Kind  Kind
+	// Since bounds OpenedAt, inclusive.
+	Since *job.Instant
+	Limit int
+	// Cursor is the NextCursor of the page before.
+	Cursor string
+}
+
+// IncidentPage is a page of incidents, newest first.
+type IncidentPage struct {
+	Incidents []Incident
+	// NextCursor is empty on the last page.
+	NextCursor string
+}
+
+// Notification is the account of one notification.
+type Notification struct {
+	ID         string     `json:"id"`
+	IncidentID string     `json:"incident_id"`
+	JobID      string     `json:"job_id"`
+	Kind       Kind       `json:"kind"`
+	Transition Transition `json:"transition"`
+	Channel    string     `json:"channel"`
+	// State is pending, queued, sent or failed.
+	State     string      `json:"state"`
+	CreatedAt job.Instant `json:"created_at"`
+	// HoldUntil is the end of the quiet hours that it waits for; CreatedAt when there are none.
+	HoldUntil  job.Instant  `json:"hold_until"`
+	FinishedAt *job.Instant `json:"finished_at"`
+	// MessageID is the message that it went with; nil: it has not gone.
+	MessageID *string       `json:"message_id"`
+	Attempts  []job.Attempt `json:"attempts"`
+	// Answer is what the other side said last; nil: it has said nothing.
+	Answer *job.Response `json:"answer"`
+	// Text is its headline.
+	Text string `json:"text"`
+}
+
+// NotificationQuery asks for notifications. Empty members set no condition.
+type NotificationQuery struct {
+	State, JobID, Incident, Channel string
+	Limit                           int
+	Cursor                          string
+}
+
+// NotificationPage is a page of notifications, newest first.
+type NotificationPage struct {
+	Notifications []Notification
+	// NextCursor is empty on the last page.
+	NextCursor string
+}
+
+// Trouble is what is not well about the service.
+type Trouble struct {
+	// Subject is what it is about, "worker".
+	Subject string
+	Note    string
+}

@@ -136,7 +136,7 @@ func (b *Broker) asynqTask(queue job.Queue, runID string) string {
 
 // queues lists the queues, the most urgent first.
 func queues() []job.Queue {
-	return []job.Queue{job.QueueCritical, job.QueueDefault, job.QueueLow}
+	return []job.Queue{job.QueueCritical, job.QueueDefault, job.QueueNotify, job.QueueLow}
 }
 
 // served is the queue that a task goes to: one that workers serve, whatever the history says.

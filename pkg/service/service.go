@@ -26,6 +26,7 @@ type Store interface {
 	RunStore
 	OverviewStore
 	CalendarStore
+	NotifyStore
 	// CreateJob inserts a job; job.CodeConflict when its id exists.
 	CreateJob(ctx context.Context, j *job.Job) error
 	// ChangeJob replaces a job by what change makes of it, with the job locked, as it stands at the moment that is

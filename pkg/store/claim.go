@@ -98,6 +98,12 @@ func (s *Store) Claim(ctx context.Context, c job.Claim, decide func([]job.Due) [
 		if err != nil {
 			return err
 		}
+		if err := s.closeOf(ctx, tx, w.turned, c.Now); err != nil {
+			return err
+		}
+		if done.Incidents, err = s.judge(ctx, tx, w.ended, nil, nil, c.Now); err != nil {
+			return err
+		}
 		return s.addSecrets(ctx, tx, done.Tasks)
 	})
 	if err != nil {
@@ -319,7 +325,8 @@ func (s *Store) updatePlans(ctx context.Context, tx *sqlx.Tx, w *claimWriter) er
 		_, err := execute(ctx, tx, `UPDATE jobs SET next_run_at = v.next_run_at, due_at = v.due_at,
 				ran_version = COALESCE(v.ran_version, jobs.ran_version),
 				status = v.status, pause_reason = v.pause_reason, paused_until = v.paused_until,
-				paused_from = CASE WHEN v.status = 'paused' THEN COALESCE(jobs.paused_from, jobs.next_run_at) END
+				paused_from = CASE WHEN v.status = 'paused' THEN COALESCE(jobs.paused_from, jobs.next_run_at) END,
+				paused_at = CASE WHEN v.status = 'paused' THEN jobs.paused_at END
 			FROM `+s.d.rows("id TEXT", "next_run_at BIGINT", "due_at BIGINT", "ran_version BIGINT",
 			"status TEXT", "pause_reason TEXT", "paused_until BIGINT")+` AS v WHERE jobs.id = v.id`,
 			args{"rows": w.states.text()})

@@ -193,7 +193,7 @@ func (s *Store) pauseFailing(ctx context.Context, tx *sqlx.Tx, failing []*streak
 		pauses.add(st.ID, st.pauseReason, st.pausedAt, changes[i].after.PausedFrom)
 	}
 	_, err = execute(ctx, tx, `UPDATE jobs SET status = 'paused', pause_reason = v.reason, paused_until = NULL,
-			paused_from = v.paused_from,
+			paused_from = v.paused_from, paused_at = v.paused_at,
 			next_run_at = NULL, due_at = NULL,
 			updated_at = CASE WHEN jobs.updated_at < v.paused_at THEN v.paused_at ELSE jobs.updated_at END
 		FROM `+s.d.rows("id TEXT", "reason TEXT", "paused_at BIGINT", "paused_from BIGINT")+" AS v WHERE jobs.id = v.id",

@@ -136,6 +136,9 @@ type edit struct {
 // apply writes changes of jobs, and what follows from them: every way in which
 // people change jobs ends here. It answers the open runs of those that were deleted.
 func (s *Store) apply(ctx context.Context, tx *sqlx.Tx, edits []edit, now job.Instant) (open []job.Run, err error) {
+	if err := s.closeOf(ctx, tx, edits, now); err != nil {
+		return nil, err
+	}
 	changes := make([]turnover, 0, len(edits))
 	var made []string
 	for _, e := range edits {

@@ -106,14 +106,19 @@ func (w *jobWriter) define(j *job.Job) ([]any, error) {
 		text := cleanText(*j.PauseReason)
 		reason = &text
 	}
-	return []any{j.ID, string(j.Status), j.NextRunAt, j.DueAt, j.Version, j.UpdatedAt, reason, j.PausedUntil, j.PausedFrom,
+	var watch *job.Instant
+	if !j.Policy.Expect.IsZero() {
+		watch = &j.UpdatedAt // it is looked at, and then it is known when to look again
+	}
+	return []any{j.ID, string(j.Status), j.NextRunAt, j.DueAt, j.Version, j.UpdatedAt, reason, j.PausedUntil, j.PausedFrom, watch,
 		j.Schedule.Type, hostOf(j.Request.URL), j.Name, encodeTags(j.Tags), searchText(j), calendarOf(j)}, nil
 }
 
 // jobWriteColumns are those columns.
 func jobWriteColumns(more ...string) []string {
 	return append([]string{"id TEXT", "status TEXT", "next_run_at BIGINT", "due_at BIGINT", "version BIGINT", "updated_at BIGINT",
-		"pause_reason TEXT", "paused_until BIGINT", "paused_from BIGINT", "type TEXT", "host TEXT", "name TEXT", "tags TEXT", "search TEXT", "calendar TEXT"}, more...)
+		"pause_reason TEXT", "paused_until BIGINT", "paused_from BIGINT", "watch_at BIGINT", "type TEXT", "host TEXT", "name TEXT", "tags TEXT",
+		"search TEXT", "calendar TEXT"}, more...)
 }
 
 // remove deletes a job. Its last version stays: whole where runs follow it, else
@@ -157,11 +162,12 @@ func (s *Store) writeJobs(ctx context.Context, tx *sqlx.Tx, w *jobWriter) error 
 		{&w.obsolete, "DELETE FROM definitions WHERE (job_id, version) IN (SELECT v.job_id, v.version FROM " + version + " AS v)"},
 		{&w.blank, `UPDATE definitions SET description = '', schedule = '', request = '', policy = '', secrets = NULL FROM ` + version +
 			" AS v WHERE definitions.job_id = v.job_id AND definitions.version = v.version"},
-		{&w.made, `INSERT INTO jobs (id, status, next_run_at, due_at, version, updated_at, pause_reason, paused_until, paused_from, type, host,
+		{&w.made, `INSERT INTO jobs (id, status, next_run_at, due_at, version, updated_at, pause_reason, paused_until, paused_from, watch_at, type, host,
 				name, tags, search, calendar, created_at, last_run_at, last_state, last_run, failures, ran_version)
 			SELECT v.*, 0, 0 FROM ` + s.d.rows(jobWriteColumns("created_at BIGINT", "last_run_at BIGINT", "last_state TEXT", "last_run TEXT")...) + " AS v"},
 		{&w.changed, `UPDATE jobs SET status = v.status, next_run_at = v.next_run_at, due_at = v.due_at, version = v.version,
 				updated_at = v.updated_at, pause_reason = v.pause_reason, paused_until = v.paused_until, paused_from = v.paused_from,
+				watch_at = v.watch_at, paused_at = CASE WHEN v.status = 'paused' THEN COALESCE(jobs.paused_at, v.updated_at) END,
 				type = v.type, host = v.host, name = v.name, tags = v.tags, search = v.search, calendar = v.calendar, failures = v.failures
 			FROM ` + s.d.rows(jobWriteColumns("failures BIGINT")...) + " AS v WHERE jobs.id = v.id"},
 	} {

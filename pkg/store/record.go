@@ -33,6 +33,7 @@ func (s *Store) Record(ctx context.Context, events []job.Event) (done job.Record
 	var unknown []string
 	err = s.write(ctx, "record", func(tx *sqlx.Tx) error {
 		unknown = nil
+		var others []*job.Event
 		rows, err := s.lockRuns(ctx, tx, ids)
 		if err != nil {
 			return err
@@ -45,10 +46,14 @@ func (s *Store) Record(ctx context.Context, events []job.Event) (done job.Record
 		}
 		for i := range events {
 			if !l.apply(&events[i]) {
-				unknown = append(unknown, events[i].RunID)
+				others = append(others, &events[i])
 			}
 		}
-		done, err = s.settle(ctx, tx, &l, latest)
+		if done, err = s.settle(ctx, tx, &l, latest); err != nil {
+			return err
+		}
+		told, err := s.recordMessages(ctx, tx, others, &unknown)
+		done.Incidents = append(done.Incidents, told...)
 		return err
 	})
 	if err == nil && len(unknown) > 0 {
@@ -149,7 +154,7 @@ func (e *entry) lastAttempt() attemptKey {
 // settle writes the accounts that changed, and what follows for their jobs and for the runs that waited.
 func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Instant) (done job.Recorded, err error) {
 	var answered, others rowset
-	var ended, finished []*job.Run
+	var ended, finished, begun []*job.Run
 	for _, e := range l.entries {
 		if !e.changed {
 			continue
@@ -163,6 +168,8 @@ func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Inst
 			if !e.was.Final() {
 				finished = append(finished, e.run)
 			}
+		} else if e.run.StartedAt != nil && e.was == job.StateQueued {
+			begun = append(begun, e.run)
 		}
 	}
 	done.Ended = finished
@@ -179,6 +186,9 @@ func (s *Store) settle(ctx context.Context, tx *sqlx.Tx, l *ledger, now job.Inst
 		return done, err
 	}
 	if done.Paused, err = s.countFailures(ctx, tx, finished); err != nil {
+		return done, err
+	}
+	if done.Incidents, err = s.judge(ctx, tx, finished, begun, done.Paused, now); err != nil {
 		return done, err
 	}
 	if done.Tasks, err = s.promote(ctx, tx, finished, now); err != nil {
@@ -251,10 +261,15 @@ func (s *Store) writeLastRuns(ctx context.Context, tx *sqlx.Tx, ended []*job.Run
 		if err != nil {
 			return err
 		}
-		rows.add(id, run.ScheduledAt, string(run.State), text)
+		var success *job.Instant
+		if run.State == job.StateSucceeded {
+			success = run.FinishedAt
+		}
+		rows.add(id, run.ScheduledAt, string(run.State), text, success)
 	}
-	_, err := execute(ctx, tx, `UPDATE jobs SET last_run_at = v.last_run_at, last_state = v.last_state, last_run = v.last_run
-		FROM `+s.d.rows("id TEXT", "last_run_at BIGINT", "last_state TEXT", "last_run TEXT")+` AS v
+	_, err := execute(ctx, tx, `UPDATE jobs SET last_run_at = v.last_run_at, last_state = v.last_state, last_run = v.last_run,
+			last_success_at = COALESCE(v.success, jobs.last_success_at)
+		FROM `+s.d.rows("id TEXT", "last_run_at BIGINT", "last_state TEXT", "last_run TEXT", "success BIGINT")+` AS v
 		WHERE jobs.id = v.id AND (jobs.last_run_at IS NULL OR jobs.last_run_at <= v.last_run_at)`, args{"rows": rows.text()})
 	return err
 }

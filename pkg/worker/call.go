@@ -67,7 +67,11 @@ func (w *Worker) attempt(ctx context.Context, task *job.Task, n int) attempt {
 	c := &call{start: time.Now()}
 	w.metrics.inFlight.Inc()
 	defer w.metrics.inFlight.Dec()
-	resp, asked, fault := w.call(ctx, c, &filler{keys: w.keys, task: task, n: n, now: a.StartedAt})
+	make := w.call
+	if task.Notice != nil {
+		make = w.tell
+	}
+	resp, asked, fault := make(ctx, c, &filler{keys: w.keys, task: task, n: n, now: a.StartedAt})
 	if fault != nil && fault.reason == "" {
 		a.aborted = true
 		return a

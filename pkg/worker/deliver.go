@@ -35,6 +35,9 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 		}
 		n = last.N + 1
 	}
+	if task.Notice != nil { // it goes to a channel, which has a limit of its own
+		return w.deliver(ctx, task, n, new(verdict))
+	}
 	place, until, err := w.gate.enter(ctx, task)
 	if err != nil {
 		return job.Outcome{}, fmt.Errorf("run %s: no place at its host: %w", task.RunID, err)
@@ -47,6 +50,11 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 	}
 	var told verdict
 	defer func() { w.gate.leave(ctx, task, place, told) }()
+	return w.deliver(ctx, task, n, &told)
+}
+
+// deliver makes attempt n, and notes what it tells about the host.
+func (w *Worker) deliver(ctx context.Context, task *job.Task, n int, told *verdict) (job.Outcome, error) {
 	start := job.Event{RunID: task.RunID, At: w.now(), State: job.StateRunning, N: n, Timeout: job.Duration(attemptTimeout(&task.Policy))}
 	canceled, err := w.report(ctx, &start)
 	if err != nil {
@@ -56,7 +64,7 @@ func (w *Worker) Deliver(ctx context.Context, task *job.Task) (job.Outcome, erro
 		return w.cancel(ctx, task.RunID, task.Made)
 	}
 	a := w.attempt(ctx, task, n)
-	told = a.verdict()
+	*told = a.verdict()
 	if a.aborted {
 		return job.Outcome{}, fmt.Errorf("run %s: attempt %d was cut off: %w", task.RunID, n, context.Cause(ctx))
 	}

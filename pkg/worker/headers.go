@@ -84,7 +84,9 @@ func (w *Worker) addServiceHeaders(r *request, f *filler) {
 	h["X-Schedule-Job-Id"] = values[2:3:3]
 	h["X-Schedule-Time"] = values[3:4:4]
 	h["X-Schedule-Attempt"] = values[4:5:5]
-	w.links.add(h, f.task.RunID, f.n)
+	if f.task.Notice == nil {
+		w.links.add(h, f.task.RunID, f.n)
+	}
 }
 
 // has reports whether the request has a header, whatever the case of its name.

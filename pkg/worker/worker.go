@@ -12,6 +12,7 @@ package worker
 import (
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"log/slog"
@@ -107,17 +108,19 @@ type Worker struct {
 	guard    *guard
 	proxy    *proxy
 
-	keys     *job.Keyring
-	signing  [][]byte
-	pools    *pools
-	tokens   tokens
-	gate     *gate
-	links    *links
-	rules    rules
-	matching matching
-	metrics  *metrics
-	health   health
-	buffers  sync.Pool
+	keys    *job.Keyring
+	signing [][]byte
+	pools   *pools
+	tokens  tokens
+	gate    *gate
+	// mailDialer reaches mail servers: no proxy is asked.
+	mailDialer *dialer
+	links      *links
+	rules      rules
+	matching   matching
+	metrics    *metrics
+	health     health
+	buffers    sync.Pool
 	// unpackers are gzip.Readers.
 	unpackers sync.Pool
 }
@@ -143,6 +146,7 @@ func New(r Reporter, o Options) (*Worker, error) {
 	w.buffers.New = func() any { return new([maxBody + 1]byte) }
 	w.unpackers.New = func() any { return new(gzip.Reader) }
 	w.pools = &pools{make: func(s security) *transports { return newTransports(&o, guard, proxy, s) }}
+	w.mailDialer = &dialer{guard: guard, net: net.Dialer{Resolver: o.Resolver}, tls: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs}}
 	w.pools.secure = w.pools.make(security{roots: o.RootCAs})
 	w.pools.insecure = w.pools.make(security{roots: o.RootCAs, insecure: true})
 	return w, nil

@@ -78,9 +78,9 @@ func both(one, other app.Check) app.Check {
 	}
 }
 
-// AddBeat adds a beat and its reconciler to the group, and gives what tells whether due jobs are fired.
+// AddBeat adds a beat, its reconciler, and what tells people to the group, and gives what tells whether due jobs are fired.
 func AddBeat(
-	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, metrics prometheus.Registerer,
+	g *app.Group, p *app.Process, s *store.Store, broker *queue.Broker, news *News, publicURL, heartbeatURL string, metrics prometheus.Registerer,
 ) (app.Check, error) {
 	b, err := beat.New(s, broker, broker, beat.Options{
 		Now: deliver.Now, Logger: p.Logger, Metrics: metrics, Announce: news.Announce, Log: news.log, Calendars: s.Calendars()})
@@ -90,6 +90,12 @@ func AddBeat(
 	if err := addUpkeep(g, p, s, metrics); err != nil {
 		return nil, err
 	}
+	teller, err := beat.NewTeller(s, broker, beat.TellerOptions{Now: deliver.Now, Logger: p.Logger, Announce: news.Announce,
+		PublicURL: publicURL, HeartbeatURL: heartbeatURL})
+	if err != nil {
+		return nil, err
+	}
+	g.Add("notifications", broker.While(teller.Run))
 	g.Add("reconciler", b.NewReconciler(s, s, s, broker).Run)
 	g.Add("watch", broker.WatchWorkers)
 	g.Add("beat", broker.While(b.Run)) // it claims nothing that it could not enqueue
