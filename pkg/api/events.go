@@ -54,8 +54,8 @@ func (s *Server) streamEvents(c *fiber.Ctx) error {
 	if types := params.text("types"); types != "" {
 		for _, word := range strings.Split(types, ",") {
 			kind := live.Kind(word)
-			if kind != live.KindRun && kind != live.KindJob {
-				params.fault("types", "invalid", "types is run, job or run,job")
+			if kind != live.KindRun && kind != live.KindJob && kind != live.KindIncident {
+				params.fault("types", "invalid", "types is some of run, job and incident, with commas between them")
 				break
 			}
 			f.kinds = append(f.kinds, kind)

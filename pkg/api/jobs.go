@@ -8,6 +8,7 @@ import (
 
 	"schedule-server/pkg/access"
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/notify"
 	"schedule-server/pkg/trigger"
 )
 
@@ -47,8 +48,13 @@ func (s *Server) listJobs(c *fiber.Ctx) error {
 			s.describe(&page.Jobs[i])
 		}
 	}
+	shown := make([]*job.Job, len(page.Jobs))
 	for i := range page.Jobs {
 		showJob(c, &page.Jobs[i])
+		shown[i] = &page.Jobs[i]
+	}
+	if err := s.addIncidents(c, shown...); err != nil {
+		return err
 	}
 	return c.JSON(jobList{Jobs: page.Jobs, Total: page.Total, NextCursor: optional(page.NextCursor)})
 }
@@ -80,6 +86,7 @@ func jobFilter(params *query) job.JobQuery {
 		Host:      params.text("host"),
 		DueSince:  params.instant("due_since"),
 		DueUntil:  params.instant("due_until"),
+		Incident:  params.choice("incident", words(notify.Kinds()...)...),
 	}
 }
 
@@ -206,6 +213,9 @@ func (s *Server) getJob(c *fiber.Ctx) error {
 func (s *Server) answerJob(c *fiber.Ctx, j *job.Job) error {
 	setETag(c, j)
 	showJob(c, j)
+	if err := s.addIncidents(c, j); err != nil {
+		return err
+	}
 	return c.JSON(s.withWarnings(j))
 }
 
@@ -213,6 +223,9 @@ func (s *Server) answerJob(c *fiber.Ctx, j *job.Job) error {
 func (s *Server) withWarnings(j *job.Job) *job.Job {
 	shown := *j
 	shown.Warnings = []trigger.Warning{}
+	if shown.Incidents == nil {
+		shown.Incidents = []string{}
+	}
 	if schedule, err := j.Compile(s.deps.Parser); err == nil && !j.Unreadable {
 		shown.Warnings = j.Warn(schedule, s.deps.Now())
 	}

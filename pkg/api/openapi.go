@@ -19,7 +19,7 @@ import (
 var openapiYAML embed.FS
 
 // openapiParts are its files, in the order in which they are joined.
-var openapiParts = [...]string{"common", "jobs", "overview", "transfer", "runs", "runactions", "trial", "access", "schedules", "calendars", "secrets", "service"}
+var openapiParts = [...]string{"common", "jobs", "overview", "transfer", "runs", "runactions", "trial", "access", "schedules", "calendars", "secrets", "notify", "service"}
 
 // openapiDocument is the document without what an instance adds: read once in a
 // process, and never changed. Reading takes 20 ms of a core, much for each server of a test.

@@ -220,6 +220,7 @@ type Input struct {
 	Recent    json.RawMessage `json:"recent"`
 	Words     json.RawMessage `json:"schedule_description"`
 	Warnings  json.RawMessage `json:"warnings"`
+	Incidents json.RawMessage `json:"incidents"`
 }
 
 // DecodeInput reads a job over the defaults, and validates it as of the given

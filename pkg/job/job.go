@@ -64,6 +64,9 @@ type Job struct {
 	// ScheduleWords is the schedule in words; nil unless a list asked for it.
 	ScheduleWords *Words `json:"schedule_description,omitzero"`
 
+	// Incidents are the kinds of its open incidents, in order; nil unless asked for.
+	Incidents []string `json:"incidents,omitzero"`
+
 	// Warnings say what may surprise about the job, see Warn; nil unless one job alone is answered.
 	Warnings []trigger.Warning `json:"warnings,omitzero"`
 

@@ -17,6 +17,8 @@ type JobQuery struct {
 	Host      string
 	// DueSince and DueUntil bound NextRunAt, both inclusive. Nil: no bound.
 	DueSince, DueUntil *Instant
+	// Incident is the kind of an open incident of the job. Empty: whether it has one or not.
+	Incident string
 	// Sort is id, name, next_run_at or updated_at. Empty: id.
 	Sort       string
 	Descending bool

@@ -95,6 +95,8 @@ type Stats struct {
 	DueNextHour int64 `json:"due_next_hour"`
 	// Failing counts the jobs whose last run failed.
 	Failing int64 `json:"failing"`
+	// Incidents counts the open incidents by kind.
+	Incidents map[string]int64 `json:"incidents"`
 	// Queues, Beats and Workers are null when Redis does not answer.
 	Queues  []job.QueueStat `json:"queues"`
 	Beats   *int            `json:"beats"`
@@ -144,6 +146,8 @@ type statsReader struct {
 	queues *cached[fleetStats]
 	// idle warns of work that nobody does.
 	idle *cached[[]job.Warning]
+	// incidents counts the open ones by kind.
+	incidents *cached[map[string]int64]
 }
 
 // Fleet tells what Redis knows of queues, workers and hosts.
@@ -173,11 +177,12 @@ type fleetStats struct {
 // statsHosts is how many held hosts are shown.
 const statsHosts = 100
 
-func newStatsReader(store OverviewStore, fleet Fleet, now func() job.Instant) *statsReader {
+func newStatsReader(store Store, fleet Fleet, now func() job.Instant) *statsReader {
 	r := &statsReader{now: now, fleet: fleet}
 	r.stored = newCached(statsFresh, statsShare, func(ctx context.Context) (*job.Stats, error) {
 		return store.Stats(ctx, now())
 	})
+	r.incidents = newCached(statsFresh, statsShare, store.CountIncidents)
 	r.queues = newCached(statsFresh, statsShare, func(ctx context.Context) (fleetStats, error) {
 		ctx, stop := context.WithTimeout(ctx, fleetWait)
 		defer stop()
@@ -241,6 +246,9 @@ func (r *statsReader) read(ctx context.Context) (*Stats, error) {
 			Canceled: stored.Ended[job.StateCanceled],
 		},
 		Lag: lagOf(stored.Lags), Warnings: []job.Warning{},
+	}
+	if answer.Incidents, err = r.incidents.get(ctx); err != nil {
+		return nil, err
 	}
 	if r.fleet == nil {
 		return answer, nil

@@ -58,6 +58,10 @@ func (s *Store) jobFilter(q *job.JobQuery, lookup func(column string) bool) (whe
 	if q.Unfinished {
 		where = append(where, "j.status <> 'completed'")
 	}
+	if q.Incident != "" {
+		where = append(where, "j.id IN (SELECT i.job_id FROM incidents i WHERE i.closed_at IS NULL AND i.job_id >= '' AND i.kind = :incident)")
+		a["incident"] = q.Incident
+	}
 	if q.IDContains != "" {
 		where = append(where, s.d.contains("j.id", ":id_part"))
 		a["id_part"] = q.IDContains

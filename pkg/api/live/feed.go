@@ -24,10 +24,11 @@ type Kind string
 
 // The kinds of events.
 const (
-	KindRun   Kind = "run"   // a job.RunChange
-	KindJob   Kind = "job"   // a job.JobChange
-	KindMany  Kind = "many"  // a job.ManyChanges
-	KindReset Kind = "reset" // events are missing: what is shown must be read anew
+	KindRun      Kind = "run"      // a job.RunChange
+	KindJob      Kind = "job"      // a job.JobChange
+	KindIncident Kind = "incident" // a job.IncidentChange
+	KindMany     Kind = "many"     // a job.ManyChanges
+	KindReset    Kind = "reset"    // events are missing: what is shown must be read anew
 )
 
 // Event is one piece of news as it goes to the watchers.
@@ -132,6 +133,8 @@ func eventOf(c job.News) (Event, error) {
 		e.Kind, e.JobID, news = KindRun, c.Run.JobID, c.Run
 	case c.Job != nil:
 		e.Kind, e.JobID, news = KindJob, c.Job.ID, c.Job
+	case c.Incident != nil:
+		e.Kind, e.JobID, news = KindIncident, c.Incident.JobID, c.Incident
 	case c.Many != nil:
 		e.Kind, news = KindMany, c.Many
 	default:
