@@ -9,6 +9,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"schedule-server/pkg/job"
+	"schedule-server/pkg/notify"
 )
 
 // resealBatch is how many definitions are sealed anew in one transaction: some milliseconds' worth.
@@ -41,6 +42,9 @@ func (s *Store) Reseal(ctx context.Context, reseal func(place, sealed string) (s
 		return err
 	}
 	err := step("seal secrets anew", func(tx *sqlx.Tx, r *resealing) error { return s.resealSecrets(ctx, tx, r) })
+	if err == nil {
+		err = step("seal channels anew", func(tx *sqlx.Tx, r *resealing) error { return s.resealChannels(ctx, tx, r) })
+	}
 	for err == nil && !done.over {
 		err = step("seal credentials anew", func(tx *sqlx.Tx, r *resealing) error { return s.resealDefinitions(ctx, tx, r) })
 	}
@@ -105,6 +109,27 @@ func (s *Store) resealSecrets(ctx context.Context, tx *sqlx.Tx, r *resealing) er
 	_, err := execute(ctx, tx, "UPDATE secrets SET sealed = v.sealed FROM "+s.d.rows("name TEXT", "sealed TEXT")+
 		" AS v WHERE secrets.name = v.name", args{"rows": rows.text()})
 	return err
+}
+
+// resealChannels does the settings of all channels.
+func (s *Store) resealChannels(ctx context.Context, tx *sqlx.Tx, r *resealing) error {
+	var channels []struct {
+		ID     string `db:"id"`
+		Sealed string `db:"sealed"`
+	}
+	if err := selectAll(ctx, tx, &channels, "SELECT c.id, c.sealed FROM channels c ORDER BY c.id"+s.d.forUpdate("c"), args{}); err != nil {
+		return err
+	}
+	for i := range channels {
+		if !r.text(notify.SettingsPlace(channels[i].ID), &channels[i].Sealed) {
+			continue
+		}
+		if _, err := execute(ctx, tx, "UPDATE channels SET sealed = :sealed WHERE id = :id",
+			args{"id": channels[i].ID, "sealed": channels[i].Sealed}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // definitionKey is the primary key of a definition.

@@ -1,6 +1,6 @@
 -- +goose Up
 
--- Who is told what: docs/adr/0030-outbox.md.
+-- Who is told what: docs/adr/0011-outbox.md.
 CREATE TABLE channels (
     id            TEXT    NOT NULL PRIMARY KEY,
     kind          TEXT    NOT NULL,
