@@ -463,3 +463,36 @@ func (s *Store) PendingNotifications(ctx context.Context) (n int64, err error) {
 	_, err = readOne(ctx, s, &n, "SELECT count(*) FROM notifications WHERE state = 'pending'", args{})
 	return n, fail("count notifications", err)
 }
+
+// keepTold is how long incidents that are closed, and what was told of them, are kept.
+const keepTold = 90 * 24 * time.Hour
+
+// Told is a chore: it removes incidents that were closed long ago, what was told of them, and messages that nothing belongs to.
+func (p *Pruner) Told(ctx context.Context, now job.Instant, _ string) (step job.ChoreStep, err error) {
+	err = p.s.write(ctx, "prune notifications", func(tx *sqlx.Tx) error {
+		step = job.ChoreStep{}
+		var ids []string
+		err := selectAll(ctx, tx, &ids, "SELECT id FROM incidents WHERE closed_at IS NOT NULL AND closed_at < :before AND id < :newest LIMIT :chunk",
+			args{"before": int64(now.Add(-keepTold)), "newest": boundaryID(now.Add(-keepTold), 0), "chunk": pruneChunk})
+		if err != nil {
+			return err
+		}
+		a := args{"ids": p.s.d.list(ids), "before": int64(now.Add(-keepTold)), "chunk": pruneChunk}
+		removed := int64(0)
+		for _, text := range []string{
+			"DELETE FROM notifications WHERE " + p.s.d.in("incident_id", ":ids"),
+			"DELETE FROM incidents WHERE " + p.s.d.in("id", ":ids"),
+			`DELETE FROM messages WHERE id IN (SELECT m.id FROM messages m WHERE m.created_at < :before AND m.state <> 'queued'
+				AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.message_id = m.id) LIMIT :chunk)`,
+		} {
+			n, err := execute(ctx, tx, text, a)
+			if err != nil {
+				return err
+			}
+			removed += n
+		}
+		step.Removed, step.Done = int(removed), removed < pruneChunk
+		return nil
+	})
+	return step, err
+}

@@ -23,6 +23,7 @@ func addUpkeep(g *app.Group, p *app.Process, s *store.Store, metrics prometheus.
 		{Name: "counts", Every: time.Hour, Step: pruner.Counts},
 		{Name: "job_counts", Every: 5 * time.Minute, Step: pruner.JobCounts},
 		{Name: "calendars", Every: time.Second, Step: s.PlanCalendars},
+		{Name: "notifications", Every: time.Hour, Step: pruner.Told},
 		{Name: "space", Every: time.Hour, Step: pruner.Space},
 	}, upkeep.Options{Name: p.ID, Now: deliver.Now, Logger: p.Logger, Metrics: metrics})
 	if err != nil {
