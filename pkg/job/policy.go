@@ -143,6 +143,22 @@ func (n Notify) IsZero() bool {
 	return (n.Rules == "" || n.Rules == NotifyInherit) && len(n.Channels) == 0 && len(n.Kinds) == 0 && n.After <= 1
 }
 
+// normalize leaves out what says nothing.
+func (n *Notify) normalize() {
+	if n.Rules == NotifyInherit {
+		n.Rules = ""
+	}
+	if len(n.Channels) == 0 {
+		n.Channels = nil
+	}
+	if len(n.Kinds) == 0 {
+		n.Kinds = nil
+	}
+	if n.After == 1 {
+		n.After = 0
+	}
+}
+
 // MarshalJSON writes also what was left out.
 func (n Notify) MarshalJSON() ([]byte, error) {
 	type plain Notify

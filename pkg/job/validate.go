@@ -59,6 +59,7 @@ func (d *Definition) Normalize(now Instant) {
 	if d.Schedule.Exclude == nil {
 		d.Schedule.Exclude = []trigger.Exclusion{}
 	}
+	d.Policy.Notify.normalize()
 	slices.Sort(d.Tags)
 	d.Tags = slices.Compact(d.Tags)
 	if d.Tags == nil {

@@ -1,6 +1,8 @@
+import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useEffect, useState } from 'react';
 import { Link, useLocation } from 'wouter';
 import { useLiveStatus } from '../api/live';
+import { statsQuery } from '../api/queries';
 import { type Key, useI18n } from '../i18n';
 import { useNow } from '../lib/clock';
 import { clock, offsetOf } from '../lib/time';
@@ -47,6 +49,7 @@ export function Shell({ children }: { children: ReactNode }) {
             <Link key={to} to={to} className={isHere(to) ? 'here' : ''} aria-current={isHere(to) ? 'page' : undefined}>
               <Glyph name={icon} />
               <span>{t(word)}</span>
+              {to === '/' && <OpenIncidents />}
             </Link>
           ))}
         </nav>
@@ -66,6 +69,19 @@ export function Shell({ children }: { children: ReactNode }) {
       {open === 'palette' && <Palette onClose={() => setOpen(null)} onKeys={() => setOpen('keys')} />}
       {open === 'keys' && <KeysHelp onClose={() => setOpen(null)} />}
     </div>
+  );
+}
+
+/** How many incidents are open; nothing when none is. */
+function OpenIncidents() {
+  const { t } = useI18n();
+  const { data } = useQuery(statsQuery);
+  const open = Object.values(data?.incidents ?? {}).reduce((sum, n) => sum + n, 0);
+  if (open === 0) return null;
+  return (
+    <strong className="tone-fail" aria-label={t('notify.open', { count: open })}>
+      {open}
+    </strong>
   );
 }
 

@@ -7,12 +7,14 @@ import { Appearance } from './Appearance';
 import { Audit } from './Audit';
 import { ImportExport } from './ImportExport';
 import { Keys } from './Keys';
+import { Notifications } from './Notifications';
 import { Secrets } from './Secrets';
 
 const sections: readonly { name: string; word: Key; Section: ComponentType }[] = [
   { name: 'appearance', word: 'settings.appearance', Section: Appearance },
   { name: 'keys', word: 'settings.keys', Section: Keys },
   { name: 'secrets', word: 'settings.secrets', Section: Secrets },
+  { name: 'notifications', word: 'settings.notifications', Section: Notifications },
   { name: 'import', word: 'settings.import', Section: ImportExport },
   { name: 'audit', word: 'settings.audit', Section: Audit },
 ];
