@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"schedule-server/pkg/access"
+	"schedule-server/pkg/job"
+	"schedule-server/pkg/notify"
 )
 
 // TestExamples sends every example of the document as a request, and holds it against its schema.
@@ -24,7 +26,7 @@ func TestExamples(t *testing.T) {
 			t.Run(o.id+" "+name, func(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, worldOptions{monitor: true})
-				if o.id == "testRequest" {
+				if o.id == "testRequest" || o.id == "testChannel" {
 					w.try()
 				}
 				path := w.prepare(o)
@@ -71,9 +73,17 @@ func (w *world) prepare(o operation) string {
 		w.call("PUT", "/api/v1/secrets/API_TOKEN", `{"value":"x"}`).is(201)
 		return strings.Replace(o.path, "{id}", "API_TOKEN", 1)
 	}
-	if strings.HasPrefix(o.path, "/api/v1/calendars/") {
+	switch {
+	case strings.HasPrefix(o.path, "/api/v1/calendars/"):
 		w.call("PUT", "/api/v1/calendars/cn", `{"off":[{"date":"2027-01-01"}]}`).is(201)
 		return strings.Replace(o.path, "{id}", "cn", 1)
+	case strings.HasPrefix(o.path, "/api/v1/channels/"):
+		w.channel()
+		return strings.Replace(o.path, "{id}", "ops", 1)
+	case strings.HasPrefix(o.path, "/api/v1/incidents/"):
+		return strings.Replace(o.path, "{id}", w.incident(), 1)
+	case strings.HasPrefix(o.path, "/api/v1/notifications/"):
+		return strings.Replace(o.path, "{id}", w.untold(), 1)
 	}
 	w.call("PUT", "/api/v1/jobs/nightly-report", strings.Replace(cronJob, `"id":"a",`, "", 1)).is(201)
 	id := "nightly-report"
@@ -84,6 +94,33 @@ func (w *world) prepare(o operation) string {
 		w.call("POST", "/api/v1/runs/"+id+"/cancel", "").is(200)
 	}
 	return strings.Replace(o.path, "{id}", id, 1)
+}
+
+// channel makes the channel ops.
+func (w *world) channel() {
+	w.call("POST", "/api/v1/channels", `{"id":"ops","kind":"webhook","settings":{"url":"https://hooks.example.com/x"}}`).is(201)
+}
+
+// incident opens an incident of the service, and answers its id.
+func (w *world) incident() string {
+	_, err := w.store.ServiceTroubles(w.t.Context(), nil, []notify.Trouble{{Subject: "worker", Note: "no worker is alive"}}, begin)
+	must(w.t, err)
+	page, err := w.store.ListIncidents(w.t.Context(), &notify.IncidentQuery{Limit: 1})
+	must(w.t, err)
+	return page.Incidents[0].ID
+}
+
+// untold is a notification that its channel refused.
+func (w *world) untold() string {
+	w.channel()
+	w.call("PUT", "/api/v1/rules", `{"rules":[{"id":"all","channels":["ops"]}]}`).is(200)
+	id := w.incident() + ".opened.ops"
+	tasks, err := w.store.Dispatch(w.t.Context(), "", begin)
+	must(w.t, err)
+	_, err = w.store.Record(w.t.Context(), []job.Event{{RunID: tasks[0].RunID, At: begin, State: job.StateFailed, Reason: "status_404", N: 1,
+		Attempt: &job.Attempt{N: 1, StartedAt: begin, Reason: "status_404"}}})
+	must(w.t, err)
+	return id
 }
 
 // example is one way to call an operation.

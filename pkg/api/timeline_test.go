@@ -131,7 +131,7 @@ func TestStats(t *testing.T) {
 	if got.DueNextHour != 1 || got.Failing != 1 || got.Version != "1.2.3" || *got.Beats != 1 || *got.Workers != 0 {
 		t.Errorf("got %+v", got)
 	}
-	if len(got.Queues) != 3 || got.Queues[1].Queue != job.QueueDefault || got.Queues[1].Pending != 2 {
+	if len(got.Queues) != 4 || got.Queues[1].Queue != job.QueueDefault || got.Queues[1].Pending != 2 {
 		t.Errorf("queues %+v", got.Queues)
 	}
 	if len(got.Hosts) != 1 || got.Hosts[0].Host != "example.com" || got.Hosts[0].Times != 2 {

@@ -182,7 +182,7 @@ func newStatsReader(store Store, fleet Fleet, now func() job.Instant) *statsRead
 	r.stored = newCached(statsFresh, statsShare, func(ctx context.Context) (*job.Stats, error) {
 		return store.Stats(ctx, now())
 	})
-	r.incidents = newCached(statsFresh, statsShare, store.CountIncidents)
+	r.incidents = newCached(statsFresh, statsShare, func(ctx context.Context) (map[string]int64, error) { return store.CountIncidents(ctx) })
 	r.queues = newCached(statsFresh, statsShare, func(ctx context.Context) (fleetStats, error) {
 		ctx, stop := context.WithTimeout(ctx, fleetWait)
 		defer stop()
