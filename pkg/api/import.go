@@ -4,6 +4,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"schedule-server/pkg/importer"
+	"schedule-server/pkg/job"
 	"schedule-server/pkg/service"
 )
 
@@ -18,6 +19,13 @@ func (s *Server) importJobs(c *fiber.Ctx) error {
 	file := importer.File{Name: params.text("filename"), Data: c.Request().Body(), TimeZone: params.text("time_zone"), Pickles: s.deps.Pickles}
 	if err := params.check(); err != nil {
 		return err
+	}
+	if text := c.Get(fiber.HeaderIfMatch); text != "" {
+		tags, ok := readTags(text)
+		if !ok || len(tags) != 1 || tags[0] == "" {
+			return job.Errorf(job.CodeMalformed, `If-Match is the plan of a dry run as one tag, such as "0f3a…"`)
+		}
+		options.IfPlan = tags[0]
 	}
 	if err := refuseEncoding(c); err != nil {
 		return err

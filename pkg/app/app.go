@@ -10,9 +10,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime"
 	"runtime/debug"
 	"time"
+
+	"schedule-server/internal/buildinfo"
 )
 
 // Serve is the command that runs the server, healthcheck the one that asks it.
@@ -123,31 +124,8 @@ func GrowHeap(percent int) {
 	}
 }
 
-// version is that of a release, which sets it: -ldflags "-X schedule-server/pkg/app.version=0.1.0".
-var version string
-
-// Version is the version of the build: the release's, the module's, or the commit it was built from, or "dev".
-func Version() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "dev"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, setting := range info.Settings {
-		if setting.Key == "vcs.revision" && len(setting.Value) >= 12 {
-			return setting.Value[:12]
-		}
-	}
-	return "dev"
-}
-
-// build describes the build beside its version.
-func build() string { return fmt.Sprintf("%s %s/%s", runtime.Version(), runtime.GOOS, runtime.GOARCH) }
+// Version is the version of the build: the module's, or the commit it was built from, or "dev".
+func Version() string { return buildinfo.Read().Version }
 
 func processID() string {
 	host, err := os.Hostname()

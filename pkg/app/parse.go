@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"schedule-server/internal/buildinfo"
 )
 
 // parser makes the parser of the program's flags.
@@ -15,7 +17,7 @@ func (program *Program) parser(flags any, more ...kong.Option) *kong.Kong {
 	parser, err := kong.New(flags, append([]kong.Option{
 		kong.Name(program.Name), kong.Description(program.Description),
 		kong.Vars{
-			"version":  fmt.Sprintf("%s %s (%s)", program.Name, Version(), build()),
+			"version":  fmt.Sprintf("%s %s", program.Name, buildinfo.Read()),
 			"shutdown": program.Shutdown, "public_url": strings.TrimRight(" "+program.PublicURL, " "),
 		},
 		kong.Help(printHelp), kong.ExplicitGroups(groups()),

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,6 +20,9 @@ type ImportOptions struct {
 	MaxDeletes *int
 	// TimeZone is that of a crontab which names none. Empty: UTC.
 	TimeZone string
+	// IfPlan refuses the import, with the code "precondition_failed", unless its plan is that of an earlier dry run. Empty:
+	// it is not looked at.
+	IfPlan string
 	// FileName helps with data of the type "application/octet-stream". May be empty.
 	FileName string
 }
@@ -26,6 +30,8 @@ type ImportOptions struct {
 // Imported says what an import did, or in a dry run would do: ids, each list in order.
 type Imported struct {
 	DryRun bool `json:"dry_run"`
+	// Plan stands for what is done with which version of which job, see ImportOptions.IfPlan.
+	Plan string `json:"plan"`
 	// Format is how the file is written: json, yaml, crontab or sqlite.
 	Format    string   `json:"format"`
 	Created   []string `json:"created"`
@@ -43,6 +49,15 @@ type Imported struct {
 	Refused *job.FieldError `json:"refused"`
 	// Jobs describes the jobs that are deleted, updated, created, unchanged: the first 200 of each.
 	Jobs []ImportedJob `json:"jobs"`
+	// Changes are the updated jobs before and after, at most 1,000 of them. Only in a dry run.
+	Changes []ImportChange `json:"changes,omitempty"`
+}
+
+// ImportChange is one job before and after an import.
+type ImportChange struct {
+	ID     string          `json:"id"`
+	Before json.RawMessage `json:"before"`
+	After  json.RawMessage `json:"after"`
 }
 
 // ImportedJob shows a job of an import as it is afterwards, or was before it was deleted. No credential is in it.
@@ -90,7 +105,11 @@ func (c *Client) Import(ctx context.Context, media string, data []byte, o Import
 		query.Set("max_deletes", strconv.Itoa(*o.MaxDeletes))
 	}
 	set(query, "time_zone", o.TimeZone, "filename", o.FileName)
+	header := http.Header{}
+	if o.IfPlan != "" {
+		header.Set("If-Match", strconv.Quote(o.IfPlan))
+	}
 	var done Imported
-	err := c.do(ctx, call{method: http.MethodPost, path: "/jobs/import", query: query, raw: data, media: media}, &done)
+	err := c.do(ctx, call{method: http.MethodPost, path: "/jobs/import", query: query, header: header, raw: data, media: media}, &done)
 	return done, err
 }

@@ -30,6 +30,16 @@ func (c *Client) Put(ctx context.Context, d job.Definition, ifVersion int64) (*j
 	return c.job(ctx, call{method: http.MethodPut, path: jobPath(d.ID), body: definition(d), header: ifMatch(ifVersion)})
 }
 
+// PutJSON is Put with a job as JSON, which is sent as it is. The server names each member that it does not know.
+func (c *Client) PutJSON(ctx context.Context, id string, document json.RawMessage, ifVersion int64) (*job.Job, error) {
+	return c.job(ctx, call{method: http.MethodPut, path: jobPath(id), raw: document, media: "application/json", header: ifMatch(ifVersion)})
+}
+
+// CreateJSON is Create with a job as JSON, which is sent as it is.
+func (c *Client) CreateJSON(ctx context.Context, document json.RawMessage) (*job.Job, error) {
+	return c.job(ctx, call{method: http.MethodPost, path: "/jobs", raw: document, media: "application/json"})
+}
+
 // Patch changes parts of a job by a JSON merge patch: a map, or a struct of pointers.
 func (c *Client) Patch(ctx context.Context, id string, patch any, ifVersion int64) (*job.Job, error) {
 	return c.job(ctx, call{method: http.MethodPatch, path: jobPath(id), body: patch, header: ifMatch(ifVersion)})

@@ -33,6 +33,9 @@ const (
 // in lists and objects that are written in brackets, and the entries of those that are not.
 var yamlMarks = []string{"\n", "\r", "\u0085", "\u2028", "\u2029", ",", "[", "{", "- ", "-\t", "? ", "?\t"}
 
+// FromYAML reads one YAML document of at most 2,000,000 entries as JSON. Dates stay the text that they are written as.
+func FromYAML(ctx context.Context, data []byte) ([]byte, error) { return yamlToJSON(ctx, data) }
+
 // yamlToJSON reads one YAML document as JSON. Anchors, aliases and merge keys are
 // put in place; a document that grows too large by that is refused. The error is CodeMalformed, or that of the context.
 func yamlToJSON(ctx context.Context, data []byte) ([]byte, error) {

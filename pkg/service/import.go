@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -32,11 +34,15 @@ type ImportOptions struct {
 	Confirmed map[string]bool
 	// Described is how many jobs of each action Imported.Jobs describes. Zero: 200.
 	Described int
+	// IfPlan refuses the import unless its Imported.Plan is this one. Empty: it is not looked at.
+	IfPlan string
 }
 
 // Imported says what an import did, or in a dry run would do: the ids, each list in order.
 type Imported struct {
 	DryRun bool `json:"dry_run"`
+	// Plan stands for what is done with which version of which job: it is another one as soon as somebody changes one of them.
+	Plan string `json:"plan"`
 	// Format is how the file is written.
 	Format    importer.Format `json:"format"`
 	Created   []string        `json:"created"`
@@ -199,7 +205,27 @@ func (p *importPlan) decide(sources []importer.Source, old []job.Job) error {
 	if err := importer.Refuse(p.faults); err != nil {
 		return err
 	}
+	p.result.Plan = p.fingerprint()
+	if p.options.IfPlan != "" && p.options.IfPlan != p.result.Plan {
+		return job.Errorf(job.CodePreconditionFailed, "nothing was imported: jobs were changed after the plan was made; make a new plan")
+	}
 	return p.checkPrune()
+}
+
+// fingerprint is what Imported.Plan is.
+func (p *importPlan) fingerprint() string {
+	lines := make([]string, len(p.steps))
+	for i := range p.steps {
+		step := &p.steps[i]
+		version := int64(0)
+		if step.before != nil {
+			version = step.before.Version
+		}
+		lines[i] = fmt.Sprintf("%q %s %d\n", step.job().ID, step.action, version)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	return hex.EncodeToString(sum[:16])
 }
 
 // secretNames are the secrets that exist; nil if no job of an import uses one.
