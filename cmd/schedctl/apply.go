@@ -439,7 +439,9 @@ type diffCmd struct {
 }
 
 // Help shows how it is used.
-func (diffCmd) Help() string { return "Example:\n\n\tschedctl diff -f jobs/ || echo 'there are changes'" }
+func (diffCmd) Help() string {
+	return "Example:\n\n\tschedctl diff -f jobs/ || echo 'there are changes'"
+}
 
 // Run shows the fields.
 func (d *diffCmd) Run(s *session) error {

@@ -177,7 +177,7 @@ func (s *session) working(what string) (done func()) {
 
 // counting is a bar for many calls of known number. It is empty unless a person is at the terminal.
 func (s *session) counting(what string, total int) *progressbar.ProgressBar {
-	var to io.Writer = s.err
+	to := s.err
 	if !s.progress || total < 2 {
 		to = io.Discard
 	}

@@ -309,3 +309,30 @@ func TestDryRunLeavesNoTrace(t *testing.T) {
 		t.Errorf("%+v", page.Entries)
 	}
 }
+
+// TestImport_IfPlan wants an import to be refused, and nothing written, once somebody has changed one of its jobs.
+func TestImport_IfPlan(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	const path = "/api/v1/jobs/import"
+	plan := func() string { return w.importFile("?dry_run=true", "application/json", oneJob).Plan }
+	first := plan()
+	if again := plan(); first == "" || again != first {
+		t.Fatalf("the plan of the same is %q and %q", first, again)
+	}
+	for _, tag := range []string{first, `""`, `"a", "b"`} { // no quotes, nothing, two
+		w.call("POST", path, oneJob, "If-Match", tag).problem(400, "malformed")
+	}
+	w.call("POST", path, oneJob, "If-Match", `"`+first+`"`).is(200)
+	w.call("POST", path, oneJob, "If-Match", `"`+first+`"`).problem(412, "precondition_failed") // it is there now
+	second := plan()
+	w.call("PATCH", "/api/v1/jobs/a", `{"name":"of somebody else"}`).is(200)
+	w.call("POST", path, oneJob, "If-Match", `"`+second+`"`).problem(412, "precondition_failed")
+	if j := w.call("GET", "/api/v1/jobs/a", "").is(200).job(); j.Name != "of somebody else" {
+		t.Errorf("the refused import wrote the name %q", j.Name)
+	}
+	w.call("POST", path, oneJob, "If-Match", `"`+plan()+`"`).is(200)
+	third := plan()
+	w.call("DELETE", "/api/v1/jobs/a", "").is(204)
+	w.call("POST", path, oneJob, "If-Match", `"`+third+`"`).problem(412, "precondition_failed")
+	w.call("GET", "/api/v1/jobs/a", "").is(404)
+}

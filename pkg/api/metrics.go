@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"strconv"
 	"time"
 
@@ -8,6 +9,8 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"schedule-server/pkg/service"
 )
 
 // metrics count requests by the template of their route, so that ids in paths
@@ -48,3 +51,45 @@ func newExposition(registry *prometheus.Registry) fiber.Handler {
 }
 
 func (s *Server) serveMetrics(c *fiber.Ctx) error { return s.exposition(c) }
+
+// stateMetrics tell the state of the whole service when they are asked for. Every process with an API tells the same.
+type stateMetrics struct {
+	stats         func(context.Context) (*service.Stats, error)
+	oldest, depth *prometheus.Desc
+}
+
+// stateWait bounds how long a scrape waits for the database and Redis.
+const stateWait = 5 * time.Second
+
+func newStateMetrics(stats func(context.Context) (*service.Stats, error)) *stateMetrics {
+	return &stateMetrics{
+		stats:  stats,
+		oldest: prometheus.NewDesc("schedule_oldest_due_seconds", "How long the job that fell due first has waited for a beat to claim it. Zero if none is due.", nil, nil),
+		depth:  prometheus.NewDesc("schedule_queue_depth", "Runs in the queue that wait for a worker.", []string{"queue"}, nil),
+	}
+}
+
+// Describe is called by the registry.
+func (m *stateMetrics) Describe(to chan<- *prometheus.Desc) {
+	to <- m.oldest
+	to <- m.depth
+}
+
+// Collect is called by the registry for each scrape. While the database or Redis is away, what it would tell is missing:
+// all other metrics are still told.
+func (m *stateMetrics) Collect(to chan<- prometheus.Metric) {
+	ctx, stop := context.WithTimeout(context.Background(), stateWait)
+	defer stop()
+	stats, err := m.stats(ctx)
+	if err != nil {
+		return
+	}
+	waited := 0.0
+	if stats.OldestDue != nil {
+		waited = max(0, stats.At.Sub(*stats.OldestDue).Seconds())
+	}
+	to <- prometheus.MustNewConstMetric(m.oldest, prometheus.GaugeValue, waited)
+	for _, queue := range stats.Queues {
+		to <- prometheus.MustNewConstMetric(m.depth, prometheus.GaugeValue, float64(queue.Pending), string(queue.Queue))
+	}
+}

@@ -161,6 +161,9 @@ func New(d Deps, o Options) (*Server, error) {
 	if err := s.metrics.register(d.Metrics); err != nil {
 		return nil, err
 	}
+	if err := d.Metrics.Register(newStateMetrics(d.Service.Stats)); err != nil {
+		return nil, err
+	}
 	s.app = fiber.New(fiber.Config{
 		AppName: "schedule-server",
 		// What handlers keep of a request outlives it: strings are copies, not views of a buffer that is used again.

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/queue"
 	"schedule-server/pkg/service"
@@ -236,4 +238,36 @@ func (h *holding) GetJob(ctx context.Context, id string) (*job.Job, error) {
 	close(h.entered)
 	<-h.release
 	return h.Store.GetJob(ctx, id)
+}
+
+// TestMetrics_State wants the metrics of the whole service to follow it, and the others to stay when the database goes away.
+func TestMetrics_State(t *testing.T) {
+	w := newWorld(t, worldOptions{})
+	const oldest, depth = "schedule_oldest_due_seconds 0\n", "schedule_queue_depth{queue=\"default\"} 0\n"
+	metrics := w.call("GET", "/metrics", "").is(200).body
+	for _, want := range []string{oldest, depth} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("with nothing to do the metrics lack %s", want)
+		}
+	}
+
+	late := newWorld(t, worldOptions{})
+	late.call("POST", "/api/v1/jobs", `{"id":"a","schedule":{"type":"interval","every":"10s"},"request":{"url":"https://m.example/"}}`).is(201)
+	var made job.Job
+	late.call("GET", "/api/v1/jobs/a", "").is(200).into(&made)
+	late.call("POST", "/api/v1/jobs/a/run", `{}`).is(202)
+	late.now.Store(int64(made.NextRunAt.Add(90 * time.Second))) // no beat claims it
+	metrics = late.call("GET", "/metrics", "").is(200).body
+	for _, want := range []string{"schedule_oldest_due_seconds 90\n", "schedule_queue_depth{queue=\"default\"} 1\n"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("with a late job the metrics lack %s", want)
+		}
+	}
+
+	gone := newStateMetrics(func(context.Context) (*service.Stats, error) { return nil, job.Errorf(job.CodeUnavailable, "away") })
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(gone)
+	if families, err := registry.Gather(); err != nil || len(families) != 0 {
+		t.Errorf("without a database they tell %v, %v", families, err)
+	}
 }

@@ -45,6 +45,8 @@ type Stats struct {
 	Active, Paused, Completed int64
 	// DueSoon counts the jobs that are due within the next hour.
 	DueSoon int64
+	// OldestDue is when the job that beat has waited for the longest fell due. Nil: none is due.
+	OldestDue *Instant
 	// Failing counts the jobs whose last run failed.
 	Failing int64
 	// Open counts the runs that have not ended, by state.

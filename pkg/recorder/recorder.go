@@ -51,6 +51,7 @@ type Recorder struct {
 	ended     *prometheus.CounterVec
 	lag       prometheus.Histogram
 	pulse     *job.Pulse
+	lateness  prometheus.Histogram
 }
 
 // New makes a recorder. The error says what is missing.
@@ -73,9 +74,13 @@ func New(source Source, history History, publisher *publish.Publisher, o Options
 			Name: "schedule_run_start_lag_seconds", Help: "From when a run was due to the start of its first call.",
 			Buckets: []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60},
 		}),
+		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "schedule_lateness_seconds", Help: "From the moment of an occurrence to the start of its first call; runs by hand and backfills are left out.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800},
+		}),
 	}
 	if o.Metrics != nil {
-		o.Metrics.MustRegister(r.events, r.ended, r.lag)
+		o.Metrics.MustRegister(r.events, r.ended, r.lag, r.lateness)
 	}
 	return r, nil
 }
@@ -122,6 +127,9 @@ func (r *Recorder) count(events []job.Event, changed []job.Run) {
 		r.ended.WithLabelValues(string(run.State)).Inc()
 		if run.LagMS != nil {
 			r.lag.Observe(float64(*run.LagMS) / 1000)
+			if run.Trigger == job.TriggerSchedule {
+				r.lateness.Observe(float64(*run.LagMS) / 1000)
+			}
 		}
 	}
 }

@@ -93,6 +93,8 @@ type Stats struct {
 	Runs RunStats    `json:"runs"`
 	// DueNextHour counts the jobs that are due within the next hour.
 	DueNextHour int64 `json:"due_next_hour"`
+	// OldestDue is when the job that beat has waited for the longest fell due. Nil: none is due. It is for metrics alone.
+	OldestDue *job.Instant `json:"-"`
 	// Failing counts the jobs whose last run failed.
 	Failing int64 `json:"failing"`
 	// Incidents counts the open incidents by kind.
@@ -233,7 +235,7 @@ func (r *statsReader) read(ctx context.Context) (*Stats, error) {
 		return nil, err
 	}
 	answer := &Stats{
-		At: r.now(), DueNextHour: stored.DueSoon, Failing: stored.Failing,
+		At: r.now(), DueNextHour: stored.DueSoon, OldestDue: stored.OldestDue, Failing: stored.Failing,
 		Jobs: JobStats{
 			Total:  stored.Active + stored.Paused + stored.Completed,
 			Active: stored.Active, Paused: stored.Paused, Completed: stored.Completed,

@@ -36,7 +36,13 @@ func (s *Store) Stats(ctx context.Context, now job.Instant) (*job.Stats, error) 
 	if err := s.countStates(ctx, st, now); err != nil {
 		return nil, fail("count runs", err)
 	}
-	var err error
+	oldest, err := readAll[job.Instant](ctx, s, "SELECT due_at FROM jobs WHERE due_at <= :now ORDER BY due_at, id LIMIT 1", args{"now": int64(now)})
+	if err != nil {
+		return nil, fail("read the oldest due job", err)
+	}
+	if len(oldest) > 0 {
+		st.OldestDue = &oldest[0]
+	}
 	st.Lags, err = readAll[int64](ctx, s, `SELECT r.started_at - r.due AS lag FROM (
 			SELECT o.started_at, COALESCE(o.missed_from, o.scheduled_at) AS due, o.cause FROM runs o WHERE o.id >= :since ORDER BY o.id DESC LIMIT :limit) AS r
 		WHERE r.started_at IS NOT NULL AND r.cause = 'schedule'`,

@@ -743,6 +743,7 @@ export interface components {
             /** @enum {string} */
             format: "json" | "yaml" | "crontab" | "sqlite";
             jobs: components["schemas"]["ImportedJob"][];
+            plan: string;
             refused?: components["schemas"]["FieldError"];
             skipped: components["schemas"]["Skipped"][];
             unchanged: string[];
@@ -1842,7 +1843,9 @@ export interface operations {
                 filename?: string;
                 time_zone?: string;
             };
-            header?: never;
+            header?: {
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1869,6 +1872,7 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
             413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
