@@ -562,9 +562,10 @@ func (s *Store) CountIncidents(ctx context.Context) (map[string]int64, error) {
 func (s *Store) ListIncidents(ctx context.Context, q *notify.IncidentQuery) (*notify.IncidentPage, error) {
 	var where conditions
 	a := args{"limit": q.Limit + 1}
-	if q.State == "open" {
+	switch q.State {
+	case "open":
 		where = where.and("i.closed_at IS NULL")
-	} else if q.State == "closed" {
+	case "closed":
 		where = where.and("i.closed_at IS NOT NULL")
 	}
 	for column, value := range map[string]string{"job_id": q.JobID, "kind": string(q.Kind)} {

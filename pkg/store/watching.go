@@ -92,7 +92,7 @@ func (w *watcher) watch(j *job.Job, row *watchedRow, now job.Instant) *job.Insta
 		}
 	}
 	e := &j.Policy.Expect
-	limit := func(kind notify.Kind, within *job.Duration, from *job.Instant, note string) {
+	limit := func(kind notify.Kind, within *job.Duration, from *job.Instant) {
 		if within == nil || from == nil {
 			return
 		}
@@ -101,25 +101,25 @@ func (w *watcher) watch(j *job.Job, row *watchedRow, now job.Instant) *job.Insta
 			again(end + 1)
 			return
 		}
-		w.begin(incidentKey{j.ID, kind, ""}, now, note, nil, false)
+		w.begin(incidentKey{j.ID, kind, ""}, now, "", nil, false)
 		again(now.Add(max(time.Minute, min(time.Duration(*within), time.Hour))))
 	}
 	planned := j.NextRunAt
 	if j.Status != job.StatusActive {
 		planned = nil
 	}
-	limit(notify.KindLate, e.StartWithin, earlier(row.Unstarted, planned), "")
-	limit(notify.KindOverdue, e.FinishWithin, earlier(row.Unfinished, planned), "")
+	limit(notify.KindLate, e.StartWithin, earlier(row.Unstarted, planned))
+	limit(notify.KindOverdue, e.FinishWithin, earlier(row.Unfinished, planned))
 	if e.FinishWithin != nil && j.LastRun != nil && j.LastRun.State != job.StateSucceeded && j.LastRun.State != job.StateCanceled {
-		limit(notify.KindOverdue, e.FinishWithin, &j.LastRun.ScheduledAt, "")
+		limit(notify.KindOverdue, e.FinishWithin, &j.LastRun.ScheduledAt)
 	}
 	since := j.CreatedAt
 	if row.LastSuccessAt != nil {
 		since = *row.LastSuccessAt
 	}
-	limit(notify.KindSilent, e.SuccessEvery, &since, "")
+	limit(notify.KindSilent, e.SuccessEvery, &since)
 	if j.Status == job.StatusPaused {
-		limit(notify.KindPaused, e.PausedAtMost, row.PausedAt, "")
+		limit(notify.KindPaused, e.PausedAtMost, row.PausedAt)
 	}
 	if e.StartWithin != nil || e.FinishWithin != nil { // the next occurrence is not yet a run, and an interval may be short
 		if planned != nil {
