@@ -96,6 +96,9 @@ func (w *watcher) begin(key incidentKey, at job.Instant, note string, run *notif
 	row.Note = note
 	if run != nil {
 		row.RunID = run.ID
+		if text, err := json.Marshal(run); err == nil {
+			row.About = string(text) // for reminders
+		}
 	}
 	w.happened = append(w.happened, transition{row, notify.Opened, at, run})
 	w.news(row)

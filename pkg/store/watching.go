@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -182,7 +183,11 @@ func (w *watcher) remind(row *incidentRow, config *notifyConfig, now job.Instant
 		return
 	}
 	row.Reminders++
-	w.happened = append(w.happened, transition{row, notify.Reminder, now, nil})
+	var run *notify.RunAbout
+	if row.RunID != "" && json.Unmarshal([]byte(row.About), &run) != nil {
+		run = nil
+	}
+	w.happened = append(w.happened, transition{row, notify.Reminder, now, run})
 }
 
 // ServiceTroubles opens an incident for each trouble of the service, and closes those of others that are over.

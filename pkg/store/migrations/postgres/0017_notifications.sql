@@ -35,7 +35,7 @@ CREATE TABLE incidents (
     times     BIGINT NOT NULL,
     note      TEXT    NOT NULL,
     run_id    TEXT    NOT NULL,
-    about     TEXT    NOT NULL, -- JSON: the job and the run as the first message shows them
+    about     TEXT    NOT NULL, -- JSON: the latest run, as messages show it
     reminders BIGINT NOT NULL,
     remind_at BIGINT,
     ack_until BIGINT,

@@ -35,7 +35,7 @@ CREATE TABLE incidents (
     times     INTEGER NOT NULL,
     note      TEXT    NOT NULL,
     run_id    TEXT    NOT NULL,
-    about     TEXT    NOT NULL, -- JSON: the job and the run as the first message shows them
+    about     TEXT    NOT NULL, -- JSON: the latest run, as messages show it
     reminders INTEGER NOT NULL,
     remind_at INTEGER,
     ack_until INTEGER,
