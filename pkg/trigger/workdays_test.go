@@ -413,7 +413,7 @@ func TestPeriodRefusals(t *testing.T) {
 	}
 }
 
-// BenchmarkNextOnCalendar is what a calendar costs; TestNextAllocatesNothing holds the rest.
+// BenchmarkNextOnCalendar is what a calendar costs.
 func BenchmarkNextOnCalendar(b *testing.B) {
 	s, err := Parse(Spec{Type: TypeCron, Expression: "0 9 * * *", TimeZone: "Asia/Shanghai", Calendar: &CalendarRule{ID: "cn", On: OnWorkday, Otherwise: OtherwiseNext}}, "job")
 	if err != nil {
