@@ -89,7 +89,7 @@ func TestProgramsOfTheRelease(t *testing.T) {
 		if b.Binary != names[program] || b.Binary == "" {
 			t.Errorf("%s is released as %q", b.Main, b.Binary)
 		}
-		if !strings.Contains(strings.Join(b.Ldflags, " "), "-X schedule-server/pkg/app.version={{ .Version }}") {
+		if !strings.Contains(strings.Join(b.Ldflags, " "), "-X schedule-server/internal/buildinfo.version={{ .Version }}") {
 			t.Errorf("%s does not know its version", b.ID)
 		}
 		built[program] = true

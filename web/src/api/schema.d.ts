@@ -70,6 +70,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listChannels"];
+        put?: never;
+        post: operations["createChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get: operations["getChannel"];
+        put: operations["putChannel"];
+        post?: never;
+        delete: operations["deleteChannel"];
+        options?: never;
+        head?: never;
+        patch: operations["patchChannel"];
+        trace?: never;
+    };
+    "/api/v1/channels/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["testChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -80,6 +132,40 @@ export interface paths {
         get: operations["streamEvents"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listIncidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["acknowledgeIncident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -319,6 +405,56 @@ export interface paths {
         put?: never;
         post?: never;
         delete: operations["deleteKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["listNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["retryNotification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getRules"];
+        put: operations["putRules"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -608,6 +744,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Acknowledgement: {
+            note?: string;
+            /** Format: date-time */
+            until?: string | null;
+        };
         Attempt: {
             duration_ms: number;
             error: string | null;
@@ -695,6 +836,47 @@ export interface components {
              */
             otherwise?: "skip" | "next" | "previous";
         } | null;
+        Channel: {
+            created_at: components["schemas"]["Time"];
+            enabled: boolean;
+            /** Format: date-time */
+            failing_since: string | null;
+            id: string;
+            /** @enum {string} */
+            kind: "webhook" | "email" | "slack" | "teams" | "discord" | "telegram" | "pagerduty" | "ntfy" | "feishu" | "dingtalk" | "wecom" | "bark" | "alertmanager";
+            /** @enum {string} */
+            language: "en" | "zh";
+            limit: components["schemas"]["ChannelLimit"];
+            name: string;
+            settings: {
+                [key: string]: unknown;
+            };
+            template: string | null;
+            updated_at: components["schemas"]["Time"];
+            version: number;
+        };
+        ChannelInput: {
+            /** @default true */
+            enabled?: boolean | null;
+            id?: string;
+            /** @enum {string} */
+            kind: "webhook" | "email" | "slack" | "teams" | "discord" | "telegram" | "pagerduty" | "ntfy" | "feishu" | "dingtalk" | "wecom" | "bark" | "alertmanager";
+            /**
+             * @default en
+             * @enum {string}
+             */
+            language?: "en" | "zh";
+            limit?: components["schemas"]["ChannelLimit"];
+            name?: string;
+            settings: {
+                [key: string]: unknown;
+            };
+            template?: string | null;
+        };
+        ChannelLimit: {
+            per_minute?: number;
+        };
+        ChannelPatch: Record<string, never>;
         Comparison: {
             after: components["schemas"]["Outlook"];
             before: components["schemas"]["Outlook"];
@@ -711,6 +893,12 @@ export interface components {
             tags: string[];
         };
         Duration: string;
+        Expect: {
+            finish_within?: string | null;
+            paused_at_most?: string | null;
+            start_within?: string | null;
+            success_every?: string | null;
+        };
         FieldError: {
             /** @enum {string} */
             code: "required" | "invalid" | "unknown" | "duplicate" | "unsupported" | "nothing_read" | "lines_skipped" | "too_many_deletes";
@@ -770,10 +958,37 @@ export interface components {
             time_zone: string;
             url: string;
         };
+        Incident: {
+            acknowledged_by: string;
+            acknowledged_note: string;
+            /** Format: date-time */
+            acknowledged_until: string | null;
+            /** Format: date-time */
+            closed_at: string | null;
+            count: number;
+            id: string;
+            job_id: string;
+            kind: components["schemas"]["IncidentKind"];
+            note: string;
+            opened_at: components["schemas"]["Time"];
+            run_id: string;
+            subject?: string;
+        };
+        IncidentChange: {
+            /** Format: date-time */
+            closed_at: string | null;
+            id: string;
+            job_id: string;
+            kind: components["schemas"]["IncidentKind"];
+            opened_at: components["schemas"]["Time"];
+        };
+        /** @enum {string} */
+        IncidentKind: "failing" | "missed" | "late" | "overdue" | "silent" | "paused" | "calendar_ends" | "service";
         Job: {
             created_at: components["schemas"]["Time"];
             description: string;
             id: string;
+            incidents?: components["schemas"]["IncidentKind"][];
             last_run: null | components["schemas"]["ShortRun"];
             name: string;
             /** Format: date-time */
@@ -826,6 +1041,7 @@ export interface components {
             created_at?: unknown;
             description?: string | null;
             id?: string | null;
+            incidents?: unknown;
             last_run?: unknown;
             name?: string | null;
             next_run_at?: unknown;
@@ -848,6 +1064,17 @@ export interface components {
             jobs: components["schemas"]["Job"][];
             next_cursor: string | null;
             total: number;
+        };
+        JobNotify: {
+            /** @default 1 */
+            after?: number;
+            channels?: string[];
+            kinds?: ("failing" | "missed" | "late" | "overdue" | "silent" | "paused" | "calendar_ends")[];
+            /**
+             * @default inherit
+             * @enum {string}
+             */
+            rules?: "inherit" | "none";
         };
         JobPatch: Record<string, never>;
         Key: {
@@ -880,6 +1107,25 @@ export interface components {
             last_used_at: string | null;
             name: string;
             scope: components["schemas"]["Scope"];
+        };
+        Notification: {
+            answer: null | components["schemas"]["Response"];
+            attempts: components["schemas"]["Attempt"][];
+            channel: string;
+            created_at: components["schemas"]["Time"];
+            /** Format: date-time */
+            finished_at: string | null;
+            hold_until: components["schemas"]["Time"];
+            id: string;
+            incident_id: string;
+            job_id: string;
+            kind: components["schemas"]["IncidentKind"];
+            message_id: string | null;
+            /** @enum {string} */
+            state: "pending" | "queued" | "sent" | "failed";
+            text: string;
+            /** @enum {string} */
+            transition: "opened" | "reminder" | "closed";
         };
         Occurrence: {
             at: components["schemas"]["Time"];
@@ -916,6 +1162,7 @@ export interface components {
             /** @enum {string} */
             concurrency_policy: "forbid" | "allow" | "replace" | "queue";
             connect_timeout: components["schemas"]["Duration"];
+            expect?: components["schemas"]["Expect"];
             jitter: components["schemas"]["Duration"];
             keep: {
                 failures: number;
@@ -924,6 +1171,7 @@ export interface components {
             };
             limits?: components["schemas"]["HostLimits"];
             misfire_grace_time: components["schemas"]["Duration"];
+            notify?: components["schemas"]["JobNotify"];
             /** @enum {string} */
             queue: "critical" | "default" | "low";
             retry: {
@@ -956,6 +1204,7 @@ export interface components {
             concurrency_policy?: "forbid" | "allow" | "replace" | "queue" | null;
             /** @default 5s */
             connect_timeout?: string | null;
+            expect?: components["schemas"]["Expect"];
             /** @default 0s */
             jitter?: string | null;
             keep?: {
@@ -968,6 +1217,7 @@ export interface components {
             } | null;
             limits?: components["schemas"]["HostLimits"] | null;
             misfire_grace_time?: string | null;
+            notify?: components["schemas"]["JobNotify"];
             /**
              * @default default
              * @enum {string|null}
@@ -1028,7 +1278,7 @@ export interface components {
             paused: boolean;
             pending: number;
             /** @enum {string} */
-            queue: "critical" | "default" | "low";
+            queue: "critical" | "default" | "notify" | "low";
             retry: number;
             scheduled: number;
         };
@@ -1098,6 +1348,34 @@ export interface components {
             };
             status_code: number;
             truncated: boolean;
+        };
+        Rule: {
+            after?: number;
+            channels: string[];
+            /** @default true */
+            close?: boolean | null;
+            filter?: {
+                host?: string;
+                last_state?: string;
+                q?: string;
+                /** @enum {string} */
+                status?: "active" | "paused" | "completed";
+                tag?: string[];
+                /** @enum {string} */
+                type?: "cron" | "interval" | "date";
+            };
+            id: string;
+            kinds?: components["schemas"]["IncidentKind"][] | null;
+            quiet?: {
+                from?: string;
+                time_zone?: string;
+                to?: string;
+            } | null;
+            /** @default 0s */
+            remind_every?: string;
+        };
+        Rules: {
+            rules: components["schemas"]["Rule"][];
         };
         Run: {
             attempts: components["schemas"]["Attempt"][];
@@ -1223,6 +1501,9 @@ export interface components {
             due_next_hour: number;
             failing: number;
             hosts: components["schemas"]["HeldHost"][] | null;
+            incidents: {
+                [key: string]: number;
+            };
             jobs: {
                 active: number;
                 completed: number;
@@ -1658,11 +1939,243 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        channels: components["schemas"]["Channel"][];
+                    };
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    createChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelInput"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelInput"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            201: {
+                headers: {
+                    Location?: string;
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    deleteChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    patchChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChannelPatch"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Channel"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    testChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trial"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     streamEvents: {
         parameters: {
             query?: {
                 job?: string;
-                types?: "run" | "job" | "run,job" | "job,run";
+                types?: string;
             };
             header?: {
                 "Last-Event-ID"?: string;
@@ -1689,6 +2202,79 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    listIncidents: {
+        parameters: {
+            query?: {
+                state?: "open" | "closed";
+                job?: string;
+                kind?: components["schemas"]["IncidentKind"];
+                since?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        incidents: components["schemas"]["Incident"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acknowledgeIncident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     listJobs: {
         parameters: {
             query?: {
@@ -1697,6 +2283,7 @@ export interface operations {
                 type?: components["schemas"]["ScheduleType"];
                 status?: components["schemas"]["Status"];
                 last_state?: components["schemas"]["FinalState"];
+                incident?: components["schemas"]["IncidentKind"];
                 host?: string;
                 due_since?: string;
                 due_until?: string;
@@ -1805,6 +2392,7 @@ export interface operations {
                 type?: components["schemas"]["ScheduleType"];
                 status?: components["schemas"]["Status"];
                 last_state?: components["schemas"]["FinalState"];
+                incident?: components["schemas"]["IncidentKind"];
                 host?: string;
                 due_since?: string;
                 due_until?: string;
@@ -2379,6 +2967,137 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    listNotifications: {
+        parameters: {
+            query?: {
+                state?: "pending" | "queued" | "sent" | "failed";
+                job?: string;
+                incident?: string;
+                channel?: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        next_cursor: string | null;
+                        notifications: components["schemas"]["Notification"][];
+                    };
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retryNotification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["RateLimited"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putRules: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rules"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rules"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["TooLarge"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["RateLimited"];
             500: components["responses"]["Internal"];

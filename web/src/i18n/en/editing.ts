@@ -128,6 +128,7 @@ export const editing = {
   'queue.critical': 'Critical',
   'queue.default': 'Default',
   'queue.low': 'Low',
+  'queue.notify': 'Notifications',
 
   'auth.none': 'None',
   'auth.basic': 'Basic',

@@ -130,6 +130,7 @@ export const editing: Record<keyof typeof english, string> = {
   'queue.critical': '紧急',
   'queue.default': '默认',
   'queue.low': '低',
+  'queue.notify': '通知',
 
   'auth.none': '无',
   'auth.basic': 'Basic',

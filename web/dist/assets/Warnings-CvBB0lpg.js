@@ -1,5 +1,0 @@
-<<<<<<<< HEAD:web/dist/assets/Warnings-CvBB0lpg.js
-import{i as e,y as t}from"./i18n-S1v_afF5.js";import{c as n}from"./words-Cq-IHl8y.js";var r=t();function i({warnings:t,children:n}){let{language:i}=e();return(0,r.jsxs)(`ul`,{className:`outlook-warnings`,children:[t.map(e=>(0,r.jsx)(a,{text:i===`en`?e.message:e.message_zh},e.code+e.message)),n]})}function a({text:e}){return(0,r.jsxs)(`li`,{children:[(0,r.jsx)(n,{name:`warn`,width:`14`,height:`14`}),(0,r.jsx)(`span`,{children:e})]})}export{i as n,a as t};
-========
-import{i as e,y as t}from"./i18n-CFk38yoD.js";import{c as n}from"./words-D03bBN2i.js";var r=t();function i({warnings:t,children:n}){let{language:i}=e();return(0,r.jsxs)(`ul`,{className:`outlook-warnings`,children:[t.map(e=>(0,r.jsx)(a,{text:i===`en`?e.message:e.message_zh},e.code+e.message)),n]})}function a({text:e}){return(0,r.jsxs)(`li`,{children:[(0,r.jsx)(n,{name:`warn`,width:`14`,height:`14`}),(0,r.jsx)(`span`,{children:e})]})}export{i as n,a as t};
->>>>>>>> 055eb4b (page: make and test channels, send all failures to one, see what was told):web/dist/assets/Warnings-Cr7gBGUt.js

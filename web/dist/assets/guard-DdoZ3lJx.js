@@ -1,0 +1,1 @@
+import{S as e,b as t}from"./i18n-CsTDNC7G.js";var n=e(t(),1),r=null;function i(e){r?r(e):e()}function a(e,t){(0,n.useEffect)(()=>{if(!e)return;r=t;let n=e=>e.preventDefault();return addEventListener(`beforeunload`,n),()=>{r=null,removeEventListener(`beforeunload`,n)}},[e,t])}function o(){r=null}export{o as n,a as r,i as t};
