@@ -32,7 +32,7 @@ func main() {
 
 func (f *flags) run(ctx context.Context, p *app.Process) error {
 	if !p.Serves() {
-		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets})
+		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets, TimeZone: f.TimeZone})
 	}
 	if err := control.Check(p, f.HTTP); err != nil {
 		return err

@@ -38,7 +38,7 @@ func main() {
 func (f *flags) run(ctx context.Context, p *app.Process) error {
 	ownRedis := f.RedisURL == ""
 	if !p.Serves() {
-		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets, Standalone: true, OwnRedis: ownRedis})
+		return f.Commands.Do(ctx, p, &control.Installation{Database: f.Database, Secrets: f.Secrets, TimeZone: f.TimeZone, Standalone: true, OwnRedis: ownRedis})
 	}
 	if err := f.check(p); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,9 +124,11 @@ func TestRecorderTellsOfPausedJobs(t *testing.T) {
 	events := succeeded(first)
 	last := &events[len(events)-1]
 	last.State, last.Reason = job.StateFailed, job.StatusReason(410)
-	var told []job.News
+	var told []job.News // without incidents
 	var ended []*job.Run
-	r, err := New(batches{events, events}, s, publish.New(&tray{}, func(changes ...job.News) { told = append(told, changes...) },
+	r, err := New(batches{events, events}, s, publish.New(&tray{}, func(changes ...job.News) {
+		told = append(told, slices.DeleteFunc(changes, func(n job.News) bool { return n.Incident != nil })...)
+	},
 		func(done *job.Recorded) { ended = append(ended, done.Ended...) }),
 		Options{Name: "r", Now: func() job.Instant { return start + 7 }}) // the second time nothing ends any more
 	if err != nil {

@@ -27,9 +27,10 @@ const maxImportFile = 32 << 20
 
 // Import is the command that brings jobs in. It needs the database only, whether the service runs or not.
 type Import struct {
-	File       string `arg:"" help:"A jobs.sqlite of the original, a crontab, or jobs in JSON or YAML. - is the standard input." type:"path"`
-	Format     string `help:"What the file is: crontab, json, yaml or sqlite. Default: recognised by what it begins with and by its name." enum:"auto,crontab,json,yaml,sqlite" default:"auto"`
-	TimeZone   string `help:"Zone of the machine that a crontab comes from, such as Europe/Berlin." default:"UTC"`
+	File   string `arg:"" help:"A jobs.sqlite of the original, a crontab, or jobs in JSON or YAML. - is the standard input." type:"path"`
+	Format string `help:"What the file is: crontab, json, yaml or sqlite. Default: recognised by what it begins with and by its name." enum:"auto,crontab,json,yaml,sqlite" default:"auto"`
+	// TimeZone is that of a crontab which names none: the server's --time-zone.
+	TimeZone   string `kong:"-"`
 	DryRun     bool   `help:"Write nothing, and show what would be done."`
 	Prune      bool   `help:"Delete every job that is not in the file."`
 	MaxDeletes int    `help:"How many jobs --prune may delete." default:"10"`

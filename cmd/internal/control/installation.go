@@ -17,6 +17,8 @@ type Installation struct {
 	app.Secrets
 	// Standalone says that the program keeps its key in a file when it is given none.
 	Standalone bool
+	// TimeZone is that of a crontab which names none.
+	TimeZone string
 	// OwnRedis says that no process shares a Redis with it.
 	OwnRedis bool
 }

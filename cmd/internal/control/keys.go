@@ -20,7 +20,7 @@ type Commands struct {
 	app.Commands
 	Keys   Keys   `cmd:"" help:"Create, list and delete API keys, in the database itself."`
 	Reseal Reseal `cmd:"" help:"Seal all secrets in the database again, with the first key of --secret-key or of the key file." uses:"secret-key,secret-key-file"`
-	Import Import `cmd:"" help:"Import jobs from the original, a crontab, JSON or YAML, into the database itself." uses:"secret-key,secret-key-file"`
+	Import Import `cmd:"" help:"Import jobs from the original, a crontab, JSON or YAML, into the database itself." uses:"secret-key,secret-key-file,time-zone"`
 
 	Backup  Backup  `cmd:"" help:"Copy the SQLite database and its key file, whether the service runs or not." uses:"secret-key,secret-key-file"`
 	Restore Restore `cmd:"" help:"Replace the SQLite database with a backup, or only check the backup." uses:"secret-key,secret-key-file"`
@@ -42,6 +42,7 @@ func (c *Commands) do(ctx context.Context, p *app.Process, in *Installation) err
 		if err != nil {
 			return err
 		}
+		c.Import.TimeZone = in.TimeZone
 		return c.Import.Do(ctx, p, in.URL(), key.ring)
 	case "reseal":
 		return c.Reseal.Do(ctx, p, in)

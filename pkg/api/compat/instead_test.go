@@ -150,14 +150,14 @@ func refused(name, msg string) correction {
 // refusedCron is refused in the words of pkg/trigger.
 func refusedCron(name string) correction {
 	return correction{answer: func(tb testing.TB, all []exchange, e *exchange) recorded {
-		var spec trigger.Spec
+		var fields trigger.Fields
 		var given map[string]string
 		_ = json.Unmarshal(e.Request.JSON, &given)
-		text, _ := json.Marshal(map[string]any{"type": "cron", "fields": map[string]string{name: given[name]}})
-		if err := json.Unmarshal(text, &spec); err != nil {
+		text, _ := json.Marshal(map[string]string{name: given[name]})
+		if err := json.Unmarshal(text, &fields); err != nil {
 			tb.Fatal(err)
 		}
-		_, err := trigger.Parse(spec, "")
+		_, err := trigger.Parse(trigger.Spec{Type: trigger.TypeCron, Fields: &fields}, "") // other schedulers' words are not taken here
 		faults := trigger.AsErrors(err)
 		if len(faults) != 1 || faults[0].Field != "fields."+name {
 			tb.Fatalf("%s %q is refused by %v", name, given[name], err)
