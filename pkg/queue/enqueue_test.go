@@ -124,7 +124,7 @@ func TestOurKeysOfAsynqAreItsOwn(t *testing.T) {
 	noError(t, x.b.BeatAlive(x.ctx))
 	names, err := x.inspector.Queues()
 	noError(t, err)
-	if len(names) != 3 {
-		t.Errorf("the monitor sees the queues %v after a flush, want 3", names)
+	if len(names) != 4 {
+		t.Errorf("the monitor sees the queues %v after a flush, want %d", names, 4)
 	}
 }

@@ -106,8 +106,8 @@ func TestAnIdleServiceAsksLittle(t *testing.T) {
 	const seconds = 5
 	before := count()
 	pause(t.Context(), seconds*time.Second)
-	// 18 a second were measured; on a slow machine it is less.
-	if n := count() - before; n > 25*seconds {
+	// 26 a second were measured, a third of them for notifications; on a slow machine it is less.
+	if n := count() - before; n > 35*seconds {
 		t.Errorf("%d commands in %d seconds", n, seconds)
 	}
 }

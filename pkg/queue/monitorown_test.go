@@ -44,7 +44,7 @@ func TestTheMonitorLeavesOthersAlone(t *testing.T) {
 	eventually(t, "our worker is listed", func() bool { _, workers, err := x.b.Alive(x.ctx); return err == nil && workers == 1 })
 	h := x.b.Monitor("/monitoring", false)
 	for path, want := range map[string]string{
-		"/queues": "critical default low", "/queue_stats": "critical default low", "/servers": "1", "/scheduler_entries": "0",
+		"/queues": "critical default low notify", "/queue_stats": "critical default low notify", "/servers": "1", "/scheduler_entries": "0",
 	} {
 		text := body(t, get(t, h, "GET", "/monitoring/api"+path))
 		if got := listed(t, text); got != want || strings.Contains(text, "mail") || strings.Contains(text, "staging") || strings.Contains(text, "confidential") {

@@ -33,7 +33,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     { scope: 'worker' },
   ],
   fresh: async ({}, use) => {
-    const service = await Service.start();
+    const service = await Service.start('', ['--allow-targets', 'loopback,private']);
     await use(service);
     await service.stop();
   },

@@ -29,7 +29,9 @@ export default function QueuesPage() {
         </a>
       }
     >
-      {data ? <Shown stats={data} /> : error ? <Failure error={error} onRetry={() => void refetch()} /> : <Skeleton lines={6} />}
+      {/* Figures that stand still must say so. */}
+      {error ? <Failure error={error} onRetry={() => void refetch()} /> : null}
+      {data ? <Shown stats={data} /> : error ? null : <Skeleton lines={6} />}
     </Page>
   );
 }
