@@ -102,8 +102,11 @@ func (w *world) channel() {
 }
 
 // incident opens an incident of the service, and answers its id.
-func (w *world) incident() string {
-	_, err := w.store.ServiceTroubles(w.t.Context(), nil, []notify.Trouble{{Subject: "worker", Note: "no worker is alive"}}, begin)
+func (w *world) incident() string { return w.trouble("worker") }
+
+// trouble opens an incident of the service about something, and answers its id.
+func (w *world) trouble(subject string) string {
+	_, err := w.store.ServiceTroubles(w.t.Context(), nil, []notify.Trouble{{Subject: subject, Note: "not alive"}}, begin)
 	must(w.t, err)
 	page, err := w.store.ListIncidents(w.t.Context(), &notify.IncidentQuery{Limit: 1})
 	must(w.t, err)
@@ -112,9 +115,9 @@ func (w *world) incident() string {
 
 // untold is a notification that its channel refused.
 func (w *world) untold() string {
-	w.channel()
-	w.call("PUT", "/api/v1/rules", `{"rules":[{"id":"all","channels":["ops"]}]}`).is(200)
-	id := w.incident() + ".opened.ops"
+	w.call("POST", "/api/v1/channels", `{"id":"refusing","kind":"webhook","settings":{"url":"https://hooks.example.com/x"}}`).is(201)
+	w.call("PUT", "/api/v1/rules", `{"rules":[{"id":"all","channels":["refusing"]}]}`).is(200)
+	id := w.trouble("beat") + ".opened.refusing"
 	tasks, err := w.store.Dispatch(w.t.Context(), "", begin)
 	must(w.t, err)
 	_, err = w.store.Record(w.t.Context(), []job.Event{{RunID: tasks[0].RunID, At: begin, State: job.StateFailed, Reason: "status_404", N: 1,

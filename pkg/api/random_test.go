@@ -119,6 +119,23 @@ func (w *world) fixtures(r *randomInput, path string) string {
 		id = "API_TOKEN"
 		w.call("PUT", "/api/v1/secrets/"+id, `{"value":"x"}`)
 	}
+	if strings.HasPrefix(path, "/api/v1/calendars/") {
+		id = "holidays"
+		w.call("PUT", "/api/v1/calendars/"+id, `{"off":[{"date":"2027-01-01"}]}`)
+	}
+	if strings.HasPrefix(path, "/api/v1/channels/") {
+		id = "ops"
+		w.call("POST", "/api/v1/channels", `{"id":"ops","kind":"webhook","settings":{"url":"https://hooks.example.com/x"}}`)
+	}
+	if strings.HasPrefix(path, "/api/v1/incidents/") {
+		id = w.incident()
+	}
+	if strings.HasPrefix(path, "/api/v1/notifications/") {
+		if w.notification == "" {
+			w.notification = w.untold()
+		}
+		id = w.notification
+	}
 	if r.chance(30) {
 		id = r.pick("none", "%00", "%FF", "a%2Fb", strings.Repeat("x", 600), "..%2F..", "定时%20任务", "%25", "0")
 	}

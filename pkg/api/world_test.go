@@ -70,6 +70,8 @@ type world struct {
 	stop func()
 	// key is shown with every call, and stands for exampleKey in their bodies. Empty: none is.
 	key string
+	// notification is one that its channel refused, once it was asked for.
+	notification string
 	// contract is what every answer is held against.
 	contract *contract
 }

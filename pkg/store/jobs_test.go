@@ -160,8 +160,8 @@ func testDelete(t *testing.T, b *bundle) {
 		t.Fatal(err)
 	}
 	want := []job.Run{
-		{ID: runsOfA[1], JobID: "a", Queue: job.QueueDefault, State: job.StateRunning},
-		{ID: third.Tasks[0].RunID, JobID: "a", Queue: job.QueueDefault, State: job.StateQueued},
+		{ID: runsOfA[1], JobID: "a", Queue: job.QueueDefault, State: job.StateRunning, Reason: job.ReasonJobDeleted},
+		{ID: third.Tasks[0].RunID, JobID: "a", Queue: job.QueueDefault, State: job.StateQueued, Reason: job.ReasonJobDeleted},
 	}
 	for i := range open {
 		if open[i].ExpectedBy == nil {
