@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -357,9 +358,7 @@ func (k *secretsSetCmd) value(s *session) (string, error) {
 	case k.File != "":
 		data, err = readFile(k.File, maxSecret)
 	case s.asks:
-		fmt.Fprintf(s.err, "Value of %s: ", clean(k.Name))
-		data, err = term.ReadPassword(int(s.in.Fd()))
-		fmt.Fprintln(s.err)
+		data, err = s.askSecret(fmt.Sprintf("Value of %s: ", clean(k.Name)))
 	default:
 		data, err = readAll(s.in, "the standard input", maxSecret)
 	}
@@ -367,6 +366,25 @@ func (k *secretsSetCmd) value(s *session) (string, error) {
 		return "", err
 	}
 	return string(bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))), nil
+}
+
+// askSecret asks for a text at the terminal, which does not show it. The terminal stops echoing before the question is
+// shown, so that nothing which is typed early is seen.
+func (s *session) askSecret(question string) ([]byte, error) {
+	fd := int(s.in.Fd())
+	before, err := term.MakeRaw(fd)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = term.Restore(fd, before) }() // a terminal that is gone needs none
+	text, err := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{s.in, s.err}, "").ReadPassword(question)
+	if errors.Is(err, io.EOF) { // Ctrl-C and Ctrl-D, of which a raw terminal makes no signal
+		return nil, errors.New("no value was given")
+	}
+	return []byte(text), err
 }
 
 type secretsDeleteCmd struct {

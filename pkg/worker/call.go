@@ -159,6 +159,7 @@ func (w *Worker) exchange(ctx context.Context, c *call, f *filler) (*http.Respon
 	if err != nil {
 		return nil, unfit(err)
 	}
+	w.forgetOwnNetwork()
 	transport, err := w.pools.of(&f.task.Request, f, false)
 	if err != nil {
 		return nil, unfit(err)

@@ -19,6 +19,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,6 +108,8 @@ type Worker struct {
 	agent    string
 	guard    *guard
 	proxy    *proxy
+	// ownClosed says that idle connections into the own network have been closed, since it is no target any more.
+	ownClosed atomic.Bool
 
 	keys    *job.Keyring
 	signing [][]byte
@@ -210,6 +213,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	w.gate.shared.WatchHosts(ctx, w.gate.learn)
 	return nil
+}
+
+// forgetOwnNetwork closes idle connections once the own network is no target any more: the guard sees new
+// connections only.
+func (w *Worker) forgetOwnNetwork() {
+	if own := w.guard.ownNetwork; own != nil && !own() && !w.ownClosed.Swap(true) {
+		w.Close()
+	}
 }
 
 // Close closes the idle connections. Calls under way keep theirs until they end.

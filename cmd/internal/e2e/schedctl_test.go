@@ -27,7 +27,7 @@ type operator struct {
 func serve(t testing.TB) (*service, *operator, *process) {
 	t.Helper()
 	address := freeAddress(t)
-	p := start(t, "standalone", "--listen", address, "--data-dir", t.TempDir())
+	p := start(t, "standalone", "--listen", address, "--data-dir", t.TempDir(), "--allow-targets", "loopback")
 	s := &service{t: t, url: "http://" + address}
 	s.ready()
 	folder := t.TempDir()
