@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,9 +109,10 @@ func (w *world) incident() string { return w.trouble("worker") }
 func (w *world) trouble(subject string) string {
 	_, err := w.store.ServiceTroubles(w.t.Context(), nil, []notify.Trouble{{Subject: subject, Note: "not alive"}}, begin)
 	must(w.t, err)
-	page, err := w.store.ListIncidents(w.t.Context(), &notify.IncidentQuery{Limit: 1})
+	page, err := w.store.ListIncidents(w.t.Context(), &notify.IncidentQuery{Limit: 100})
 	must(w.t, err)
-	return page.Incidents[0].ID
+	at := slices.IndexFunc(page.Incidents, func(i notify.Incident) bool { return i.Subject == subject })
+	return page.Incidents[at].ID
 }
 
 // untold is a notification that its channel refused.
@@ -120,9 +122,11 @@ func (w *world) untold() string {
 	id := w.trouble("beat") + ".opened.refusing"
 	tasks, err := w.store.Dispatch(w.t.Context(), "", begin)
 	must(w.t, err)
-	_, err = w.store.Record(w.t.Context(), []job.Event{{RunID: tasks[0].RunID, At: begin, State: job.StateFailed, Reason: "status_404", N: 1,
-		Attempt: &job.Attempt{N: 1, StartedAt: begin, Reason: "status_404"}}})
-	must(w.t, err)
+	for i := range tasks { // there may be messages for other channels, in any order
+		_, err = w.store.Record(w.t.Context(), []job.Event{{RunID: tasks[i].RunID, At: begin, State: job.StateFailed, Reason: "status_404", N: 1,
+			Attempt: &job.Attempt{N: 1, StartedAt: begin, Reason: "status_404"}}})
+		must(w.t, err)
+	}
 	return id
 }
 
