@@ -117,7 +117,8 @@ func (t *Teller) turn(ctx context.Context) error {
 		t.o.Announce(job.NewsOfIncidents(changes)...)
 		more = again
 	}
-	if now.Sub(t.checked) >= checkEvery || now < t.checked {
+	look := now.Sub(t.checked) >= checkEvery || now < t.checked
+	if look {
 		t.checked = now
 		if err := t.check(ctx, now); err != nil {
 			return err
@@ -133,14 +134,14 @@ func (t *Teller) turn(ctx context.Context) error {
 	if err := t.carrier.Enqueue(ctx, tasks); err != nil {
 		return err // they are late messages soon
 	}
+	if !look {
+		return nil
+	}
 	return t.deliverLate(ctx, now)
 }
 
 // deliverLate delivers anew what there is no news of, after all that was reported is recorded.
 func (t *Teller) deliverLate(ctx context.Context, now job.Instant) error {
-	if now.Sub(t.checked) != 0 { // as seldom as the service looks at itself
-		return nil
-	}
 	if err := t.carrier.Settle(ctx); err != nil {
 		return err
 	}

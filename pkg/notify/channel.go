@@ -75,7 +75,7 @@ type Channel struct {
 	ID   string `json:"id"`
 	Kind Type   `json:"kind"`
 	Name string `json:"name"`
-	// Enabled: it is told. What happens while it is not is not told later.
+	// Enabled: it is told. While it is not, nothing new is noted for it; what waited before is told when it is enabled again.
 	Enabled bool `json:"enabled"`
 	// Language is en or zh.
 	Language string `json:"language"`

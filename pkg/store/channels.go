@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -199,13 +200,9 @@ func (s *Store) saveChannel(ctx context.Context, tx *sqlx.Tx, before, c *notify.
 
 // GetRules reads the rules and their version.
 func (s *Store) GetRules(ctx context.Context) (*notify.Rules, int64, error) {
-	var config *notifyConfig
-	err := s.write(ctx, "read rules", func(tx *sqlx.Tx) (err error) {
-		config, err = readConfig(ctx, tx)
-		return err
-	})
+	config, err := readConfig(ctx, s.r)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, fail("read rules", err)
 	}
 	return &config.rules, config.version, nil
 }
@@ -253,10 +250,11 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // exceptOf is the channel that an incident of the service is about; empty: it is about none.
 func exceptOf(subject string) string {
-	if len(subject) > len(channelSubject) && subject[:len(channelSubject)] == channelSubject {
-		return subject[len(channelSubject):]
+	id, ok := strings.CutPrefix(subject, channelSubject)
+	if !ok {
+		return ""
 	}
-	return ""
+	return id
 }
 
 // channelSubject begins the subject of an incident about a channel.

@@ -137,7 +137,7 @@ func testStorm(t *testing.T, b *bundle) {
 	id := tasks[0].RunID
 	fails := ended(id, 1, now+20, job.StateRetrying, 503)
 	b.record(started(id, 1, now+5), fails)
-	for i := range 60 { // it flaps for ten minutes while the channel is down
+	for i := range 60 { // the channel is down for ten minutes
 		now = now.Add(10 * time.Second)
 		if more := b.dispatch(now); len(more) > 0 {
 			t.Fatalf("round %d: a second message is under way", i)
@@ -183,7 +183,7 @@ func testWatch(t *testing.T, b *bundle) {
 	if n := watch(max(due, b.get("a").CreatedAt)); n != 0 {
 		t.Errorf("%d incidents before anything is wrong", n)
 	}
-	if next, err := b.NextWatch(t.Context()); err != nil || next == nil || *next > due.Add(time.Duration(within))+1 {
+	if next, err := b.nextWatch(t.Context()); err != nil || next == nil || *next > due.Add(time.Duration(within))+1 {
 		t.Errorf("looked at again at %v %v", next, err)
 	}
 	if n := watch(due.Add(11 * time.Minute)); n != 2 { // no beat has claimed it

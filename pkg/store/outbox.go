@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,21 +39,29 @@ func (s *Store) addNotifications(ctx context.Context, tx *sqlx.Tx, rows *rowset)
 	return err
 }
 
+// waitingChannel is a channel for which something waits, with how many messages to it are under way.
+type waitingChannel struct {
+	channelRow
+	UnderWay int `db:"under_way"`
+}
+
+const waitingChannels = "SELECT " + channelColumns + `, (SELECT count(*) FROM messages m WHERE m.channel = c.id AND m.state = 'queued') AS under_way
+	FROM channels c WHERE c.enabled = 1 AND EXISTS (
+		SELECT 1 FROM notifications n WHERE n.channel = c.id AND n.state = 'pending' AND n.hold_until <= :now) ORDER BY c.id`
+
 // Dispatch makes messages of what waits in the outbox, one a channel at most: at once where the channel was quiet, else when
 // its window is over and nothing of it is under way. PublicURL is for the links in them.
 func (s *Store) Dispatch(ctx context.Context, publicURL string, now job.Instant) (tasks []job.Task, err error) {
-	var waiting int
-	found, err := readOne(ctx, s, &waiting, "SELECT 1 FROM notifications WHERE state = 'pending' LIMIT 1", args{})
-	if err != nil || !found {
+	a := args{"now": int64(now)}
+	ready := func(c waitingChannel) bool { return c.room(now) > 0 }
+	// This is asked twice a second, so no claim is to wait for it while there is nothing to send.
+	channels, err := readAll[waitingChannel](ctx, s, waitingChannels, a)
+	if err != nil || !slices.ContainsFunc(channels, ready) {
 		return nil, fail("look into the outbox", err)
 	}
 	err = s.write(ctx, "dispatch notifications", func(tx *sqlx.Tx) error {
-		tasks = nil
-		var channels []channelRow
-		err := selectAll(ctx, tx, &channels, "SELECT "+channelColumns+` FROM channels c WHERE c.enabled = 1 AND EXISTS (
-			SELECT 1 FROM notifications n WHERE n.channel = c.id AND n.state = 'pending' AND n.hold_until <= :now) ORDER BY c.id`+s.d.skipLocked("c"),
-			args{"now": int64(now)})
-		if err != nil {
+		tasks, channels = nil, nil
+		if err := selectAll(ctx, tx, &channels, waitingChannels+s.d.skipLocked("c"), a); err != nil {
 			return err
 		}
 		for i := range channels {
@@ -65,6 +74,19 @@ func (s *Store) Dispatch(ctx context.Context, publicURL string, now job.Instant)
 		return nil
 	})
 	return tasks, err
+}
+
+// room is how many messages the channel takes now. Where a message holds many notifications, it is one at most.
+func (c *waitingChannel) room(now job.Instant) int {
+	preset, perMinute := notify.PresetOf(c.Kind), c.channel().PerMinute()
+	if preset == nil || !c.mayBeTold(preset, perMinute, now) {
+		return 0
+	}
+	most := 1
+	if preset.Single {
+		most = min(max(1, perMinute*int(window.Seconds())/60), 20)
+	}
+	return most - c.UnderWay
 }
 
 // messageRow is what is kept of a message.
@@ -95,33 +117,21 @@ func (r *channelRow) mayBeTold(preset *notify.Preset, perMinute int, now job.Ins
 }
 
 // dispatchTo makes the next message of a channel, or some where each holds one notification.
-func (s *Store) dispatchTo(ctx context.Context, tx *sqlx.Tx, r *channelRow, publicURL string, now job.Instant) ([]job.Task, error) {
+func (s *Store) dispatchTo(ctx context.Context, tx *sqlx.Tx, r *waitingChannel, publicURL string, now job.Instant) ([]job.Task, error) {
+	most := r.room(now)
+	if most <= 0 {
+		return nil, nil
+	}
 	preset, channel := notify.PresetOf(r.Kind), r.channel()
-	if preset == nil {
-		return nil, nil
-	}
-	perMinute := channel.PerMinute()
-	most, messages := maxGathered, 1
-	if preset.Single {
-		most = min(max(1, perMinute*int(window.Seconds())/60), 20)
-		messages = most
-	}
-	if !r.mayBeTold(preset, perMinute, now) {
-		return nil, nil
-	}
-	var underWay int
-	if _, err := selectOne(ctx, tx, &underWay, "SELECT count(*) FROM messages WHERE channel = :id AND state = 'queued'", args{"id": r.ID}); err != nil {
-		return nil, err
-	}
-	if underWay >= messages {
-		return nil, nil
+	if !preset.Single {
+		most = maxGathered
 	}
 	var rows []struct {
 		ID     string `db:"id"`
 		Notice string `db:"notice"`
 	}
 	err := selectAll(ctx, tx, &rows, `SELECT n.id, n.notice FROM notifications n WHERE n.channel = :id AND n.state = 'pending' AND n.hold_until <= :now
-		ORDER BY n.created_at, n.id LIMIT :most`, args{"id": r.ID, "now": int64(now), "most": most - underWay*preset1(preset)})
+		ORDER BY n.created_at, n.id LIMIT :most`, args{"id": r.ID, "now": int64(now), "most": most})
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -151,14 +161,6 @@ func (s *Store) dispatchTo(ctx context.Context, tx *sqlx.Tx, r *channelRow, publ
 	}
 	_, err = execute(ctx, tx, "UPDATE channels SET sent_at = :now WHERE id = :id", args{"id": r.ID, "now": int64(now)})
 	return tasks, err
-}
-
-// preset1 is how many notifications a message that is under way stands for.
-func preset1(p *notify.Preset) int {
-	if p.Single {
-		return 1
-	}
-	return 0
 }
 
 func (s *Store) addMessage(ctx context.Context, tx *sqlx.Tx, c *notify.Channel, m *notify.Message, ids []string, now job.Instant) (*job.Task, error) {
@@ -203,18 +205,29 @@ func (s *Store) LateMessages(ctx context.Context, now job.Instant) (tasks []job.
 		if err != nil {
 			return err
 		}
+		if len(rows) == 0 {
+			return nil
+		}
+		ids, channelIDs := make([]string, len(rows)), map[string]bool{}
 		for i := range rows {
-			var c channelRow
-			found, err := selectOne(ctx, tx, &c, "SELECT "+channelColumns+" FROM channels c WHERE c.id = :id", args{"id": rows[i].Channel})
-			if err != nil {
-				return err
-			}
-			if _, err := execute(ctx, tx, "UPDATE messages SET expected_by = :by WHERE id = :id",
-				args{"id": rows[i].ID, "by": int64(now.Add(notify.SendTimeout + sendSoon))}); err != nil {
-				return err
-			}
-			if found {
-				tasks = append(tasks, *messageTask(&rows[i], c.channel()))
+			ids[i], channelIDs[rows[i].Channel] = rows[i].ID, true
+		}
+		if _, err := execute(ctx, tx, "UPDATE messages SET expected_by = :by WHERE "+s.d.in("id", ":ids"),
+			args{"ids": s.d.list(ids), "by": int64(now.Add(notify.SendTimeout + sendSoon))}); err != nil {
+			return err
+		}
+		var found []channelRow
+		if err := selectAll(ctx, tx, &found, "SELECT "+channelColumns+" FROM channels c WHERE "+s.d.in("c.id", ":ids"),
+			args{"ids": s.d.list(sortedKeys(channelIDs))}); err != nil {
+			return err
+		}
+		channels := make(map[string]*notify.Channel, len(found))
+		for i := range found {
+			channels[found[i].ID] = found[i].channel()
+		}
+		for i := range rows {
+			if c := channels[rows[i].Channel]; c != nil { // who deletes a channel ends its messages
+				tasks = append(tasks, *messageTask(&rows[i], c))
 			}
 		}
 		return nil
@@ -433,15 +446,15 @@ func (s *Store) RetryNotification(ctx context.Context, id string, now job.Instan
 	var row notificationRow
 	err := s.write(ctx, "tell again", func(tx *sqlx.Tx) error {
 		row = notificationRow{}
-		n, err := int64(0), error(nil)
-		if storable(id) {
-			n, err = execute(ctx, tx, `UPDATE notifications SET state = 'pending', hold_until = created_at, message_id = NULL, serial = serial + 1
-				WHERE id = :id AND state = 'failed' AND channel IN (SELECT c.id FROM channels c)`, args{"id": id})
+		if !storable(id) {
+			return callerError{job.NotFound("notification", id)}
 		}
+		n, err := execute(ctx, tx, `UPDATE notifications SET state = 'pending', hold_until = created_at, message_id = NULL, serial = serial + 1
+				WHERE id = :id AND state = 'failed' AND channel IN (SELECT c.id FROM channels c)`, args{"id": id})
 		if err != nil {
 			return err
 		}
-		found, err := selectOne(ctx, tx, &row, "SELECT "+notificationColumns+notificationTables+" WHERE n.id = :id", args{"id": cleanText(id)})
+		found, err := selectOne(ctx, tx, &row, "SELECT "+notificationColumns+notificationTables+" WHERE n.id = :id", args{"id": id})
 		switch {
 		case err != nil:
 			return err
@@ -456,12 +469,6 @@ func (s *Store) RetryNotification(ctx context.Context, id string, now job.Instan
 		return nil, err
 	}
 	return row.notification(), nil
-}
-
-// PendingNotifications counts what is to be told and has not been.
-func (s *Store) PendingNotifications(ctx context.Context) (n int64, err error) {
-	_, err = readOne(ctx, s, &n, "SELECT count(*) FROM notifications WHERE state = 'pending'", args{})
-	return n, fail("count notifications", err)
 }
 
 // keepTold is how long incidents that are closed, and what was told of them, are kept.

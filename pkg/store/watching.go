@@ -24,8 +24,8 @@ type watchedRow struct {
 	Unfinished *job.Instant `db:"unfinished"`
 }
 
-// NextWatch is the next moment at which something may be wrong with a watched job; nil when nothing is watched.
-func (s *Store) NextWatch(ctx context.Context) (*job.Instant, error) {
+// nextWatch is the next moment at which something may be wrong with a watched job; nil when nothing is watched.
+func (s *Store) nextWatch(ctx context.Context) (*job.Instant, error) {
 	var next *job.Instant
 	_, err := readOne(ctx, s, &next, "SELECT MIN(watch_at) FROM jobs WHERE watch_at IS NOT NULL", args{})
 	return next, fail("look for the next watched job", err)
@@ -34,7 +34,7 @@ func (s *Store) NextWatch(ctx context.Context) (*job.Instant, error) {
 // Watch looks at the jobs of which something may be wrong by now, opens and closes their incidents, and notes when to
 // look again. More: there are others to look at.
 func (s *Store) Watch(ctx context.Context, now job.Instant) (changes []job.IncidentChange, more bool, err error) {
-	next, err := s.NextWatch(ctx)
+	next, err := s.nextWatch(ctx)
 	if err != nil || next == nil || *next > now {
 		return nil, false, err
 	}
@@ -192,15 +192,13 @@ func (w *watcher) remind(row *incidentRow, config *notifyConfig, now job.Instant
 
 // ServiceTroubles opens an incident for each trouble of the service, and closes those of others that are over.
 func (s *Store) ServiceTroubles(ctx context.Context, known []string, troubles []notify.Trouble, now job.Instant) ([]job.IncidentChange, error) {
-	var open []string
-	if err := selectAll(ctx, s.r, &open, "SELECT subject FROM incidents WHERE closed_at IS NULL AND job_id = ''", args{}); err != nil {
+	var open int
+	found, err := readOne(ctx, s, &open, "SELECT 1 FROM incidents WHERE closed_at IS NULL AND job_id = '' LIMIT 1", args{})
+	if err != nil || !found && len(troubles) == 0 {
 		return nil, fail("read incidents", err)
 	}
-	if len(open) == 0 && len(troubles) == 0 {
-		return nil, nil
-	}
 	var changes []job.IncidentChange
-	err := s.write(ctx, "note troubles", func(tx *sqlx.Tx) error {
+	err = s.write(ctx, "note troubles", func(tx *sqlx.Tx) error {
 		w, err := s.watching(ctx, tx, []string{""}, now)
 		if err != nil {
 			return err
