@@ -1,12 +1,15 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"schedule-server/pkg/job"
 	"schedule-server/pkg/notify"
@@ -105,6 +108,50 @@ func testIncidents(t *testing.T, b *bundle) {
 	if err != nil || len(kinds) != 0 {
 		t.Errorf("open: %v %v", kinds, err)
 	}
+}
+
+// testNobodyTakesMessages: as long as what waits cannot be sent, looking for it does not take the lock that claims need.
+func testNobodyTakesMessages(t *testing.T, b *bundle) {
+	b.channel("ops", notify.Slack)
+	b.rules(notify.Rule{ID: "all", Channels: []string{"ops"}})
+	b.create(newJob("a"))
+	at := *b.get("a").NextRunAt
+	b.claimAll(at)
+	b.outcome("a", at, job.StateFailed)
+	looks := func(when string, now job.Instant) {
+		t.Helper()
+		err := b.write(t.Context(), "hold the lock", func(*sqlx.Tx) error {
+			ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+			defer stop()
+			tasks, err := b.Dispatch(ctx, "", now)
+			if len(tasks) > 0 {
+				t.Errorf("%s: %d messages", when, len(tasks))
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	enable := func(yes bool) {
+		_, err := b.ChangeChannel(t.Context(), "ops", t0, func(c *notify.Channel) (*notify.Channel, error) {
+			c.Enabled = yes
+			return c, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	enable(false)
+	looks("a disabled channel", at.Add(time.Minute))
+	enable(true)
+	if n := len(b.dispatch(at.Add(time.Minute))); n != 1 {
+		t.Fatalf("%d messages once it is enabled, want what waited", n)
+	}
+	at = *b.get("a").NextRunAt
+	b.claimAll(at)
+	b.outcome("a", at, job.StateFailed)
+	looks("a channel whose message is under way", at.Add(time.Hour))
 }
 
 // testStorm: a thousand failures are one message, and no limit is exceeded while it is under way or the channel is down.

@@ -80,6 +80,7 @@ func suite() map[string]func(*testing.T, *bundle) {
 		"secrets sealed anew":                    testReseal,
 		"sealed texts that do not open":          testCheckSealed,
 		"incidents":                              testIncidents,
+		"incidents: nobody takes messages":       testNobodyTakesMessages,
 		"incidents: a storm":                     testStorm,
 		"incidents: what did not happen":         testWatch,
 		"incidents: old ones go":                 testPruneTold,
