@@ -128,6 +128,7 @@ func (c *call) unwrap(cmd *command, words []word, depth int) ([]word, error) {
 			}
 			words = rest
 		case name == "nice" || name == "ionice":
+			c.warn("%s is not carried over: a worker makes the call", name)
 			words = words[1:]
 			for len(words) > 1 && strings.HasPrefix(words[0].text, "-") {
 				if words[0].text == "-n" || words[0].text == "-c" {
@@ -139,6 +140,7 @@ func (c *call) unwrap(cmd *command, words []word, depth int) ([]word, error) {
 			if strings.HasPrefix(words[1].text, "-") {
 				return words, nil // its options may change what runs
 			}
+			c.warn("%s is not carried over: a worker makes the call", name)
 			words = words[1:]
 		default:
 			return words, nil

@@ -112,6 +112,11 @@ func TestCommandPolicy(t *testing.T) {
 	if err == nil {
 		t.Errorf("wget -H is taken")
 	}
+	_, warnings, err = crontab.ParseCommand(`sudo nice -n 10 chronic sh -c 'exec curl https://a/'`, job.DefaultPolicy())
+	if got := strings.Join(warnings, "; "); err != nil || strings.Count(got, "is not carried over") != 4 ||
+		!strings.HasPrefix(got, "sudo is") || !strings.Contains(got, "nice is") || !strings.Contains(got, "chronic is") || !strings.Contains(got, "exec is") {
+		t.Errorf("warnings %q, %v", warnings, err)
+	}
 	d, warnings, err = crontab.ParseCommand(`A=1 wget -T 9999 -t 2 --header 'Content-Length: 3' https://a/`, job.DefaultPolicy())
 	if err != nil || d.Policy.AttemptTimeout != job.Duration(30*time.Minute) || d.Policy.Retry.MaxAttempts != 2 || len(warnings) != 3 || d.Request.FollowRedirects != 10 {
 		t.Errorf("%+v, warnings %q, %v", d, warnings, err)

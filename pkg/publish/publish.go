@@ -52,12 +52,12 @@ func (p *Publisher) Announce(changes ...job.News) {
 // Recorded publishes what was recorded. The pages are told before the workers hear of the runs that were set free, and
 // report more of them. The error is that of enqueuing these: they are delivered later by the reconciler.
 func (p *Publisher) Recorded(ctx context.Context, done *job.Recorded) error {
-	p.Told(done)
+	p.Notify(done)
 	return p.Enqueue(ctx, done.Tasks)
 }
 
-// Told tells the log and the pages what was recorded, for a caller that enqueues done.Tasks later.
-func (p *Publisher) Told(done *job.Recorded) {
+// Notify tells the log and the pages what was recorded. It is for a caller that enqueues done.Tasks later.
+func (p *Publisher) Notify(done *job.Recorded) {
 	p.log(done)
 	p.Announce(done.News()...)
 }

@@ -71,7 +71,7 @@ func (r *BulkResult) refuse(id string, err error) {
 	r.Errors = append(r.Errors, BulkError{ID: id, Code: known.Code, Message: message})
 }
 
-// Bulk does one action with many jobs, some hundreds in a transaction, in the order of their ids. A job that
+// Bulk does one action with many jobs, a few hundred in a transaction, in the order of their ids. A job that
 // cannot take part is named in the result and holds up no other. When the database
 // refuses in the middle the result says what was done and that the rest was not; the error is for when nothing was.
 func (s *Service) Bulk(ctx context.Context, b Bulk) (BulkResult, error) {
@@ -118,7 +118,7 @@ func (r *BulkResult) unreached(ids []string, exist bool, err error) {
 	}
 }
 
-// chunkResult is what became of some hundred jobs.
+// chunkResult is what became of a few hundred jobs.
 type chunkResult struct {
 	matched, changed int
 	refused          map[string]error

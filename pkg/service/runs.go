@@ -29,7 +29,7 @@ func (s *Service) CompleteRun(ctx context.Context, id string, n int, state job.S
 	if err != nil {
 		return nil, err
 	}
-	s.publisher.Told(&done)
+	s.publisher.Notify(&done)
 	s.bounded(ctx, s.cancelWait, func(ctx context.Context) {
 		// An attempt that is still to come, because the answer to the last one was lost, is not made.
 		if err := s.queue.Cancel(ctx, done.Changed); err != nil {

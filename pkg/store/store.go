@@ -103,7 +103,7 @@ func open(ctx context.Context, databaseURL string, o Options, limits logLimits) 
 }
 
 // undoInMemory has SQLite keep the pages that a statement changes, as they were before, in memory: a batch changes
-// some hundred, and beyond 64 KiB they would go through a file. It comes after the migrations, which may sort a
+// a few hundred, and beyond 64 KiB they would go through a file. It comes after the migrations, which may sort a
 // whole table and need that file; a connection that is made anew later goes without, and is only slower.
 func (s *Store) undoInMemory(ctx context.Context) error {
 	if s.d != sqlite {

@@ -5,15 +5,16 @@ import { freePort, Service } from './service.ts';
 test('what is wrong with Redis is told beside the queues, in the language of the page', async ({ page }) => {
   const port = await freePort();
   const redis = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--maxmemory-policy', 'allkeys-lru'], { stdio: 'ignore' });
-  const service = await Service.start('', ['--redis-url', `redis://127.0.0.1:${port}`]);
+  let service: Service | null = null;
   try {
+    service = await Service.start('', ['--redis-url', `redis://127.0.0.1:${port}`]);
     await page.goto(`${service.url}/queues`);
     await expect(page.getByRole('alert')).toContainText('maxmemory-policy allkeys-lru');
     await choose(page, { language: 'zh-CN' });
     await page.goto(`${service.url}/queues`);
     await expect(page.getByRole('alert')).toContainText('请改为 noeviction');
   } finally {
-    await service.stop();
+    await service?.stop();
     redis.kill();
   }
 });
