@@ -125,7 +125,7 @@ func (s *Server) testChannel(c *fiber.Ctx) error {
 	if err := s.deps.Audit.AddEntry(c.UserContext(), entry); err != nil {
 		return err
 	}
-	trial, err := s.deps.Service.TestChannel(c.UserContext(), id, "")
+	trial, err := s.deps.Service.TestChannel(c.UserContext(), id)
 	if err != nil {
 		return err
 	}

@@ -209,9 +209,9 @@ var placeholder = regexp.MustCompile(`\{\{([a-z_]+)\}\}`)
 func expand(text string, values map[string]any) (filled string, empty bool) {
 	empty = true
 	filled = placeholder.ReplaceAllStringFunc(text, func(found string) string {
-		value := fmt.Sprint(values[placeholder.FindStringSubmatch(found)[1]])
-		if values[placeholder.FindStringSubmatch(found)[1]] == nil {
-			value = ""
+		value := ""
+		if given := values[placeholder.FindStringSubmatch(found)[1]]; given != nil {
+			value = fmt.Sprint(given)
 		}
 		empty = empty && value == ""
 		return value

@@ -239,16 +239,41 @@ func MaskURL(text string) string {
 	return u.Scheme + "://" + u.Host + "/…/" + Hidden
 }
 
-// Keep takes from the settings of before what the caller sends back as it was shown.
-func (s Settings) Keep(before, shown Settings) Settings {
-	kept := Settings{}
+// Keep takes from the settings of before what the caller sends back as it was shown. What is hidden stays with its
+// destination: if the channel is to go to another host, or unencrypted, the faults name what must be sent again.
+func (s Settings) Keep(t Type, before, shown Settings) (kept Settings, faults []job.FieldError) {
+	kept = Settings{}
+	var hidden []string
 	for name, value := range s {
 		if text, ok := value.(string); ok && strings.Contains(text, Hidden) && text == shown.Text(name) {
 			value = before[name]
+			hidden = append(hidden, name)
 		}
 		kept[name] = value
 	}
-	return kept
+	if kept.destination(t) == before.destination(t) {
+		return kept, nil
+	}
+	for _, name := range slices.Sorted(slices.Values(hidden)) {
+		faults = append(faults, job.FieldError{Field: "settings." + name, Code: "required", Message: "the channel leads elsewhere now: send this again"})
+	}
+	return kept, faults
+}
+
+// destination is where a channel of these settings leads, and how.
+func (s Settings) destination(t Type) string {
+	if PresetOf(t) == nil {
+		return ""
+	}
+	s = s.WithDefaults(t)
+	if t == Email {
+		return s.Text("tls") + " " + s.Text("host") + " " + s.Text("port")
+	}
+	u, err := url.Parse(s.Text("url"))
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + " " + strings.ToLower(u.Host)
 }
 
 // PerMinute is how many messages the channel takes.

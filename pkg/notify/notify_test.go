@@ -3,6 +3,7 @@ package notify
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"testing"
@@ -317,7 +318,7 @@ func TestChannel_ValidateAndShow(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	before := Settings{"url": "https://h.example/secret"}
-	kept := Settings{"url": "https://h.example/…/****"}.Keep(before, Settings{"url": "https://h.example/…/****"})
+	kept, _ := Settings{"url": "https://h.example/…/****"}.Keep(Feishu, before, Settings{"url": "https://h.example/…/****"})
 	if kept.Text("url") != before.Text("url") {
 		t.Errorf("a masked URL sent back is kept as %v", kept)
 	}
@@ -331,5 +332,39 @@ func TestTemplate(t *testing.T) {
 	m.Template = "{{ job_id }} {{ status_code }} {{ kind }}"
 	if got := m.Text(&m.Notices[0]); got != "nightly 503 failing" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// What is hidden is not sent elsewhere: who may change a channel could read it there.
+func TestKeep_StaysWithItsDestination(t *testing.T) {
+	telegram := Settings{"token": "t0p-s3cret", "chat_id": "7"}
+	email := Settings{"host": "mail.example", "user": "u", "password": "t0p-s3cret", "from": "a@b.example", "to": []any{"c@d.example"}}
+	for name, c := range map[string]struct {
+		kind    Type
+		before  Settings
+		change  Settings
+		refused string
+	}{
+		"nothing changes":         {Telegram, telegram, Settings{}, ""},
+		"another chat":            {Telegram, telegram, Settings{"chat_id": "8"}, ""},
+		"the usual host, written": {Telegram, telegram, Settings{"url": "https://API.telegram.org/"}, ""},
+		"another host":            {Telegram, telegram, Settings{"url": "https://thief.example"}, "settings.token"},
+		"unencrypted":             {Telegram, telegram, Settings{"url": "http://api.telegram.org"}, "settings.token"},
+		"another port":            {Telegram, telegram, Settings{"url": "https://api.telegram.org:8443"}, "settings.token"},
+		"with the token anew":     {Telegram, telegram, Settings{"url": "https://mine.example", "token": "another"}, ""},
+		"another mail server":     {Email, email, Settings{"host": "thief.example"}, "settings.password"},
+		"mail without TLS":        {Email, email, Settings{"tls": "none"}, "settings.password"},
+		"another recipient":       {Email, email, Settings{"to": []any{"e@f.example"}}, ""},
+	} {
+		shown := (&Channel{Kind: c.kind, Settings: c.before}).Shown()
+		sent := maps.Clone(shown)
+		maps.Copy(sent, c.change)
+		kept, faults := sent.Keep(c.kind, c.before, shown)
+		switch {
+		case c.refused == "" && len(faults) > 0, c.refused != "" && (len(faults) != 1 || faults[0].Field != c.refused):
+			t.Errorf("%s: got the faults %+v, want %q", name, faults, c.refused)
+		case c.refused == "" && strings.Contains(fmt.Sprint(kept), Hidden):
+			t.Errorf("%s: it keeps the mask: %v", name, kept)
+		}
 	}
 }

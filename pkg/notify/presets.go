@@ -41,7 +41,7 @@ type Field struct {
 type Preset struct {
 	Type   Type
 	Fields []Field
-	// Method is POST unless it says otherwise.
+	// URL is called by POST.
 	URL     string
 	Headers map[string]string
 	// Body is JSON. Each is what one notice becomes where "{{notices}}" stands.

@@ -120,7 +120,11 @@ func (s *Service) makeChannel(id string, in *ChannelInput, old *notify.Channel) 
 		if err != nil {
 			return nil, err
 		}
-		c.Settings = c.Settings.Keep(before, old.Settings)
+		kept, faults := c.Settings.Keep(c.Kind, before, old.Settings)
+		if len(faults) > 0 {
+			return nil, &job.Error{Code: job.CodeInvalid, Detail: "the channel is invalid", Fields: faults}
+		}
+		c.Settings = kept
 	}
 	if faults := c.Validate(); len(faults) > 0 {
 		return nil, &job.Error{Code: job.CodeInvalid, Detail: "the channel is invalid", Fields: faults}
@@ -156,14 +160,14 @@ func (s *Service) DeleteChannel(ctx context.Context, id string) error {
 	return err
 }
 
-// TestChannel sends a test message and tells what the other side answered.
-func (s *Service) TestChannel(ctx context.Context, id, publicURL string) (*job.Trial, error) {
+// TestChannel sends a test message, which has no links, and tells what the other side answered.
+func (s *Service) TestChannel(ctx context.Context, id string) (*job.Trial, error) {
 	c, err := s.store.GetChannel(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	now := s.now()
-	message := notify.Message{ID: job.NewID(now), SentAt: now, Language: c.Language, PublicURL: publicURL, Test: true}
+	message := notify.Message{ID: job.NewID(now), SentAt: now, Language: c.Language, Test: true}
 	text, err := json.Marshal(&message)
 	if err != nil {
 		return nil, err
