@@ -177,10 +177,11 @@ func cronJob(raw json.RawMessage) (id string, members map[string]any, warnings [
 	if n := in.Spec.JobTemplate.Spec.ActiveDeadlineSeconds; n != nil && *n > 0 && seconds(*n) < policy.AttemptTimeout {
 		policy.AttemptTimeout = seconds(*n)
 	}
+	tags, left := tagsOf(in.Metadata.Labels)
 	return id, map[string]any{
-		"id": id, "name": in.Metadata.Name, "tags": tagsOf(in.Metadata.Labels), "status": statusOf(in.Spec.Suspend),
+		"id": id, "name": in.Metadata.Name, "tags": tags, "status": statusOf(in.Spec.Suspend),
 		"schedule": scheduleOf(in.Spec.Schedule, in.Spec.TimeZone), "request": d.Request, "policy": policy,
-	}, warnings, nil
+	}, append(warnings, left...), nil
 }
 
 func seconds(n int64) job.Duration { return job.Duration(min(n, 1e8)) * 1e9 }
@@ -201,15 +202,17 @@ func scheduleOf(expression, zone string) map[string]any {
 	return schedule
 }
 
-// tagsOf writes labels as tags, as many as a job may have.
-func tagsOf(labels map[string]string) []string {
-	tags := []string{}
+// tagsOf writes labels as tags. It warns of those that are too long for a tag, or too many for a job.
+func tagsOf(labels map[string]string) (tags, warnings []string) {
+	tags = []string{}
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		if tag := name + "=" + labels[name]; job.ValidTag(tag) && len(tags) < job.MaxTags {
 			tags = append(tags, tag)
+		} else {
+			warnings = append(warnings, "the label "+cutBytes(name)+" is not carried over: a job has at most "+strconv.Itoa(job.MaxTags)+" tags, of 1 to 64 characters")
 		}
 	}
-	return tags
+	return tags, warnings
 }
 
 // dkronJob reads a job of Dkron's API.
@@ -227,6 +230,8 @@ func dkronJob(raw json.RawMessage) (id string, members map[string]any, warnings 
 		Executor       string            `json:"executor"`
 		ExecutorConfig map[string]string `json:"executor_config"`
 		Processors     json.RawMessage   `json:"processors"`
+		ExpiresAt      *string           `json:"expires_at"`
+		Ephemeral      bool              `json:"ephemeral"`
 	}
 	if json.Unmarshal(raw, &in) != nil || in.Name == "" {
 		return "", nil, nil, errors.New("it is no job of Dkron")
@@ -267,8 +272,15 @@ func dkronJob(raw json.RawMessage) (id string, members map[string]any, warnings 
 	if len(in.Processors) > 2 && string(in.Processors) != "null" {
 		warnings = append(warnings, "its processors are not carried over")
 	}
-	return in.Name, map[string]any{"id": in.Name, "name": in.DisplayName, "tags": tagsOf(in.Tags), "status": statusOf(in.Disabled),
-		"schedule": scheduleOf(in.Schedule, in.TimeZone), "request": request, "policy": policy}, warnings, nil
+	if in.ExpiresAt != nil && *in.ExpiresAt != "" {
+		warnings = append(warnings, "expires_at is not carried over: give the schedule an end_at")
+	}
+	if in.Ephemeral {
+		warnings = append(warnings, "ephemeral is not carried over: the job stays after its first success")
+	}
+	tags, left := tagsOf(in.Tags)
+	return in.Name, map[string]any{"id": in.Name, "name": in.DisplayName, "tags": tags, "status": statusOf(in.Disabled),
+		"schedule": scheduleOf(in.Schedule, in.TimeZone), "request": request, "policy": policy}, append(warnings, left...), nil
 }
 
 // yamlDocument is what stands between documents of YAML.
@@ -277,7 +289,8 @@ var yamlDocument = regexp.MustCompile(`(?m)^---[ \t]*(#.*)?\r?$`)
 // yamlKind is what an object of Kubernetes has.
 var yamlKind = regexp.MustCompile(`(?m)^apiVersion\s*:`)
 
-// maxDocuments is how many documents one file of YAML may have.
+// maxDocuments is how many documents are told apart in one file of YAML. A file of more is refused, as one that cannot be
+// read: its rest counts as one document.
 const maxDocuments = 1000
 
 // yamlDocuments are the documents of a file of YAML that are not empty.
@@ -296,15 +309,26 @@ func manyToJSON(ctx context.Context, text []byte) ([]byte, error) {
 	documents := yamlDocuments(text)
 	foreign := func(one []byte) bool { return yamlKind.Match(one) }
 	if len(documents) < 2 || !slices.ContainsFunc(documents, foreign) {
-		return yamlToJSON(ctx, text) // which refuses several
+		return FromYAML(ctx, text) // which refuses several
+	}
+	w, err := newYAMLWriter(ctx, text)
+	if err != nil {
+		return nil, err
 	}
 	list := make([]json.RawMessage, len(documents))
 	for i, one := range documents {
-		converted, err := yamlToJSON(ctx, one)
-		if err != nil {
-			return nil, err
+		if list[i], err = w.document(one); err != nil {
+			return nil, inDocument(i+1, err)
 		}
-		list[i] = converted
 	}
 	return json.Marshal(list)
+}
+
+// inDocument says in which document of a file a fault is.
+func inDocument(n int, err error) error {
+	var known *job.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	return &job.Error{Code: known.Code, Detail: fmt.Sprintf("document %d: %s", n, known.Detail), Fields: known.Fields, Err: known.Err}
 }

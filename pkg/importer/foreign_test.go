@@ -108,3 +108,38 @@ func FuzzForeignFiles(f *testing.F) {
 		}
 	})
 }
+
+// Documents of one file share what aliases may make of them: a thousand small ones would grow to a gigabyte.
+func TestDocumentsShareTheirBudget(t *testing.T) {
+	bomb := "apiVersion: v1\nkind: ConfigMap\na: &a [" + strings.Repeat("x,", 300) + "]\nb: [" + strings.Repeat("*a,", 600) + "]\n"
+	single, err := importer.FromYAML(context.Background(), []byte(bomb))
+	if err != nil || len(single) < 700_000 {
+		t.Fatalf("one of them: %d bytes, %v", len(single), err)
+	}
+	_, err = importer.Read(context.Background(), importer.File{Data: []byte(strings.Repeat(bomb+"---\n", 400))}, new(trigger.Parser), 0)
+	if err == nil || !strings.Contains(err.Error(), "grows too large") || !strings.Contains(err.Error(), "document ") {
+		t.Errorf("400 of them: %v", err)
+	}
+}
+
+// What of a foreign job finds no place is told of.
+func TestForeignWarnings(t *testing.T) {
+	labels := `"long":"` + strings.Repeat("x", 100) + `"`
+	for i := range job.MaxTags {
+		labels += fmt.Sprintf(`,"a%02d":"1"`, i)
+	}
+	text := `[{"name":"a","schedule":"@daily","executor":"http","tags":{` + labels + `},"expires_at":"2031-01-01T00:00:00Z","ephemeral":true,"executor_config":{"url":"https://m.example/"}}]`
+	batch, err := importer.Read(context.Background(), importer.File{Data: []byte(text)}, new(trigger.Parser), 1_800_000_000_000)
+	if err != nil || len(batch.Jobs) != 1 || len(batch.Jobs[0].Tags) != job.MaxTags {
+		t.Fatalf("%+v, %v", batch, err)
+	}
+	var all []string
+	for _, w := range batch.Warnings {
+		all = append(all, w.Message)
+	}
+	for _, want := range []string{"the label long is not", "expires_at is not", "ephemeral is not"} {
+		if !strings.Contains(strings.Join(all, "; "), want) {
+			t.Errorf("got the warnings %q, want one that says %q", all, want)
+		}
+	}
+}

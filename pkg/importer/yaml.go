@@ -17,7 +17,7 @@ import (
 	"schedule-server/pkg/job"
 )
 
-// Bounds of a YAML document. The parser bounds how deep it is.
+// Bounds of a file of YAML, over all its documents. The parser bounds how deep it is.
 const (
 	// maxYAMLMarks is how many line breaks, commas, brackets and dashes it has: each may make a node in memory.
 	maxYAMLMarks = 2_000_000
@@ -33,19 +33,31 @@ const (
 // in lists and objects that are written in brackets, and the entries of those that are not.
 var yamlMarks = []string{"\n", "\r", "\u0085", "\u2028", "\u2029", ",", "[", "{", "- ", "-\t", "? ", "?\t"}
 
-// FromYAML reads one YAML document of at most 2,000,000 entries as JSON. Dates stay the text that they are written as.
-func FromYAML(ctx context.Context, data []byte) ([]byte, error) { return yamlToJSON(ctx, data) }
+// FromYAML reads one YAML document as JSON. Anchors, aliases and merge keys are put in place, and dates stay the text
+// that they are written as. A document of too many entries, or one that grows too large by its aliases, is refused. The
+// error is CodeMalformed, or that of the context.
+func FromYAML(ctx context.Context, data []byte) ([]byte, error) {
+	w, err := newYAMLWriter(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	return w.document(data)
+}
 
-// yamlToJSON reads one YAML document as JSON. Anchors, aliases and merge keys are
-// put in place; a document that grows too large by that is refused. The error is CodeMalformed, or that of the context.
-func yamlToJSON(ctx context.Context, data []byte) ([]byte, error) {
+// newYAMLWriter makes the writer of all documents of a file, which share its budgets.
+func newYAMLWriter(ctx context.Context, file []byte) (*yamlWriter, error) {
 	marks := 0
 	for _, mark := range yamlMarks {
-		marks += bytes.Count(data, []byte(mark))
+		marks += bytes.Count(file, []byte(mark))
 	}
 	if marks > maxYAMLMarks {
 		return nil, job.Errorf(job.CodeMalformed, "the YAML has too many entries: send it as JSON")
 	}
+	return &yamlWriter{ctx: ctx, room: min(maxYAMLBytes, 1<<20+maxYAMLGrowth*len(file))}, nil
+}
+
+// document reads the next document of the file.
+func (w *yamlWriter) document(data []byte) ([]byte, error) {
 	reader := yaml.NewDecoder(bytes.NewReader(data))
 	var root, more yaml.Node
 	if err := reader.Decode(&root); err != nil {
@@ -57,13 +69,14 @@ func yamlToJSON(ctx context.Context, data []byte) ([]byte, error) {
 	if err := reader.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, job.Errorf(job.CodeMalformed, "the body is more than one YAML document")
 	}
-	w := yamlWriter{ctx: ctx, room: min(maxYAMLBytes, 1<<20+maxYAMLGrowth*len(data))}
+	w.out = nil
 	if err := w.node(&root, 0); err != nil {
-		if gone := ctx.Err(); gone != nil {
+		if gone := w.ctx.Err(); gone != nil {
 			return nil, gone
 		}
 		return nil, job.Errorf(job.CodeMalformed, "the YAML cannot be read: %v", err)
 	}
+	w.room -= len(w.out)
 	return w.out, nil
 }
 
@@ -84,7 +97,7 @@ var octal = regexp.MustCompile(`^[-+]?0[0-9_]+$`)
 type yamlWriter struct {
 	ctx context.Context
 	out []byte
-	// room is how large out may become.
+	// room is how large out may become, and the documents after it.
 	room int
 	// nodes and merged count what was written, and the members that were looked at to merge them.
 	nodes, merged int
