@@ -161,3 +161,12 @@ func pathID(c *fiber.Ctx) (string, error) {
 	}
 	return id, nil
 }
+
+// plainID is the id in the path of a call that takes no query.
+func plainID(c *fiber.Ctx) (string, error) {
+	id, err := pathID(c)
+	if err != nil {
+		return "", err
+	}
+	return id, readQuery(c).check()
+}

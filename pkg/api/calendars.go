@@ -27,7 +27,7 @@ func (s *Server) listCalendars(c *fiber.Ctx) error {
 }
 
 func (s *Server) getCalendar(c *fiber.Ctx) error {
-	id, err := secretName(c)
+	id, err := plainID(c)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *Server) getCalendar(c *fiber.Ctx) error {
 }
 
 func (s *Server) putCalendar(c *fiber.Ctx) error {
-	id, err := secretName(c)
+	id, err := plainID(c)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *Server) putCalendar(c *fiber.Ctx) error {
 }
 
 func (s *Server) deleteCalendar(c *fiber.Ctx) error {
-	id, err := secretName(c)
+	id, err := plainID(c)
 	if err != nil {
 		return err
 	}

@@ -9,10 +9,7 @@ import (
 // action reads what every call to do something with a job has: the id, no
 // query, and a body that may be left out.
 func action(c *fiber.Ctx, dst any) (id string, err error) {
-	if id, err = pathID(c); err != nil {
-		return "", err
-	}
-	if err := readQuery(c).check(); err != nil {
+	if id, err = plainID(c); err != nil {
 		return "", err
 	}
 	return id, decode(c, dst, true)

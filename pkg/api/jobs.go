@@ -195,11 +195,8 @@ func (s *Server) patchJob(c *fiber.Ctx) error {
 }
 
 func (s *Server) getJob(c *fiber.Ctx) error {
-	id, err := pathID(c)
+	id, err := plainID(c)
 	if err != nil {
-		return err
-	}
-	if err := readQuery(c).check(); err != nil {
 		return err
 	}
 	j, err := s.deps.Service.Get(c.UserContext(), id)
@@ -243,11 +240,8 @@ func showJob(c *fiber.Ctx, j *job.Job) {
 }
 
 func (s *Server) deleteJob(c *fiber.Ctx) error {
-	id, err := pathID(c)
+	id, err := plainID(c)
 	if err != nil {
-		return err
-	}
-	if err := readQuery(c).check(); err != nil {
 		return err
 	}
 	version, err := ifMatch(c)

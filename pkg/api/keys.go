@@ -46,11 +46,8 @@ func (s *Server) createKey(c *fiber.Ctx) error {
 }
 
 func (s *Server) getKey(c *fiber.Ctx) error {
-	id, err := pathID(c)
+	id, err := plainID(c)
 	if err != nil {
-		return err
-	}
-	if err := readQuery(c).check(); err != nil {
 		return err
 	}
 	key, err := s.deps.Access.Get(c.UserContext(), id)
@@ -61,11 +58,8 @@ func (s *Server) getKey(c *fiber.Ctx) error {
 }
 
 func (s *Server) deleteKey(c *fiber.Ctx) error {
-	id, err := pathID(c)
+	id, err := plainID(c)
 	if err != nil {
-		return err
-	}
-	if err := readQuery(c).check(); err != nil {
 		return err
 	}
 	if err := s.deps.Access.Delete(c.UserContext(), id); err != nil {

@@ -28,15 +28,6 @@ func (s *Server) listChannels(c *fiber.Ctx) error {
 	return c.JSON(channelList{all})
 }
 
-// plainID is the id in the path of a call that takes no query.
-func plainID(c *fiber.Ctx) (string, error) {
-	id, err := pathID(c)
-	if err != nil {
-		return "", err
-	}
-	return id, readQuery(c).check()
-}
-
 func (s *Server) getChannel(c *fiber.Ctx) error {
 	id, err := plainID(c)
 	if err != nil {

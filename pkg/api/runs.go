@@ -76,11 +76,8 @@ func answerRuns(c *fiber.Ctx, page job.RunPage) error {
 }
 
 func (s *Server) getRun(c *fiber.Ctx) error {
-	id, err := pathID(c)
+	id, err := plainID(c)
 	if err != nil {
-		return err
-	}
-	if err := readQuery(c).check(); err != nil {
 		return err
 	}
 	run, err := s.deps.Service.GetRun(c.UserContext(), id)

@@ -29,7 +29,7 @@ func (s *Server) listSecrets(c *fiber.Ctx) error {
 }
 
 func (s *Server) getSecret(c *fiber.Ctx) error {
-	name, err := secretName(c)
+	name, err := plainID(c)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (s *Server) getSecret(c *fiber.Ctx) error {
 }
 
 func (s *Server) putSecret(c *fiber.Ctx) error {
-	name, err := secretName(c)
+	name, err := plainID(c)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (s *Server) putSecret(c *fiber.Ctx) error {
 }
 
 func (s *Server) deleteSecret(c *fiber.Ctx) error {
-	name, err := secretName(c)
+	name, err := plainID(c)
 	if err != nil {
 		return err
 	}
@@ -73,13 +73,4 @@ func (s *Server) deleteSecret(c *fiber.Ctx) error {
 	}
 	c.Status(fiber.StatusNoContent)
 	return nil
-}
-
-// secretName is the name in the path of a call that takes no query.
-func secretName(c *fiber.Ctx) (string, error) {
-	name, err := pathID(c)
-	if err != nil {
-		return "", err
-	}
-	return name, readQuery(c).check()
 }
