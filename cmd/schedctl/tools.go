@@ -369,7 +369,7 @@ func (k *secretsSetCmd) value(s *session) (string, error) {
 }
 
 // askSecret asks for a text at the terminal, which does not show it. The terminal stops echoing before the question is
-// shown, so that nothing which is typed early is seen.
+// shown, so an early answer is not seen either.
 func (s *session) askSecret(question string) ([]byte, error) {
 	fd := int(s.in.Fd())
 	before, err := term.MakeRaw(fd)
@@ -593,7 +593,7 @@ func (k *completeCmd) Run(s *session) error {
 	return out.Flush()
 }
 
-// valuesOf are the values of a flag that takes one of some words; nil if it is none.
+// valuesOf are the words that a flag takes; nil if it takes anything.
 func (s *session) valuesOf(node *kong.Node, word string) []string {
 	for _, group := range node.AllFlags(true) {
 		for _, flag := range group {

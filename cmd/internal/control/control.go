@@ -138,7 +138,10 @@ func AddAPI(
 		return nil, err
 	}
 	keeper := access.NewKeeper(s, access.Options{Now: deliver.Now, Open: h.Local() || h.InsecureNoAuth, Retention: h.AuditRetention, Logger: p.Logger})
-	parser := &trigger.Parser{TimeZone: strings.TrimPrefix(h.TimeZone, "UTC"), Calendars: s.Calendars()}
+	parser := &trigger.Parser{Calendars: s.Calendars()}
+	if h.TimeZone != "UTC" { // which goes without saying
+		parser.TimeZone = h.TimeZone
+	}
 	asked := map[string]func(context.Context) error{}
 	for name, check := range roles {
 		asked[name] = check

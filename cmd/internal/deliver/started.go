@@ -11,7 +11,7 @@ import (
 // WarnOfPassphrase warns of a secret key that may be guessed.
 func WarnOfPassphrase(p *app.Process, keys *job.Keyring) {
 	if keys.HasPassphrase() {
-		p.Logger.Warn("the secret key is a passphrase: whoever has a copy of the database, or was called with X-Schedule-Completion, can try to guess it; " +
+		p.Logger.Warn("the secret key is a passphrase: whoever has a copy of the database, or was called with X-Schedule-Completion-Url, can try to guess it; " +
 			"use 32 random bytes (openssl rand -base64 32) and seal anew with reseal --new-key")
 	}
 }
