@@ -345,19 +345,31 @@ func isoDuration(s string) (time.Duration, bool) {
 	return total, total > 0
 }
 
-// acceptISO reads R/PT5M and R/2026-01-01T00:00:00Z/PT5M.
-func (s *Spec) acceptISO(written string) bool {
+// isoInterval reads PT5M, R/PT5M and R/2026-01-01T00:00:00Z/PT5M, of at least a second. The anchor is nil where none is written.
+func isoInterval(written string) (every time.Duration, anchor *Instant, ok bool) {
 	parts := strings.Split(written, "/")
-	every, ok := isoDuration(parts[len(parts)-1])
-	if !ok || len(parts) > 3 || len(parts) > 1 && parts[0] != "R" {
-		return false
+	every, ok = isoDuration(parts[len(parts)-1])
+	if !ok || every < time.Second || len(parts) > 3 || len(parts) > 1 && parts[0] != "R" {
+		return 0, nil, false
 	}
 	if len(parts) == 3 {
-		anchor, err := ParseInstant(parts[1])
-		if err != nil || s.Anchor != nil {
-			return false
+		at, err := ParseInstant(parts[1])
+		if err != nil {
+			return 0, nil, false
 		}
-		s.Anchor = &anchor
+		anchor = &at
+	}
+	return every, anchor, true
+}
+
+// acceptISO reads a repeating interval of ISO 8601 in place of an expression.
+func (s *Spec) acceptISO(written string) bool {
+	every, anchor, ok := isoInterval(written)
+	if !ok || anchor != nil && s.Anchor != nil {
+		return false
+	}
+	if anchor != nil {
+		s.Anchor = anchor
 	}
 	return s.becomeInterval(written, every)
 }
@@ -384,11 +396,12 @@ func (s *Spec) readEvery(value json.RawMessage, at faults) {
 		at.add(CodeInvalid, "is empty; a duration is written like \"10s\"")
 		return
 	}
-	if strings.HasPrefix(plain, "P") || strings.HasPrefix(plain, "R/") {
-		if s.acceptISO(plain) {
-			s.Type = "" // read with the others
-			return
+	if every, anchor, ok := isoInterval(plain); ok && (anchor == nil || s.Anchor == nil) {
+		if s.Every = Duration(every); anchor != nil {
+			s.Anchor = anchor
 		}
+		s.noteForm(plain, quote(s.Every.String()))
+		return
 	}
 	if err := s.Every.UnmarshalText([]byte(plain)); err != nil {
 		if right := durationWords(plain); right != "" {

@@ -215,3 +215,38 @@ func FuzzForeign(f *testing.F) {
 		}
 	})
 }
+
+// TestEveryInISO reads the length of an interval as ISO 8601 writes it, whatever the order of the members.
+func TestEveryInISO(t *testing.T) {
+	anchor := moment("2026-01-01T00:00:00Z")
+	for written, want := range map[string]struct {
+		every  time.Duration
+		anchor *Instant
+		valid  bool
+	}{
+		`{"type":"interval","every":"PT5M"}`:                                                        {5 * time.Minute, nil, true},
+		`{"every":"P1DT12H","type":"interval"}`:                                                     {36 * time.Hour, nil, true},
+		`{"type":"interval","every":"R/PT90S"}`:                                                     {90 * time.Second, nil, true},
+		`{"type":"interval","every":"R/2026-01-01T00:00:00Z/PT5M"}`:                                 {5 * time.Minute, &anchor, true},
+		`{"type":"interval","every":"PT5M","anchor":"2026-01-01T00:00:00Z"}`:                        {5 * time.Minute, &anchor, true},
+		`{"type":"interval","every":"R/2027-01-01T00:00:00Z/PT5M","anchor":"2026-01-01T00:00:00Z"}`: {0, nil, false},
+		`{"type":"interval","every":"PT0.5S"}`:                                                      {0, nil, false},
+		`{"type":"interval","every":"P1M"}`:                                                         {0, nil, false},
+	} {
+		var spec Spec
+		err := json.Unmarshal([]byte(written), &spec)
+		if (err == nil) != want.valid {
+			t.Errorf("%s: got %v, want valid: %v", written, err, want.valid)
+			continue
+		}
+		if err != nil {
+			continue
+		}
+		if spec.Type != TypeInterval || time.Duration(spec.Every) != want.every || len(spec.Notes) != 1 {
+			t.Errorf("%s: got %s every %v with the notes %v", written, spec.Type, spec.Every, spec.Notes)
+		}
+		if (spec.Anchor == nil) != (want.anchor == nil) || spec.Anchor != nil && *spec.Anchor != *want.anchor {
+			t.Errorf("%s: got the anchor %v, want %v", written, spec.Anchor, want.anchor)
+		}
+	}
+}
